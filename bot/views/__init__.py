@@ -1,0 +1,1 @@
+"""Pure rendering: views and facts in, HTML and buttons out."""

@@ -1,0 +1,1 @@
+"""The trading engine: a core without I/O, a thin shell around it, and a simulated world."""

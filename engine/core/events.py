@@ -1,0 +1,210 @@
+"""What enters the engine: market data, answers of the exchange, time, and people's commands.
+
+Events exist so that live, paper, sandbox and simulation feed the engine through one door. An event
+is never written to the journal and must never carry behavior.
+"""
+
+from decimal import Decimal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.values import (
+    Bar,
+    Fill,
+    Instrument,
+    Ms,
+    OrderState,
+    Refusal,
+    Side,
+    Ticker,
+)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Anything that enters the engine; the shell stamps it with `at_ms`, never decreasing."""
+
+
+class Tick(Event, frozen=True):
+    """Time passed: conditions and deadlines are judged."""
+
+
+class InstrumentsLoaded(Event, frozen=True):
+    """The exchange's list of tradable perpetuals, complete."""
+
+    instruments: tuple[Instrument, ...]
+
+
+class TickersLoaded(Event, frozen=True):
+    """One tickers call, complete: the universe is chosen from it."""
+
+    tickers: tuple[Ticker, ...]
+
+
+class HistoryLoaded(Event, frozen=True, eq=False):
+    """Closed candles of one symbol, oldest first: `ohlcv` is `(bars, 5)` float64."""
+
+    symbol: str
+    open_ms: NDArray[np.int64]
+    ohlcv: NDArray[np.float64]
+
+
+class CandlesClosed(Event, frozen=True):
+    """All candles that closed since the last turn."""
+
+    bars: tuple[Bar, ...]
+
+
+class QuoteSeen(Event, frozen=True):
+    """Best prices and last trade of a symbol; the newest replaces older ones in the inbox."""
+
+    symbol: str
+    bid: float
+    ask: float
+    last: float
+    exchange_ms: Ms
+
+
+class StreamUp(Event, frozen=True):
+    """These symbols are subscribed and delivering."""
+
+    symbols: tuple[str, ...]
+
+
+class StreamDown(Event, frozen=True):
+    """These symbols stopped delivering; what they show is stale until `StreamUp`."""
+
+    symbols: tuple[str, ...]
+    reason: str
+
+
+class FetchFailed(Event, frozen=True):
+    """A read gave no answer: it changes no belief about orders or positions."""
+
+    what: str
+    reason: str
+
+
+class OrderAccepted(Event, frozen=True):
+    """The exchange took the order."""
+
+    order_id: str
+    venue_id: str | None = None
+
+
+class OrderRefused(Event, frozen=True):
+    """The exchange refused the order for good."""
+
+    order_id: str
+    refusal: Refusal
+    detail: str = ""
+
+
+class OrderUnknown(Event, frozen=True):
+    """Sent, no believable answer: it is looked up, never blindly repeated."""
+
+    order_id: str
+    detail: str = ""
+
+
+class OrderGone(Event, frozen=True):
+    """The order ended on the exchange: filled, canceled, expired, or never arrived."""
+
+    order_id: str
+    state: OrderState
+    detail: str = ""
+
+
+class StopSet(Event, frozen=True):
+    """The exchange shows this stop on the position."""
+
+    position_id: int
+    price: Decimal
+
+
+class StopRefused(Event, frozen=True):
+    """The exchange did not take the stop."""
+
+    position_id: int
+    price: Decimal
+    detail: str = ""
+
+
+class FillSeen(Event, frozen=True):
+    """An execution of one of our orders or stops."""
+
+    fill: Fill
+
+
+class AccountPosition(msgspec.Struct, frozen=True):
+    """What the exchange shows of one position; `qty` is unsigned, `stop` None when absent."""
+
+    symbol: str
+    side: Side
+    qty: Decimal
+    avg_price: Decimal
+    stop: Decimal | None
+
+
+class AccountSeen(Event, frozen=True):
+    """One complete and consistent read of the account."""
+
+    balance: Decimal
+    positions: tuple[AccountPosition, ...]
+    order_ids: tuple[str, ...]  # ours, working
+    fills: tuple[Fill, ...]  # recent, any order; known ones are ignored
+
+
+class NoticeDelivered(Event, frozen=True):
+    """Telegram took the message about a fact."""
+
+    of_seq: int
+    chat_id: int
+    message_id: int
+
+
+class DiskSeen(Event, frozen=True):
+    """The journal could not be written (`problem` says why), or can be again (None)."""
+
+    problem: str | None
+
+
+class Command(Event, frozen=True, kw_only=True):
+    """An input from a person, already authorized by the gate in front of the chat."""
+
+    command_id: str
+    by: str
+
+
+class Pause(Command, frozen=True, kw_only=True):
+    """No new entries; exits and protection go on."""
+
+    until_ms: Ms | None = None
+
+
+class Resume(Command, frozen=True, kw_only=True):
+    """Entries on again; after panic or kill switch `reason` is required."""
+
+    reason: str = ""
+
+
+class Stop(Command, frozen=True, kw_only=True):
+    """No new entries until resume; with `close_all` every position is closed as well."""
+
+    close_all: bool = False
+
+
+class Close(Command, frozen=True, kw_only=True):
+    """Exit one position at market, whole or the given share (0 < share <= 1)."""
+
+    position_id: int
+    share: Decimal = Decimal(1)
+
+
+class Panic(Command, frozen=True, kw_only=True):
+    """Lock entries, cancel entry orders, exit everything reduce-only, stay locked."""
+
+
+class Shutdown(Command, frozen=True, kw_only=True):
+    """The process is stopping: no entries; stops stay on the exchange."""

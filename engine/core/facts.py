@@ -1,0 +1,292 @@
+"""What the engine decides or learns for good: facts, and their line in the journal.
+
+A fact is written once and read three times: journal, chat, report. It must never hold anything
+that cannot be written to the journal and read back unchanged.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.values import (
+    Fill,
+    GateName,
+    Ms,
+    Order,
+    OrderState,
+    Side,
+    Signal,
+    StopKind,
+    Target,
+)
+
+
+class Fact(msgspec.Struct, frozen=True, tag=True):
+    """A durable change: journaled before anything acts on it, then told and reported."""
+
+
+class Booted(Fact, frozen=True, tag=True):
+    """A process took over this ledger; conditions are judged anew."""
+
+    boot: int
+    version: str
+    mode: str
+    was_clean: bool
+
+
+class Funded(Fact, frozen=True, tag=True):
+    """The account's first balance: the start of equity."""
+
+    balance: Decimal
+
+
+class SignalTaken(Fact, frozen=True, tag=True):
+    """Risk approved a signal and an entry follows."""
+
+    signal: Signal
+    position_id: int
+    qty: Decimal
+    limit: Decimal
+    stop: Decimal
+    targets: tuple[Target, ...]  # as planned; fixed anew from the real entry
+    risk_usd: Decimal
+    equity: Decimal
+
+
+class SignalSkipped(Fact, frozen=True, tag=True):
+    """A complete signal was refused, and why."""
+
+    signal: Signal
+    reason: str
+
+
+class OrderPlaced(Fact, frozen=True, tag=True):
+    """We decided to send this order."""
+
+    order: Order
+
+
+class OrderAcked(Fact, frozen=True, tag=True):
+    """The exchange acknowledged it."""
+
+    order_id: str
+    venue_id: str | None
+
+
+class OrderDoubted(Fact, frozen=True, tag=True):
+    """Its outcome is unknown and being looked up."""
+
+    order_id: str
+    detail: str
+
+
+class OrderFilled(Fact, frozen=True, tag=True):
+    """One execution, with the position it belongs to."""
+
+    position_id: int
+    fill: Fill
+
+
+class CancelAsked(Fact, frozen=True, tag=True):
+    """We decided to cancel this order."""
+
+    order_id: str
+    reason: str
+
+
+class OrderEnded(Fact, frozen=True, tag=True):
+    """The order is final: FILLED, CANCELED, REFUSED or EXPIRED."""
+
+    order_id: str
+    state: OrderState
+    detail: str
+
+
+class PositionOpened(Fact, frozen=True, tag=True):
+    """The entry ended with quantity: what is fixed from here on (strategy.md 9.4)."""
+
+    position_id: int
+    entry: Decimal  # average fill
+    qty0: Decimal
+    dist0: Decimal
+    risk0_usd: Decimal
+    targets: tuple[Target, ...]
+
+
+class StopAsked(Fact, frozen=True, tag=True):
+    """We decided where the stop shall stand."""
+
+    position_id: int
+    price: Decimal
+    kind: StopKind
+
+
+class StopMoved(Fact, frozen=True, tag=True):
+    """The exchange shows the stop where we asked."""
+
+    position_id: int
+    price: Decimal
+    kind: StopKind
+
+
+class StopMissing(Fact, frozen=True, tag=True):
+    """The exchange holds the position without its stop: an incident with a deadline."""
+
+    position_id: int
+    detail: str
+
+
+class ExitAsked(Fact, frozen=True, tag=True):
+    """A rule or a person decided that the position, or a share of it, shall be closed."""
+
+    position_id: int
+    rule: str
+    qty: Decimal
+
+
+class BarsHeld(Fact, frozen=True, tag=True):
+    """One more closed bar in the position, and its extremes (strategy.md 12.1)."""
+
+    position_id: int
+    open_ms: Ms
+    best: float
+    worst: float
+
+
+class PositionClosed(Fact, frozen=True, tag=True):
+    """Flat again: a trade with its result. Net = gross - fees."""
+
+    position_id: int
+    symbol: str
+    side: Side
+    rule: str
+    gross: Decimal
+    fees: Decimal
+    net: Decimal
+    result_r: float
+    mfe_r: float
+    mae_r: float
+    opened_ms: Ms
+
+
+class EquityPeaked(Fact, frozen=True, tag=True):
+    """A new highest equity since the kill switch was last reset."""
+
+    equity: Decimal
+
+
+class GateClosed(Fact, frozen=True, tag=True):
+    """Entries are off for this reason; `flatten` also closes every position."""
+
+    gate: GateName
+    by: str
+    why: str
+    until_ms: Ms | None = None
+    flatten: bool = False
+
+
+class GateOpened(Fact, frozen=True, tag=True):
+    """Entries are no longer off for this reason."""
+
+    gate: GateName
+    by: str
+    why: str
+
+
+class DayRolled(Fact, frozen=True, tag=True):
+    """Midnight in the configured zone: a new day anchor."""
+
+    date: str
+    equity: Decimal
+
+
+class Reconciled(Fact, frozen=True, tag=True):
+    """Ledger and exchange agree, after these corrections."""
+
+    corrections: tuple[str, ...]
+
+
+class Incident(Fact, frozen=True, tag=True):
+    """Something a person must know about now."""
+
+    code: str
+    detail: str
+    symbol: str | None = None
+
+
+class NoticeSent(Fact, frozen=True, tag=True):
+    """The chat was told of a fact: the outbox's cursor."""
+
+    of_seq: int
+    chat_id: int
+    message_id: int
+
+
+class CommandDone(Fact, frozen=True, tag=True):
+    """A person's command took effect."""
+
+    command_id: str
+    by: str
+    verb: str
+    detail: str
+
+
+class CommandRefused(Fact, frozen=True, tag=True):
+    """A person's command was refused, and why."""
+
+    command_id: str
+    by: str
+    verb: str
+    reason: str
+
+
+AnyFact = (
+    Booted
+    | Funded
+    | SignalTaken
+    | SignalSkipped
+    | OrderPlaced
+    | OrderAcked
+    | OrderDoubted
+    | OrderFilled
+    | CancelAsked
+    | OrderEnded
+    | PositionOpened
+    | StopAsked
+    | StopMoved
+    | StopMissing
+    | ExitAsked
+    | BarsHeld
+    | PositionClosed
+    | EquityPeaked
+    | GateClosed
+    | GateOpened
+    | DayRolled
+    | Reconciled
+    | Incident
+    | NoticeSent
+    | CommandDone
+    | CommandRefused
+)
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A fact with its place in history: sequence without gaps, and the stamp of its event."""
+
+    seq: int
+    at_ms: Ms
+    fact: AnyFact
+
+
+_encoder = msgspec.json.Encoder(decimal_format="string")
+_decoder = msgspec.json.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """The record as one line of JSON, without a newline."""
+    return _encoder.encode(record)
+
+
+def decode(line: bytes) -> Record:
+    """Read a record back; raises `msgspec.ValidationError` when the line is not one."""
+    return _decoder.decode(line)

@@ -1,0 +1,318 @@
+"""The nouns of trading as frozen values: instrument, order, fill, level, check, signal, plan.
+
+They exist so that messages, state and views speak of the same things in the same shape. Floats
+describe the market, Decimals describe our money; `Instrument` alone converts between the two and
+always says in which direction it rounds. Nothing here may hold state, do I/O or know the time.
+"""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+import msgspec
+
+Ms = int  # epoch milliseconds, UTC: the only time type of the core
+
+
+class Side(StrEnum):
+    """Side of a position."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+    @property
+    def sign(self) -> int:
+        """+1 for LONG, -1 for SHORT: the `d` of the strategy's formulas."""
+        return 1 if self is Side.LONG else -1
+
+    @property
+    def entry(self) -> "OrderSide":
+        """The order side that opens such a position."""
+        return OrderSide.BUY if self is Side.LONG else OrderSide.SELL
+
+    @property
+    def exit(self) -> "OrderSide":
+        """The order side that closes such a position."""
+        return OrderSide.SELL if self is Side.LONG else OrderSide.BUY
+
+
+class OrderSide(StrEnum):
+    """Side of an order or a fill."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        """+1 for BUY, -1 for SELL."""
+        return 1 if self is OrderSide.BUY else -1
+
+
+class Purpose(StrEnum):
+    """Why an order exists."""
+
+    ENTRY = "ENTRY"
+    STOP = "STOP"
+    TARGET = "TARGET"
+    EXIT = "EXIT"
+
+
+class OrderKind(StrEnum):
+    """How an order meets the book: IOC is a limit whose rest is canceled at once."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    IOC = "IOC"
+
+
+class OrderState(StrEnum):
+    """Where an order stands; a partial fill is a number beside the state, not a state."""
+
+    PLACED = "PLACED"
+    OPEN = "OPEN"
+    CANCELING = "CANCELING"
+    UNKNOWN = "UNKNOWN"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REFUSED = "REFUSED"
+    EXPIRED = "EXPIRED"
+
+
+class PositionState(StrEnum):
+    """Where a position stands; EXPOSED holds quantity without an acknowledged stop."""
+
+    ENTERING = "ENTERING"
+    EXPOSED = "EXPOSED"
+    PROTECTED = "PROTECTED"
+    EXITING = "EXITING"
+    CLOSED = "CLOSED"
+
+
+class StopKind(StrEnum):
+    """Which rule set the stop that stands."""
+
+    INITIAL = "INITIAL"
+    BREAKEVEN = "BREAKEVEN"
+
+
+class Setup(StrEnum):
+    """Which pattern a signal claims."""
+
+    MOMENTUM = "MOMENTUM"
+
+
+class GateName(StrEnum):
+    """A named reason why entries are off, in the order refusals name them."""
+
+    OPERATOR = "operator"
+    KILL_SWITCH = "kill_switch"
+    STALE_DATA = "stale_data"
+    UNRECONCILED = "unreconciled"
+    DISK_BAD = "disk_bad"
+    SHUTTING_DOWN = "shutting_down"
+
+
+class CheckStatus(StrEnum):
+    """Outcome of one check; UNKNOWN means an input is missing, stale or undefined."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    EXCLUDED = "excluded"
+
+
+class Refusal(StrEnum):
+    """Why the exchange refused a write, for good."""
+
+    FUNDS = "FUNDS"
+    MIN_NOTIONAL = "MIN_NOTIONAL"
+    PRICE_BAND = "PRICE_BAND"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    SYMBOL = "SYMBOL"
+    STOP_SIDE = "STOP_SIDE"
+    OTHER = "OTHER"
+
+
+class Instrument(msgspec.Struct, frozen=True):
+    """A USDT perpetual and its trading rules; `tick`, `lot` and minima are exact."""
+
+    symbol: str  # canonical id, BASEQUOTE upper case
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    qty_min: Decimal
+    notional_min: Decimal
+    taker_bps: Decimal
+    maker_bps: Decimal
+    contract_size: Decimal = Decimal(1)
+
+    def price_down(self, price: float | Decimal) -> Decimal:
+        """The largest legal price at or below `price`."""
+        return _step(price, self.tick, ROUND_FLOOR)
+
+    def price_up(self, price: float | Decimal) -> Decimal:
+        """The smallest legal price at or above `price`."""
+        return _step(price, self.tick, ROUND_CEILING)
+
+    def qty(self, qty: float | Decimal) -> Decimal:
+        """The largest legal quantity at or below `qty`; never bumped up to a minimum."""
+        return _step(qty, self.lot, ROUND_FLOOR)
+
+    def notional(self, price: Decimal, qty: Decimal) -> Decimal:
+        """Value of `qty` at `price`, in quote currency."""
+        return price * qty * self.contract_size
+
+
+def exact(x: float | Decimal) -> Decimal:
+    """The decimal a person reads when the float is printed (repr), not its binary expansion."""
+    return x if isinstance(x, Decimal) else Decimal(repr(float(x)))
+
+
+def _step(x: float | Decimal, step: Decimal, rounding: str) -> Decimal:
+    return ((exact(x) / step).to_integral_value(rounding) * step).quantize(step)
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """One closed candle of the base frame, named by its open time."""
+
+    symbol: str
+    open_ms: Ms
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float  # base asset
+
+
+class Ticker(msgspec.Struct, frozen=True):
+    """24 h statistics of a symbol; an unknown value is None."""
+
+    symbol: str
+    last: float | None
+    bid: float | None
+    ask: float | None
+    volume_24h_usd: float | None
+    change_24h_pct: float | None
+
+
+class Book(msgspec.Struct, frozen=True):
+    """An order book snapshot: `(price, base quantity)` pairs, best first."""
+
+    symbol: str
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
+    exchange_ms: Ms
+
+
+class Level(msgspec.Struct, frozen=True):
+    """A price that several separate extremes respected; `side` is the side that breaks it."""
+
+    side: Side  # LONG breaks a resistance, SHORT breaks a support
+    price: float
+    touches: int
+    first_ms: Ms
+    last_ms: Ms
+    span_bars: int
+    strength: float  # 0..1
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One row of `/why`: a value against its need."""
+
+    name: str
+    group: str  # data, ticker, candle, clock, risk
+    status: CheckStatus
+    value: float | None = None
+    need: float | tuple[float, float] | None = None
+    reason: str = ""  # why UNKNOWN, or words where numbers do not fit
+    is_advisory: bool = False  # shown, never blocks
+
+    @property
+    def blocks(self) -> bool:
+        """Whether this row stands between the symbol and a trade."""
+        bad = self.status in (CheckStatus.FAIL, CheckStatus.UNKNOWN)
+        return bad and not self.is_advisory
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """A claim about the market, without a size."""
+
+    id: str  # SYMBOL:open_ms:SETUP:SIDE
+    symbol: str
+    side: Side
+    setup: Setup
+    open_ms: Ms  # the bar that decided
+    level: Level
+    trigger: float  # price the close had to clear
+    price: float  # decision price: that bar's close
+    stop: float
+    atr: float  # ATR14 of the bar before: `a` in strategy.md 6.6
+    expires_ms: Ms
+    checks: tuple[Check, ...]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One evaluation of a symbol at one of its bar closes: the data behind `/why` and `/scan`."""
+
+    symbol: str
+    open_ms: Ms
+    price: float
+    checks: tuple[Check, ...]
+    outcome: str  # QUIET, FAILED, SIGNAL, REFUSED, TAKEN
+    blocked_by: str | None  # name of the first blocking check
+    level: Level | None  # nearest level, or the broken one
+    distance_pct: float | None  # from price to that level's trigger; negative when beyond
+    distance_atr: float | None
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One rung of the take-profit ladder."""
+
+    r: float
+    price: Decimal
+    qty: Decimal
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A claim about money: every number is legal on the exchange."""
+
+    signal_id: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    price: Decimal  # decision price
+    limit: Decimal  # worst entry price
+    stop: Decimal
+    risk_usd: Decimal  # qty * loss per unit, costs included
+    bound_by: str  # which cap set the quantity
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An instruction to the exchange under our own id; its progress lives in the ledger."""
+
+    id: str
+    position_id: int
+    symbol: str
+    purpose: Purpose
+    side: OrderSide
+    kind: OrderKind
+    qty: Decimal
+    reduce_only: bool
+    reason: str  # signal id for entries, rule name for exits
+    price: Decimal | None = None  # limit price
+    stop: Decimal | None = None  # attached to the position on the exchange with the entry
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """One execution; deduplicated by `id`."""
+
+    id: str
+    order_id: str  # ours, or the exchange's own for a triggered stop
+    symbol: str
+    purpose: Purpose
+    side: OrderSide
+    qty: Decimal
+    price: Decimal
+    fee: Decimal  # quote currency, positive = paid
+    is_maker: bool
+    exchange_ms: Ms

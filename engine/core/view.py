@@ -1,0 +1,146 @@
+"""The frozen read model that chat, charts and reports render.
+
+It exists so that questions are answered between turns from one consistent copy, in every state,
+without passing through the engine. It must never hold a reference to mutable state.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.values import (
+    GateName,
+    Level,
+    Ms,
+    PositionState,
+    Setup,
+    Side,
+    StopKind,
+    Verdict,
+)
+
+
+class GateView(msgspec.Struct, frozen=True):
+    """A closed gate: why entries are off."""
+
+    name: GateName
+    since_ms: Ms
+    by: str
+    why: str
+    until_ms: Ms | None
+
+
+class TargetView(msgspec.Struct, frozen=True):
+    """One rung of an open position; `state` is working, filled or waiting."""
+
+    r: float
+    price: Decimal
+    qty: Decimal
+    state: str
+
+
+class PositionView(msgspec.Struct, frozen=True):
+    """An open position as a person reads it; None means not known now."""
+
+    id: int
+    symbol: str
+    side: Side
+    setup: Setup
+    state: PositionState
+    qty: Decimal
+    qty0: Decimal
+    entry: Decimal | None  # average fill; None before the first fill
+    mark: float | None  # closing side of the book
+    stop: Decimal | None  # on the exchange; None = not acknowledged
+    stop_kind: StopKind
+    targets: tuple[TargetView, ...]
+    unrealized: Decimal | None
+    net_if_closed: Decimal | None  # realized + unrealized - fees paid - exit fee and slippage
+    move_r: float | None  # price move in R from the entry
+    mfe_r: float | None
+    mae_r: float | None
+    risk0_usd: Decimal | None
+    level_price: float
+    opened_ms: Ms
+    signal_id: str
+
+
+class TradeView(msgspec.Struct, frozen=True):
+    """A closed position with its result."""
+
+    position_id: int
+    symbol: str
+    side: Side
+    setup: Setup
+    rule: str
+    qty: Decimal
+    entry: Decimal
+    gross: Decimal
+    fees: Decimal
+    net: Decimal
+    result_r: float
+    mfe_r: float
+    mae_r: float
+    opened_ms: Ms
+    closed_ms: Ms
+
+
+class SkippedView(msgspec.Struct, frozen=True):
+    """A complete signal that was refused."""
+
+    at_ms: Ms
+    signal_id: str
+    reason: str
+
+
+class View(msgspec.Struct, frozen=True):
+    """Everything the chat may show, as of `at_ms`."""
+
+    at_ms: Ms
+    mode: str  # paper
+    instance: str
+    started_ms: Ms
+    boot: int
+    frame_s: int
+    gates: tuple[GateView, ...]
+    balance: Decimal
+    equity: Decimal | None  # None while an open position has no mark
+    day_start_equity: Decimal | None
+    peak_equity: Decimal | None
+    open_risk_usd: Decimal
+    risk_unit_usd: Decimal | None  # equity * risk_per_trade_pct
+    max_positions: int
+    positions: tuple[PositionView, ...]
+    trades: tuple[TradeView, ...]  # newest last, the last 500
+    skipped: tuple[SkippedView, ...]  # newest last, the last 50
+    universe: tuple[str, ...]
+    verdicts: Mapping[str, Verdict]
+    last_batch_ms: Ms | None  # open time of the newest judged bar
+    newest_quote_ms: Ms | None
+    stale_symbols: tuple[str, ...]
+
+    def position(self, position_id: int) -> PositionView | None:
+        """The open position with this id."""
+        return next((p for p in self.positions if p.id == position_id), None)
+
+
+class CandlesView(msgspec.Struct, frozen=True, eq=False):
+    """A copy of a symbol's last closed candles: `ohlcv` is `(bars, 5)` float64, oldest first."""
+
+    symbol: str
+    frame_s: int
+    open_ms: NDArray[np.int64]
+    ohlcv: NDArray[np.float64]
+    levels: tuple[Level, ...]  # both sides, nearest first
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """Best prices and last trade, with their age stamp."""
+
+    bid: float
+    ask: float
+    last: float
+    at_ms: Ms

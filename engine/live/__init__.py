@@ -1,0 +1,1 @@
+"""The shell: feeds the core with events and carries out its intents."""

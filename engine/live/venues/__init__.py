@@ -1,0 +1,1 @@
+"""One sans-I/O protocol file per venue."""

@@ -1,0 +1,116 @@
+"""The five seams between the engine's shell and the world, as structural Protocols.
+
+They exist so that live, paper, sandbox and simulation differ only in which adapter the composition
+root builds. No adapter may raise a vendor's exception type or return a vendor's object.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from engine.core.events import (
+    AccountSeen,
+    Event,
+    HistoryLoaded,
+    InstrumentsLoaded,
+    TickersLoaded,
+)
+from engine.core.facts import Record
+from engine.core.values import Book, Ms, Order, Side
+
+
+class Clock(Protocol):
+    """Time that never decreases."""
+
+    def now_ms(self) -> Ms:
+        """Epoch milliseconds of the venue's clock, as well as we know it."""
+        ...
+
+    async def sleep_until(self, at_ms: Ms) -> None:
+        """Return at or after `at_ms` of this clock."""
+        ...
+
+
+class MarketReader(Protocol):
+    """Read-only market data over REST; raises `Transient`, `RateLimited` or `Denied` only."""
+
+    async def instruments(self) -> InstrumentsLoaded:
+        """All tradable linear USDT perpetuals; never an empty or shrunken list."""
+        ...
+
+    async def tickers(self) -> TickersLoaded:
+        """All tickers, one call."""
+        ...
+
+    async def history(self, symbol: str, since_ms: Ms) -> HistoryLoaded:
+        """Closed base-frame candles from `since_ms` to now, oldest first."""
+        ...
+
+    async def book(self, symbol: str, depth: int) -> Book:
+        """Order book, best first."""
+        ...
+
+    async def time_ms(self) -> Ms:
+        """The venue's clock."""
+        ...
+
+    async def close(self) -> None:
+        """Release the connections."""
+        ...
+
+
+class Exchange(MarketReader, Protocol):
+    """Orders and account, beside the market reader's verbs.
+
+    Placing an id twice yields one order; setting a stop amends it in place. Each write returns the
+    one event that answers it (`OrderAccepted`, `OrderRefused`, `OrderUnknown`, `StopSet`, ...);
+    fills arrive through the sink given to the adapter, or with `account()`.
+    """
+
+    async def place(self, order: Order) -> Event:
+        """Send an order."""
+        ...
+
+    async def cancel(self, order: Order) -> Event:
+        """Cancel an order by our id; `OrderGone` or `FetchFailed`."""
+        ...
+
+    async def set_stop(self, position_id: int, symbol: str, side: Side, price: Decimal) -> Event:
+        """Amend the stop attached to the position; `StopSet` or `StopRefused`."""
+        ...
+
+    async def find(self, order: Order) -> Event:
+        """Look an order up by our id: `OrderAccepted`, `OrderGone` or `OrderUnknown`."""
+        ...
+
+    async def account(self) -> AccountSeen:
+        """Positions, working orders and recent fills; raises `Transient` when any page failed."""
+        ...
+
+
+class MarketData(Protocol):
+    """Streaming market data; ups and downs are events too."""
+
+    def subscribe(self, symbols: Sequence[str]) -> None:
+        """Replace the wanted set; the stream works out the difference."""
+        ...
+
+    def events(self) -> AsyncIterator[Event]:
+        """Events in receipt order; a gap is announced before newer data."""
+        ...
+
+
+class Store(Protocol):
+    """Durability. After `append` returns, a crash at any later instant preserves the records."""
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Write and fsync; raises `StoreError` when the disk did not take them."""
+        ...
+
+
+class Notifier(Protocol):
+    """The chat, seen from the engine: offered every record, never in the way."""
+
+    def offer(self, records: Sequence[Record]) -> None:
+        """Never blocks, never raises."""
+        ...

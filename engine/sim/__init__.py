@@ -1,0 +1,1 @@
+"""The deterministic world: matching, feeds and the embedded exchange."""
