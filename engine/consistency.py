@@ -1,0 +1,116 @@
+"""What settings must hold together, beyond the range of each key (strategy.md 15.2).
+
+It exists so that every cross-field rule is one row of one table, checked by whoever builds
+settings. It must never change a value: it only says what is wrong.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator
+from difflib import get_close_matches
+from operator import attrgetter
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+
+from engine.core.settings import Settings
+from engine.environment import quoted, url_problem
+
+Verdict = str | None
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """Keys that depend on each other, and what is wrong with them: `expected ..., found ...`."""
+
+    keys: tuple[str, ...]
+    broken: Callable[[Settings], Verdict]
+
+
+def rules(check_names: Collection[str]) -> Iterator[Rule]:
+    """Every rule; `check_names` are the names `checks.excluded` may hold."""
+    yield _order("universe.atr15_min_pct", "universe.atr15_max_pct", strictly=True)
+    yield _order("risk.risk_per_trade_pct", "risk.open_risk_max_pct")
+    yield _order("risk.risk_per_trade_pct", "caps.risk_per_trade_pct")
+    yield _order("risk.risk_per_trade_pct", "risk.kill_switch_pct", strictly=True)
+    yield _order("risk.leverage_max", "caps.leverage")
+    yield _order("signals.fresh_bars", "levels.window_bars")
+    yield Rule(("levels.donchian_bars", "levels.window_bars"), _donchian)
+    yield Rule(("signals.break_eps_bps", "signals.break_eps_atr"), _epsilon)
+    yield Rule(("exits.targets",), _targets)
+    yield Rule(("checks.excluded",), lambda s: _names(s.checks.excluded, check_names))
+    yield Rule(("universe.whitelist",), lambda s: _symbols(s.universe.whitelist, "SOLUSDT"))
+    yield Rule(("universe.blacklist",), lambda s: _symbols(s.universe.blacklist, "SOLUSDT or SOL*"))
+    yield Rule(("bot.zone",), lambda s: _zone(s.bot.zone))
+    yield Rule(("risk.day_zone",), lambda s: _zone(s.risk.day_zone))
+    yield Rule(
+        ("exchange.rest_url",), lambda s: url_problem(s.exchange.rest_url, ("https", "http"))
+    )
+    yield Rule(
+        ("exchange.ws_public_url",),
+        lambda s: url_problem(s.exchange.ws_public_url, ("wss", "ws")),
+    )
+
+
+def _order(low: str, high: str, *, strictly: bool = False) -> Rule:
+    word = "less than" if strictly else "at most"
+
+    def broken(settings: Settings) -> Verdict:
+        a, b = attrgetter(low)(settings), attrgetter(high)(settings)
+        if a < b or (a == b and not strictly):
+            return None
+        return f"expected {low} {word} {high}, found {a:g} and {b:g}"
+
+    return Rule((low, high), broken)
+
+
+def _donchian(settings: Settings) -> Verdict:
+    values, window = settings.levels.donchian_bars, settings.levels.window_bars
+    if 1 <= len(values) <= 4 and all(5 <= n <= window for n in values):  # noqa: PLR2004 -- 15.1
+        return None
+    return (
+        f"expected donchian_bars of 1 to 4 whole numbers between 5 and window_bars ({window}), "
+        f"found {list(values)}"
+    )
+
+
+def _epsilon(settings: Settings) -> Verdict:
+    if settings.signals.break_eps_bps + settings.signals.break_eps_atr > 0:
+        return None
+    return "expected break_eps_bps + break_eps_atr above 0, found 0"
+
+
+def _targets(settings: Settings) -> Verdict:
+    targets = settings.exits.targets
+    expected = "expected exactly one [r, share] with r > 0 and 0 < share <= 1"
+    if len(targets) != 1:
+        return f"{expected}, found {len(targets)} of them"
+    r, share = targets[0]
+    if 0 < r < math.inf and 0 < share <= 1:
+        return None
+    return f"{expected}, found [{r:g}, {share:g}]"
+
+
+def _names(excluded: tuple[str, ...], known: Collection[str]) -> Verdict:
+    for name in excluded:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}"
+            return f"expected names of checks, found {quoted(name)}; {hint}"
+    return None
+
+
+def _symbols(symbols: tuple[str, ...], example: str) -> Verdict:
+    for symbol in symbols:
+        stem = symbol.removesuffix("*") if "*" in example else symbol
+        if not (stem.isascii() and stem.isalnum() and stem == stem.upper()):
+            return f"expected symbols like {example}, found {quoted(symbol)}"
+    return None
+
+
+def _zone(name: str) -> Verdict:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # no such zone, an absolute path, a folder of zones
+        close = get_close_matches(name, available_timezones(), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        return f"expected an IANA zone like Europe/Berlin, found {quoted(name)}{hint}"
+    return None

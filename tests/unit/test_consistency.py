@@ -1,0 +1,195 @@
+"""engine.consistency: keys that depend on each other, through the loader that applies the rules."""
+
+from pathlib import Path
+
+import pytest
+
+from engine import config
+from engine.core.settings import Levels, Signals, describe
+from engine.errors import ConfigError
+
+CHECKS = ("warmup", "volume", "body")
+
+
+def problems(text: str, folder: Path) -> list[str]:
+    """What load says about this file, without the aligning blanks."""
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path, [], {}, check_names=CHECKS)
+    return [" ".join(line.split()) for line in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "[universe]\natr15_min_pct = 12",
+            (
+                "universe.atr15_min_pct expected "
+                "universe.atr15_min_pct less than universe.atr15_max_pct, found 12 and 12"
+            ),
+        ),
+        (
+            "[universe]\natr15_max_pct = 0.25",
+            (
+                "universe.atr15_max_pct expected "
+                "universe.atr15_min_pct less than universe.atr15_max_pct, found 0.5 and 0.25"
+            ),
+        ),
+        (
+            "[risk]\nrisk_per_trade_pct = 2\nopen_risk_max_pct = 1.9",
+            (
+                "risk.risk_per_trade_pct expected "
+                "risk.risk_per_trade_pct at most risk.open_risk_max_pct, found 2 and 1.9"
+            ),
+        ),
+        (
+            "[risk]\nrisk_per_trade_pct = 2.6",
+            (
+                "risk.risk_per_trade_pct expected "
+                "risk.risk_per_trade_pct at most caps.risk_per_trade_pct, found 2.6 and 2.5"
+            ),
+        ),
+        (
+            "[risk]\nkill_switch_pct = 1.5",
+            (
+                "risk.kill_switch_pct expected "
+                "risk.risk_per_trade_pct less than risk.kill_switch_pct, found 1.5 and 1.5"
+            ),
+        ),
+        (
+            "[risk]\nleverage_max = 3.5",
+            "risk.leverage_max expected risk.leverage_max at most caps.leverage, found 3.5 and 3",
+        ),
+        (
+            "[levels]\nwindow_bars = 60\ndonchian_bars = [20]\n[signals]\nfresh_bars = 61",
+            (
+                "signals.fresh_bars expected "
+                "signals.fresh_bars at most levels.window_bars, found 61 and 60"
+            ),
+        ),
+        (
+            "[levels]\ndonchian_bars = [4]",
+            (
+                "levels.donchian_bars expected donchian_bars of 1 to 4 whole numbers between 5 and "
+                "window_bars (200), found [4]"
+            ),
+        ),
+        (
+            "[levels]\ndonchian_bars = []",
+            (
+                "levels.donchian_bars expected donchian_bars of 1 to 4 whole numbers between 5 and "
+                "window_bars (200), found []"
+            ),
+        ),
+        (
+            "[levels]\nwindow_bars = 90",
+            (
+                "levels.window_bars expected donchian_bars of 1 to 4 whole numbers between 5 and "
+                "window_bars (90), found [20, 50, 100]"
+            ),
+        ),
+        (
+            "[signals]\nbreak_eps_bps = 0\nbreak_eps_atr = 0",
+            "signals.break_eps_bps expected break_eps_bps + break_eps_atr above 0, found 0",
+        ),
+        (
+            "[exits]\ntargets = [[0, 0.5]]",
+            (
+                "exits.targets expected exactly one [r, share] with r > 0 and 0 < share <= 1, "
+                "found [0, 0.5]"
+            ),
+        ),
+        (
+            "[exits]\ntargets = [[nan, 0.5]]",
+            (
+                "exits.targets expected exactly one [r, share] with r > 0 and 0 < share <= 1, "
+                "found [nan, 0.5]"
+            ),
+        ),
+        (
+            "[exits]\ntargets = [[1, 1.1]]",
+            (
+                "exits.targets expected exactly one [r, share] with r > 0 and 0 < share <= 1, "
+                "found [1, 1.1]"
+            ),
+        ),
+        (
+            "[exits]\ntargets = []",
+            (
+                "exits.targets expected exactly one [r, share] with r > 0 and 0 < share <= 1, "
+                "found 0 of them"
+            ),
+        ),
+        (
+            "[checks]\nexcluded = ['bodi']",
+            'checks.excluded expected names of checks, found "bodi"; did you mean body?',
+        ),
+        (
+            "[checks]\nexcluded = ['body', 'xyz']",
+            'checks.excluded expected names of checks, found "xyz"; one of warmup, volume, body',
+        ),
+        (
+            "[universe]\nwhitelist = ['SOL/USDT']",
+            'universe.whitelist expected symbols like SOLUSDT, found "SOL/USDT"',
+        ),
+        (
+            "[universe]\nwhitelist = ['SOL*']",
+            'universe.whitelist expected symbols like SOLUSDT, found "SOL*"',
+        ),
+        (
+            "[universe]\nblacklist = ['ВТС*']",  # noqa: RUF001 -- Cyrillic on purpose
+            'universe.blacklist expected symbols like SOLUSDT or SOL*, found "ВТС*"',  # noqa: RUF001 -- the same
+        ),
+        (
+            "[bot]\nzone = 'Europe/Berlim'",
+            (
+                'bot.zone expected an IANA zone like Europe/Berlin, found "Europe/Berlim"; '
+                "did you mean Europe/Berlin?"
+            ),
+        ),
+        (
+            "[risk]\nday_zone = '/etc/passwd'",
+            'risk.day_zone expected an IANA zone like Europe/Berlin, found "/etc/passwd"',
+        ),
+        (
+            "[bot]\nzone = ''",
+            'bot.zone expected an IANA zone like Europe/Berlin, found ""',
+        ),
+        (
+            "[exchange]\nrest_url = 'wss://api.bybit.com'",
+            'exchange.rest_url expected an address like https://host, found "wss://api.bybit.com"',
+        ),
+        (
+            "[exchange]\nrest_url = 'https://host:99999'",
+            'exchange.rest_url expected an address like https://host, found "https://host:99999"',
+        ),
+        (
+            "[exchange]\nws_public_url = 'wss://'",
+            'exchange.ws_public_url expected an address like wss://host, found "wss://"',
+        ),
+        (
+            "[exchange]\nrest_url = 'https://me:hunter2@host'",
+            (
+                "exchange.rest_url expected an address like https://host without user and password, "
+                "found one with them (not shown)"
+            ),
+        ),
+    ],
+)
+def test_keys_that_depend_on_each_other(text: str, problem: str, tmp_path: Path) -> None:
+    assert problems(text, tmp_path) == [problem]
+
+
+def test_ranges_alone_keep_every_window_inside_the_lookback() -> None:
+    # So no cross-field rule is needed for it: strategy.md 15.2, rule 3.
+    window, swing = describe(Levels, "window_bars"), describe(Levels, "swing_bars")
+    fresh = describe(Signals, "fresh_bars")
+    assert window.ge
+    assert window.le
+    assert swing.le
+    assert fresh.le
+
+    assert max(window.le, fresh.le, 2 * 3600 / 60) <= 299
+    assert 2 * swing.le + 1 <= window.ge
