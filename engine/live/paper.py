@@ -1,0 +1,107 @@
+"""Paper trading: the real market's data, with our own matching in place of the venue's account.
+
+It exists so that paper and live differ in one adapter and nowhere else. It must never reach a
+network for anything that writes: orders, stops and the account live in `Matching` alone.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from engine.core.events import (
+    AccountSeen,
+    Event,
+    HistoryLoaded,
+    InstrumentsLoaded,
+    QuoteSeen,
+    TickersLoaded,
+)
+from engine.core.values import Book, Ms, Order, Side
+from engine.ports import MarketReader
+from engine.sim.matching import Matching
+
+
+class PaperExchange:
+    """The `Exchange` port over a market reader and a matching.
+
+    A write returns its answer; what follows from it (fills, the stop that stands, the end of the
+    order) goes to `sink` in the loop's next round, so whoever awaits the answer directly sees the
+    answer first. All events for the sink pass one queue: their order is that of the account.
+    """
+
+    def __init__(
+        self,
+        reader: MarketReader,
+        matching: Matching,
+        now_ms: Callable[[], Ms],
+        sink: Callable[[Event], None],
+    ) -> None:
+        self._reader = reader
+        self._matching = matching
+        self._now_ms = now_ms
+        self._sink = sink
+        self._outbound: deque[Event] = deque()
+
+    def see(self, event: Event) -> None:
+        """Let a market event act on the account; the shell offers every one, before merging."""
+        if isinstance(event, QuoteSeen):
+            self._deliver(self._matching.see_quote(event, self._now_ms()))
+
+    async def place(self, order: Order) -> Event:
+        """`OrderAccepted` or `OrderRefused`; the fills and the end of the order follow."""
+        answer, *rest = self._matching.place(order, self._now_ms())
+        self._deliver(rest)
+        return answer
+
+    async def cancel(self, order: Order) -> Event:
+        """`OrderGone`, with the state in which the order ended."""
+        return self._matching.cancel(order.id)
+
+    async def set_stop(self, position_id: int, symbol: str, side: Side, price: Decimal) -> Event:
+        """`StopSet` or `StopRefused`."""
+        return self._matching.set_stop(position_id, symbol, side, price)
+
+    async def find(self, order: Order) -> Event:
+        """`OrderAccepted` while it works, else `OrderGone`."""
+        return self._matching.find(order.id)
+
+    async def account(self) -> AccountSeen:
+        """The whole account; it may be ahead of fills that are still on their way to the sink."""
+        return self._matching.account()
+
+    async def instruments(self) -> InstrumentsLoaded:
+        """The venue's instruments, whose rules the matching obeys from now on."""
+        loaded = await self._reader.instruments()
+        self._matching.set_instruments(loaded.instruments)
+        return loaded
+
+    async def tickers(self) -> TickersLoaded:
+        """The venue's tickers."""
+        return await self._reader.tickers()
+
+    async def history(self, symbol: str, since_ms: Ms) -> HistoryLoaded:
+        """The venue's closed candles."""
+        return await self._reader.history(symbol, since_ms)
+
+    async def book(self, symbol: str, depth: int) -> Book:
+        """The venue's order book."""
+        return await self._reader.book(symbol, depth)
+
+    async def time_ms(self) -> Ms:
+        """The venue's clock."""
+        return await self._reader.time_ms()
+
+    async def close(self) -> None:
+        """Release the reader's connections."""
+        await self._reader.close()
+
+    def _deliver(self, events: Iterable[Event]) -> None:
+        self._outbound.extend(events)
+        if self._outbound:
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        while self._outbound:
+            self._sink(self._outbound[0])  # leaves the queue only when the sink took it
+            self._outbound.popleft()
