@@ -172,8 +172,8 @@ def problems(text: str, folder: Path) -> list[str]:
         (
             "[exchange]\nrest_url = 'https://me:hunter2@host'",
             (
-                "exchange.rest_url expected an address like https://host without user and password, "
-                "found one with them (not shown)"
+                "exchange.rest_url expected an address like https://host without user and "
+                "password, found one with them (not shown)"
             ),
         ),
     ],
