@@ -26,6 +26,15 @@ class Event(msgspec.Struct, frozen=True):
     """Anything that enters the engine; the shell stamps it with `at_ms`, never decreasing."""
 
 
+class Started(Event, frozen=True):
+    """The shell is up: the ledger is loaded and nothing else is known yet."""
+
+    version: str
+    mode: str
+    was_clean: bool
+    balance: Decimal  # of the account, taken as its start when the ledger is new
+
+
 class Tick(Event, frozen=True):
     """Time passed: conditions and deadlines are judged."""
 

@@ -1,0 +1,117 @@
+"""The exchange's answers about orders, fills and stops, turned into facts.
+
+It exists so that late, doubled and early answers all end here and nowhere else. An answer must
+never be believed twice, and one that names nothing of ours must never be booked silently.
+"""
+
+from engine.core import events as e
+from engine.core import facts as f
+from engine.core import gates
+from engine.core.intents import FetchAccount, FindOrder
+from engine.core.orders import Progress
+from engine.core.positions import Position
+from engine.core.turn import Turn
+from engine.core.values import Fill, GateName, OrderState, PositionState, Purpose
+
+
+def accepted(turn: Turn, event: e.OrderAccepted) -> None:
+    """The exchange took the order."""
+    progress = turn.ledger.state.orders.get(event.order_id)
+    if progress is not None and progress.state in (OrderState.PLACED, OrderState.UNKNOWN):
+        turn.tell(f.OrderAcked(event.order_id, event.venue_id))
+
+
+def refused(turn: Turn, event: e.OrderRefused) -> None:
+    """The exchange will not take it; a person hears of exits and targets that were refused."""
+    progress = _live(turn, event.order_id)
+    if progress is None:
+        return
+    detail = f"{event.refusal}: {event.detail}" if event.detail else str(event.refusal)
+    turn.tell(f.OrderEnded(event.order_id, OrderState.REFUSED, detail))
+    words = f"{progress.order.purpose} {event.order_id} refused, {detail}"
+    turn.tell(f.Incident("order_refused", words, progress.order.symbol))
+    turn.ask(FetchAccount())
+
+
+def doubted(turn: Turn, event: e.OrderUnknown) -> None:
+    """Nobody knows: look it up."""
+    progress = _live(turn, event.order_id)
+    if progress is None:
+        return
+    if progress.state is not OrderState.UNKNOWN:
+        turn.tell(f.OrderDoubted(event.order_id, event.detail))
+    turn.ask(FindOrder(progress.order))
+
+
+def gone(turn: Turn, event: e.OrderGone) -> None:
+    """The order is final; one said to be filled is believed when its fills are here."""
+    progress = _live(turn, event.order_id)
+    if progress is None:
+        return
+    if event.state is OrderState.FILLED and progress.left_qty > 0:
+        turn.ask(FetchAccount())
+        return
+    turn.tell(f.OrderEnded(event.order_id, event.state, event.detail))
+
+
+def filled(turn: Turn, event: e.FillSeen) -> None:
+    """Book one execution, once."""
+    book(turn, event.fill)
+
+
+def book(turn: Turn, fill: Fill) -> bool:
+    """Book a fill that is new and ours; False when it was known already."""
+    if turn.ledger.knows_fill(fill.id):
+        return False
+    position = _owner(turn, fill)
+    if position is None:
+        words = f"fill {fill.id} of order {fill.order_id} belongs to no position of ours"
+        turn.tell(f.Incident("foreign_fill", words, fill.symbol))
+        gates.close(turn, GateName.UNRECONCILED, words)
+        return False
+    turn.tell(f.OrderFilled(position.id, fill))
+    progress = turn.ledger.state.orders.get(fill.order_id)
+    if progress is not None and progress.left_qty <= 0:
+        turn.tell(f.OrderEnded(fill.order_id, OrderState.FILLED, ""))
+    return True
+
+
+def stop_set(turn: Turn, event: e.StopSet) -> None:
+    """The exchange shows a stop; an older, looser one that arrives late changes nothing."""
+    position = turn.ledger.state.positions.get(event.position_id)
+    if position is None:
+        return
+    is_news = position.stop != event.price or position.state is PositionState.EXPOSED
+    if not is_news or _is_looser(position, event):
+        return
+    kind = position.asked_kind if event.price == position.asked_stop else position.stop_kind
+    turn.tell(f.StopMoved(position.id, event.price, kind))
+
+
+def stop_refused(turn: Turn, event: e.StopRefused) -> None:
+    """The wish is withdrawn where a stop stands; an exposed position asks again by itself."""
+    position = turn.ledger.state.positions.get(event.position_id)
+    if position is None or position.state is PositionState.EXITING:
+        return
+    words = f"stop {event.price} of #{position.id} refused: {event.detail}"
+    turn.tell(f.Incident("stop_refused", words, position.symbol))
+    if position.stop is not None:
+        turn.tell(f.StopAsked(position.id, position.stop, position.stop_kind))
+
+
+def _live(turn: Turn, order_id: str) -> Progress | None:
+    progress = turn.ledger.state.orders.get(order_id)
+    return progress if progress is not None and progress.is_live else None
+
+
+def _owner(turn: Turn, fill: Fill) -> Position | None:
+    progress = turn.ledger.state.orders.get(fill.order_id)
+    if progress is not None:
+        return turn.ledger.state.positions.get(progress.order.position_id)
+    return turn.ledger.position_in(fill.symbol) if fill.purpose is Purpose.STOP else None
+
+
+def _is_looser(position: Position, event: e.StopSet) -> bool:
+    if position.stop is None:
+        return False
+    return position.side.sign * (event.price - position.stop) < 0

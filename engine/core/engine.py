@@ -1,0 +1,201 @@
+"""The engine: one object without I/O that turns each event into facts and intents.
+
+It exists so that live, paper, sandbox and simulation run the very same decisions: what happened
+comes in as an event stamped by the shell, what follows goes out as records and intents. It must
+never ask for the time, wait, log or touch the outside.
+"""
+
+import msgspec
+
+from engine.core import answers, gates, guard, operator
+from engine.core import events as e
+from engine.core import facts as f
+from engine.core.exits import exit_rule
+from engine.core.intents import FetchAccount, FindOrder, Outcome
+from engine.core.ledger import Ledger
+from engine.core.market import Market
+from engine.core.overview import overview
+from engine.core.reconcile import reconcile
+from engine.core.results import snapshot, take_signal
+from engine.core.risk import Review, review
+from engine.core.scan import judge, levels_of
+from engine.core.settings import Settings
+from engine.core.turn import Turn
+from engine.core.values import Bar, GateName, Ms, Signal, Verdict
+from engine.core.view import CandlesView, View
+from engine.core.watch import Watch
+
+
+class Engine:
+    """Settings, the durable ledger, the ephemeral market, and the one entry: `step`."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, mode: str) -> None:
+        self.settings = settings
+        self.ledger = ledger
+        self.market = Market(settings)
+        self._mode = mode
+        self._frame_ms = settings.market.frame_s * 1000
+        self._watch = Watch(self._frame_ms)
+        self._verdicts: dict[str, Verdict] = {}
+        self._looked_ms: Ms = 0  # when unanswered orders were last looked up
+        self._account_ms: Ms = 0  # when the account was last asked for
+        self._at_ms: Ms = ledger.state.at_ms
+
+    def step(self, at_ms: Ms, event: e.Event) -> Outcome:
+        """Decide on one event; `at_ms` never decreases."""
+        assert at_ms >= self._at_ms, (at_ms, self._at_ms)
+        self._at_ms = at_ms
+        turn = Turn(at_ms, self.settings, self.ledger, self.market)
+        self._route(turn, event)
+        for position in turn.ledger.positions:
+            guard.look_after(turn, position)
+        for open_ms, symbols in self._watch.ready(turn):
+            self._decide(turn, open_ms, symbols)
+        return turn.outcome()
+
+    def view(self) -> View:
+        """A frozen copy of everything the chat may show."""
+        turn = Turn(self._at_ms, self.settings, self.ledger, self.market)
+        return overview(turn, self._mode, self._watch.newest_ms, self._verdicts)
+
+    def candles(self, symbol: str, bars: int) -> CandlesView | None:
+        """A copy of a symbol's last closed candles with its levels; None when not followed."""
+        if symbol not in self.market.universe:
+            return None
+        open_ms, ohlcv = self.market.candles(symbol, bars)
+        levels = levels_of(self.market, symbol, self.settings)
+        return CandlesView(symbol, self.settings.market.frame_s, open_ms, ohlcv, levels)
+
+    # -- routing ---------------------------------------------------------------------------------
+
+    def _route(self, turn: Turn, event: e.Event) -> None:  # noqa: C901, PLR0912 -- a flat table
+        match event:
+            case e.QuoteSeen():
+                self.market.see_quote(event, turn.at_ms)
+            case e.CandlesClosed():
+                self._hold(turn, self._watch.candles(turn, event))
+            case e.Tick():
+                self._tick(turn)
+            case e.OrderAccepted():
+                answers.accepted(turn, event)
+            case e.OrderRefused():
+                answers.refused(turn, event)
+            case e.OrderUnknown():
+                answers.doubted(turn, event)
+            case e.OrderGone():
+                answers.gone(turn, event)
+            case e.FillSeen():
+                answers.filled(turn, event)
+            case e.StopSet():
+                answers.stop_set(turn, event)
+            case e.StopRefused():
+                answers.stop_refused(turn, event)
+            case e.AccountSeen():
+                reconcile(turn, event)
+            case e.Command():
+                operator.obey(turn, event)
+            case _:
+                self._route_shell(turn, event)
+
+    def _route_shell(self, turn: Turn, event: e.Event) -> None:  # noqa: C901 -- a flat table
+        match event:
+            case e.InstrumentsLoaded():
+                self._watch.instruments(turn, event)
+            case e.TickersLoaded():
+                self._watch.tickers(turn, event)
+            case e.HistoryLoaded():
+                self._hold(turn, self._watch.history(turn, event))
+            case e.StreamUp():
+                self._watch.stream_up(turn, event)
+            case e.StreamDown():
+                self.market.mark_down(event.symbols)
+                gates.judge(turn)
+            case e.FetchFailed():
+                self._watch.fetch_failed(event)
+            case e.NoticeDelivered():
+                turn.tell(f.NoticeSent(event.of_seq, event.chat_id, event.message_id))
+            case e.DiskSeen():
+                self._disk(turn, event)
+            case e.Started():
+                self._start(turn, event)
+            case _:
+                msg = f"an event nobody handles: {event!r}"
+                raise AssertionError(msg)
+
+    def _start(self, turn: Turn, event: e.Started) -> None:
+        """Start-up is recovery: conditions anew, unanswered orders looked up, account read."""
+        boot = turn.ledger.state.boot + 1
+        turn.tell(f.Booted(boot, event.version, event.mode, event.was_clean))
+        if boot == 1:
+            turn.tell(f.Funded(event.balance))
+        gates.close(turn, GateName.UNRECONCILED, "starting: the account is not compared yet")
+        gates.close(turn, GateName.STALE_DATA, "starting: no market data yet")
+        for progress in turn.ledger.state.orders.values():
+            if progress.is_live:
+                turn.ask(FindOrder(progress.order))
+        self._watch.start(turn)
+        self._read_account(turn)
+
+    def _read_account(self, turn: Turn) -> None:
+        self._account_ms = turn.at_ms
+        turn.ask(FetchAccount())
+
+    def _tick(self, turn: Turn) -> None:
+        gates.judge(turn)
+        if turn.at_ms - self._looked_ms >= guard.RETRY_MS:
+            self._looked_ms = turn.at_ms
+            guard.look_up_unknown(turn)
+        if turn.at_ms - self._account_ms >= self.settings.schedule.reconcile_every_s * 1000:
+            self._read_account(turn)
+
+    def _disk(self, turn: Turn, event: e.DiskSeen) -> None:
+        if event.problem is None:
+            gates.reopen(turn, GateName.DISK_BAD, "the journal is written again")
+        else:
+            gates.close(turn, GateName.DISK_BAD, event.problem)
+
+    # -- candles ---------------------------------------------------------------------------------
+
+    def _hold(self, turn: Turn, bars: list[Bar]) -> None:
+        """Closed bars of open positions: extremes first, then the exit rules."""
+        for bar in bars:
+            position = turn.ledger.position_in(bar.symbol)
+            if position is None or position.entry is None:
+                continue
+            began_ms = position.opened_ms - position.opened_ms % self._frame_ms
+            if bar.open_ms <= position.last_bar_ms or bar.open_ms < began_ms:
+                continue
+            fav, adv = (bar.high, bar.low) if position.side.sign > 0 else (bar.low, bar.high)
+            turn.tell(f.BarsHeld(position.id, bar.open_ms, fav, adv))
+            frame_s, exits = self.settings.market.frame_s, self.settings.exits
+            rule = exit_rule(snapshot(position), bar.close, frame_s, exits)
+            if rule is not None:
+                guard.ask_exit(turn, position, rule)
+
+    # -- signals ---------------------------------------------------------------------------------
+
+    def _decide(self, turn: Turn, open_ms: Ms, symbols: tuple[str, ...]) -> None:
+        batch = judge(self.market, symbols, open_ms, turn.at_ms, self.settings)
+        self._verdicts.update((v.symbol, v) for v in batch.verdicts)
+        for signal in batch.signals:
+            if signal.symbol not in self._watch.tradable:
+                continue
+            reviewed = review(turn, signal)
+            verdict = self._verdicts[signal.symbol]
+            self._verdicts[signal.symbol] = msgspec.structs.replace(
+                verdict,
+                checks=verdict.checks + reviewed.rows,
+                outcome="TAKEN" if reviewed.plan else "REFUSED",
+                blocked_by=next((row.name for row in reviewed.rows if row.blocks), None),
+            )
+            self._act(turn, signal, reviewed)
+
+    def _act(self, turn: Turn, signal: Signal, reviewed: Review) -> None:
+        signal = msgspec.structs.replace(signal, checks=signal.checks + reviewed.rows)
+        plan = reviewed.plan
+        if plan is None:
+            turn.tell(f.SignalSkipped(signal, reviewed.refusal))
+            return
+        position_id = turn.ledger.state.next_position_id
+        take_signal(turn, signal, plan, position_id)
+        guard.place(turn, guard.entry_order(turn, plan, position_id))

@@ -1,0 +1,238 @@
+"""The guard of open positions: desired against actual orders, and the difference as intents.
+
+It exists so that protection is level-triggered: whatever was lost, late or doubled, the next look
+sees what is missing and asks for it. It must never loosen a stop, never place an exit that is not
+reduce-only, and never wait for an entry.
+"""
+
+from decimal import Decimal
+
+from engine.core import facts as f
+from engine.core.exits import protection
+from engine.core.intents import CancelOrder, FindOrder, PlaceOrder, SetStop
+from engine.core.orders import Progress
+from engine.core.positions import Position, Rung
+from engine.core.results import close_trade, open_trade, snapshot
+from engine.core.risk import mark_of
+from engine.core.turn import Turn
+from engine.core.values import (
+    GateName,
+    Ms,
+    Order,
+    OrderKind,
+    OrderState,
+    Plan,
+    PositionState,
+    Purpose,
+    exact,
+)
+
+RETRY_MS: Ms = 2000  # wait before an exit, a stop or a look-up is asked for again
+LETTERS = {Purpose.ENTRY: "E", Purpose.TARGET: "T", Purpose.EXIT: "X", Purpose.STOP: "S"}
+
+
+def look_after(turn: Turn, position: Position) -> None:
+    """Bring one position's orders in line with what it needs, in order of urgency."""
+    _expire_entry(turn, position)
+    if not position.entry_qty:
+        return
+    if position.entry is None and not _entry_is_live(turn, position):
+        open_trade(turn, position)
+    if position.qty <= 0 and position.entry is not None:
+        _finish(turn, position)
+        return
+    _resume_exit(turn, position)
+    _protect(turn, position)
+    if position.state is PositionState.EXITING:
+        _exit(turn, position)
+        return
+    if position.entry is not None:
+        _tighten(turn, position)
+        _work_targets(turn, position)
+
+
+def look_up_unknown(turn: Turn) -> None:
+    """Ask about each order whose outcome nobody knows, until somebody does."""
+    for progress in turn.ledger.state.orders.values():
+        if progress.state is OrderState.UNKNOWN:
+            turn.ask(FindOrder(progress.order))
+
+
+def new_order_id(turn: Turn, purpose: Purpose) -> str:
+    """Instance, boot, sequence, purpose: computed, so a retry is the same order."""
+    state = turn.ledger.state
+    return f"{turn.settings.bot.name}-{state.boot}-{state.seq + 1}{LETTERS[purpose]}"
+
+
+def place(turn: Turn, order: Order) -> None:
+    """State the order, then ask for it."""
+    turn.tell(f.OrderPlaced(order))
+    turn.ask(PlaceOrder(order))
+
+
+def cancel(turn: Turn, progress: Progress, reason: str) -> None:
+    """Ask once for the end of a working order."""
+    if progress.is_live and progress.state is not OrderState.CANCELING:
+        turn.tell(f.CancelAsked(progress.order.id, reason))
+        turn.ask(CancelOrder(progress.order))
+
+
+def ask_exit(turn: Turn, position: Position, rule: str, qty: Decimal | None = None) -> None:
+    """Decide to close the position, or `qty` of it, once; the guard carries it out."""
+    if position.state is PositionState.EXITING:
+        return
+    whole = qty is None or qty >= position.qty
+    turn.tell(f.ExitAsked(position.id, rule, position.qty if qty is None else qty))
+    if not whole and qty is not None:
+        place(turn, _exit_order(turn, position, rule, qty))
+
+
+def exit_at_mark(turn: Turn, position: Position, rule: str) -> None:
+    """Decide and act in the same turn."""
+    ask_exit(turn, position, rule)
+    look_after(turn, position)
+
+
+def _entry_is_live(turn: Turn, position: Position) -> bool:
+    entry = turn.ledger.state.orders.get(position.entry_order_id)
+    return entry is not None and entry.is_live
+
+
+def _expire_entry(turn: Turn, position: Position) -> None:
+    """An entry ends at its deadline, and at once when panic or a full exit was asked for."""
+    entry = turn.ledger.state.orders.get(position.entry_order_id)
+    if entry is None or not entry.is_live:
+        return
+    age_ms = turn.at_ms - entry.placed_ms
+    if turn.is_closed(GateName.KILL_SWITCH):
+        cancel(turn, entry, "kill_switch")
+    elif position.exit_rule is not None:
+        cancel(turn, entry, position.exit_rule)
+    elif age_ms >= turn.settings.execution.entry_deadline_s * 1000:
+        cancel(turn, entry, "entry deadline")
+
+
+def _finish(turn: Turn, position: Position) -> None:
+    """Flat: cancel what still works for it, then book the result."""
+    for progress in turn.ledger.orders_of(position.id):
+        cancel(turn, progress, "position is flat")
+    if position.is_open:
+        close_trade(turn, position)
+
+
+def _resume_exit(turn: Turn, position: Position) -> None:
+    """A panic, or an exit asked for while entering, is a level: it survives crash and late fill."""
+    gate = turn.ledger.state.gates.get(GateName.KILL_SWITCH)
+    if gate is not None and gate.flatten:
+        ask_exit(turn, position, "panic")
+    elif position.exit_rule is not None:
+        ask_exit(turn, position, position.exit_rule)
+
+
+def _protect(turn: Turn, position: Position) -> None:
+    """No quantity without a shown stop: ask again, and leave when the deadline passes."""
+    since = position.exposed_ms
+    if since is None or position.state is PositionState.EXITING:
+        return
+    if turn.at_ms - since >= turn.settings.execution.protect_deadline_s * 1000:
+        turn.tell(f.Incident("unprotected", "no stop was acknowledged in time", position.symbol))
+        ask_exit(turn, position, "unprotected")
+    elif turn.at_ms - max(since, position.asked_ms) >= RETRY_MS:
+        _ask_stop(turn, position, position.asked_stop)
+
+
+def _ask_stop(turn: Turn, position: Position, price: Decimal) -> None:
+    turn.tell(f.StopAsked(position.id, price, position.asked_kind))
+    turn.ask(SetStop(position.id, position.symbol, position.side, price))
+
+
+def _exit(turn: Turn, position: Position) -> None:
+    """One working reduce-only order for the whole rest, until flat."""
+    working = [
+        o
+        for o in turn.ledger.orders_of(position.id)
+        if o.order.purpose is Purpose.EXIT and o.is_live
+    ]
+    waited = turn.at_ms - position.last_exit_ms >= RETRY_MS or not position.last_exit_ms
+    if not working and waited:
+        rule = position.exit_rule or "operator"
+        place(turn, _exit_order(turn, position, rule, position.qty))
+
+
+def entry_order(turn: Turn, plan: Plan, position_id: int) -> Order:
+    """The entry: a limit at the worst price, the rest canceled at once, its stop attached."""
+    return Order(
+        id=new_order_id(turn, Purpose.ENTRY),
+        position_id=position_id,
+        symbol=plan.symbol,
+        purpose=Purpose.ENTRY,
+        side=plan.side.entry,
+        kind=OrderKind.IOC,
+        qty=plan.qty,
+        reduce_only=False,
+        reason=plan.signal_id,
+        price=plan.limit,
+        stop=plan.stop,
+    )
+
+
+def _exit_order(turn: Turn, position: Position, rule: str, qty: Decimal) -> Order:
+    return Order(
+        id=new_order_id(turn, Purpose.EXIT),
+        position_id=position.id,
+        symbol=position.symbol,
+        purpose=Purpose.EXIT,
+        side=position.side.exit,
+        kind=OrderKind.MARKET,
+        qty=qty,
+        reduce_only=True,
+        reason=rule,
+    )
+
+
+def _tighten(turn: Turn, position: Position) -> None:
+    """Move the stop where the rules want it, or leave when it could not rest there."""
+    instrument = turn.market.instrument(position.symbol)
+    is_settled = position.asked_stop == position.stop
+    if instrument is None or not is_settled or turn.at_ms - position.asked_ms < RETRY_MS:
+        return
+    wanted = protection(snapshot(position), instrument, turn.settings.exits)
+    if wanted is None:
+        return
+    mark = mark_of(turn.market, position)
+    if mark is not None and position.side.sign * (exact(mark) - wanted.stop) <= 0:
+        ask_exit(turn, position, wanted.kind.value)
+        _exit(turn, position)
+        return
+    turn.tell(f.StopAsked(position.id, wanted.stop, wanted.kind))
+    turn.ask(SetStop(position.id, position.symbol, position.side, wanted.stop))
+
+
+def _work_targets(turn: Turn, position: Position) -> None:
+    """Each open rung has one resting reduce-only limit."""
+    tried = max((o.placed_ms for o in _targets(turn, position)), default=0)
+    if tried and turn.at_ms - tried < RETRY_MS:
+        return
+    for rung in position.rungs:
+        if rung.order_id is None and not rung.is_filled:
+            place(turn, _target_order(turn, position, rung))
+
+
+def _targets(turn: Turn, position: Position) -> list[Progress]:
+    orders = turn.ledger.orders_of(position.id)
+    return [o for o in orders if o.order.purpose is Purpose.TARGET]
+
+
+def _target_order(turn: Turn, position: Position, rung: Rung) -> Order:
+    return Order(
+        id=new_order_id(turn, Purpose.TARGET),
+        position_id=position.id,
+        symbol=position.symbol,
+        purpose=Purpose.TARGET,
+        side=position.side.exit,
+        kind=OrderKind.LIMIT,
+        qty=min(rung.target.qty, position.qty),
+        reduce_only=True,
+        reason=f"target at {rung.target.r:g}R",
+        price=rung.target.price,
+    )

@@ -1,0 +1,112 @@
+"""People's commands: each becomes facts, or a refusal with its reason.
+
+It exists so that a command takes effect exactly once, in the turn that consumed it. Authority is
+checked before it gets here; a command must never do what a closed gate protects against.
+"""
+
+from engine.core import events as e
+from engine.core import facts as f
+from engine.core import gates, guard
+from engine.core.risk import equity_now
+from engine.core.turn import Turn
+from engine.core.values import GateName
+
+PAUSED = "paused"
+STOPPED = "stopped"
+PANIC = "panic"
+
+Answer = tuple[bool, str]  # whether it was done, and the words for the person
+
+
+def obey(turn: Turn, command: e.Command) -> None:
+    """Carry out one command; its last fact is CommandDone or CommandRefused."""
+    verb = type(command).__name__.lower()
+    done, words = _do(turn, command)
+    if done:
+        turn.tell(f.CommandDone(command.command_id, command.by, verb, words))
+    else:
+        turn.tell(f.CommandRefused(command.command_id, command.by, verb, words))
+
+
+def _do(turn: Turn, command: e.Command) -> Answer:
+    match command:
+        case e.Pause():
+            return _pause(turn, command)
+        case e.Resume():
+            return _resume(turn, command)
+        case e.Stop():
+            return _stop(turn, command)
+        case e.Close():
+            return _close(turn, command)
+        case e.Panic():
+            return _panic(turn, command)
+        case _:
+            return _shutdown(turn)
+
+
+def _pause(turn: Turn, command: e.Pause) -> Answer:
+    turn.tell(f.GateClosed(GateName.OPERATOR, command.by, PAUSED, command.until_ms))
+    return True, "no new entries; open positions stay managed"
+
+
+def _stop(turn: Turn, command: e.Stop) -> Answer:
+    turn.tell(f.GateClosed(GateName.OPERATOR, command.by, STOPPED))
+    held = turn.ledger.positions
+    if not command.close_all:
+        return True, f"no new entries; {len(held)} positions stay managed"
+    for position in held:
+        guard.ask_exit(turn, position, "operator")
+    return True, f"no new entries; closing {len(held)} positions"
+
+
+def _resume(turn: Turn, command: e.Resume) -> Answer:
+    locked = turn.is_closed(GateName.KILL_SWITCH)
+    if locked and not command.reason.strip():
+        return False, "the kill switch is closed: resume needs a reason"
+    if locked and any(p.exit_rule for p in turn.ledger.positions):
+        return False, "positions are still being closed: resume after the account is flat"
+    why = command.reason.strip() or "resumed"
+    for gate in (GateName.OPERATOR, GateName.KILL_SWITCH):
+        if turn.is_closed(gate):
+            turn.tell(f.GateOpened(gate, command.by, why))
+    equity = equity_now(turn.ledger, turn.market)
+    if locked and equity is not None:
+        turn.tell(f.EquityPeaked(equity))  # drawdown counts from here (strategy.md 10.2)
+    left = ", ".join(turn.ledger.state.gates)
+    return True, f"still waiting: {left}" if left else "entries are on"
+
+
+def _close(turn: Turn, command: e.Close) -> Answer:
+    position = turn.ledger.state.positions.get(command.position_id)
+    if position is None:
+        return False, f"#{command.position_id} is not open"
+    if position.exit_rule is not None:
+        return False, f"#{position.id} is being closed already"
+    if command.share >= 1 or not position.entry_qty:
+        guard.ask_exit(turn, position, "operator")
+        return True, f"closing #{position.id} {position.symbol}"
+    return _close_part(turn, command)
+
+
+def _close_part(turn: Turn, command: e.Close) -> Answer:
+    position = turn.ledger.state.positions[command.position_id]
+    instrument = turn.market.instrument(position.symbol)
+    if instrument is None:
+        return False, f"the trading rules of {position.symbol} are not loaded yet"
+    qty = instrument.qty(position.qty * command.share)
+    if qty < instrument.qty_min:
+        return False, f"{qty} is below the exchange's least {instrument.qty_min}"
+    guard.ask_exit(turn, position, "operator", qty)
+    return True, f"closing {qty} of #{position.id} {position.symbol}"
+
+
+def _panic(turn: Turn, command: e.Panic) -> Answer:
+    """Lock first; exits and cancels follow in the same turn, neither waiting for the other."""
+    turn.tell(f.GateClosed(GateName.KILL_SWITCH, command.by, PANIC, flatten=True))
+    held = turn.ledger.positions
+    return True, f"entries locked; closing {len(held)} positions"
+
+
+def _shutdown(turn: Turn) -> Answer:
+    gates.close(turn, GateName.SHUTTING_DOWN, "the process is stopping")
+    return True, "stops stay on the exchange"

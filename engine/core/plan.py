@@ -1,0 +1,143 @@
+"""From a claim about the market to legal numbers: entry limit, stop, loss per unit, quantity.
+
+It exists as the only seam where a signal's floats become Decimals (strategy.md 9). A quantity is
+never bumped up to a minimum and a stop is never tighter than computed.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.settings import Settings
+from engine.core.values import Instrument, OrderSide, Plan, Side, Signal, exact
+
+BPS = Decimal(10_000)
+
+
+class Account(msgspec.Struct, frozen=True):
+    """What sizing may know of our money, all in quote currency."""
+
+    equity: Decimal
+    notional: Decimal  # sum over open positions and pending entries
+    open_risk: Decimal  # the same
+
+
+class Priced(msgspec.Struct, frozen=True):
+    """A signal in legal prices, before a quantity exists."""
+
+    price: Decimal
+    limit: Decimal
+    stop: Decimal
+    distance: Decimal  # price to stop; not positive when the stop is on the wrong side
+    unit_loss: Decimal  # loss per unit at the stop, costs included: `u` of 9.2
+    cost_frac: Decimal | None  # costs over distance; None without a distance
+
+
+class Size(msgspec.Struct, frozen=True):
+    """The quantity that survives every cap, and which cap bound it."""
+
+    qty: Decimal
+    bound_by: str
+    refusal: str | None  # words, when the quantity may not be traded
+
+
+def priced(
+    signal: Signal, instrument: Instrument, spread: float | None, settings: Settings
+) -> Priced:
+    """Entry, worst entry, stop and loss per unit (9.1, 9.2); `spread` in price units, if known."""
+    price = exact(signal.price)
+    stop = _stop(signal, instrument, spread, settings)
+    distance = signal.side.sign * (price - stop)
+    cost = (price + stop) * (instrument.taker_bps + _slip_bps(signal, spread, settings)) / BPS
+    return Priced(
+        price=price,
+        limit=worst_entry(signal.side.entry, price, instrument, settings),
+        stop=stop,
+        distance=distance,
+        unit_loss=abs(price - stop) + cost,
+        cost_frac=cost / distance if distance > 0 else None,
+    )
+
+
+def worst_entry(
+    side: OrderSide, price: Decimal, instrument: Instrument, settings: Settings
+) -> Decimal:
+    """The entry limit: never pays more than `execution.slippage_max_bps` beyond the decision."""
+    raw = price * (1 + side.sign * exact(settings.execution.slippage_max_bps) / BPS)
+    return instrument.price_down(raw) if side is OrderSide.BUY else instrument.price_up(raw)
+
+
+def least_distance(
+    atr: float, instrument: Instrument, spread: float | None, settings: Settings
+) -> Decimal:
+    """The nearest a stop may stand (9.1); without the spread term while the spread is unknown."""
+    signals = settings.signals
+    by_atr = exact(signals.stop_min_atr * atr)
+    by_spread = exact(signals.stop_min_spreads * spread) if spread is not None else Decimal(0)
+    return max(by_atr, by_spread, signals.stop_min_ticks * instrument.tick)
+
+
+def size(plan: Priced, account: Account, instrument: Instrument, settings: Settings) -> Size:
+    """The lot-floored minimum of all caps (9.3), or the words of its refusal."""
+    risk = settings.risk
+    intended = account.equity * exact(risk.risk_per_trade_pct) / 100
+    room = exact(risk.open_risk_max_pct) / 100 * account.equity - account.open_risk
+    lever = exact(risk.leverage_max) * account.equity - account.notional
+    caps = {
+        "risk": intended / plan.unit_loss,
+        "notional": exact(risk.max_notional_usd) / plan.price,
+        "leverage": lever / plan.price,
+        "open_risk": room / plan.unit_loss,
+    }
+    bound_by, cap = min(caps.items(), key=lambda item: item[1])
+    if cap <= 0:
+        return Size(Decimal(0), bound_by, f"nothing left under the {bound_by} cap")
+    qty = instrument.qty(cap)
+    least = exact(risk.min_risk_frac) * intended
+    return Size(qty, bound_by, _too_small(qty, plan, instrument, least))
+
+
+def legal(signal: Signal, plan: Priced, sized: Size) -> Plan:
+    """The finished plan."""
+    return Plan(
+        signal_id=signal.id,
+        symbol=signal.symbol,
+        side=signal.side,
+        qty=sized.qty,
+        price=plan.price,
+        limit=plan.limit,
+        stop=plan.stop,
+        risk_usd=sized.qty * plan.unit_loss,
+        bound_by=sized.bound_by,
+    )
+
+
+def _too_small(qty: Decimal, plan: Priced, instrument: Instrument, least: Decimal) -> str | None:
+    notional = instrument.notional(plan.price, qty)
+    if qty < instrument.qty_min:
+        return f"quantity {qty} is below the exchange's least {instrument.qty_min}"
+    if notional < instrument.notional_min:
+        return f"value {notional} is below the exchange's least {instrument.notional_min}"
+    if qty * plan.unit_loss < least:
+        return "too small a part of the intended risk is left"
+    return None
+
+
+def _slip_bps(signal: Signal, spread: float | None, settings: Settings) -> Decimal:
+    estimate = settings.execution.slippage_est_bps
+    half = spread / signal.price * 1e4 / 2 if spread is not None else 0.0
+    return exact(max(estimate, half))
+
+
+def _stop(
+    signal: Signal, instrument: Instrument, spread: float | None, settings: Settings
+) -> Decimal:
+    """The signal's stop on the tick, moved away to the least distance where it is nearer."""
+    is_long = signal.side is Side.LONG
+    snap = instrument.price_down if is_long else instrument.price_up
+    stop = snap(signal.stop)
+    least = least_distance(signal.atr, instrument, spread, settings)
+    price = exact(signal.price)
+    if 0 < signal.side.sign * (price - stop) < least:
+        stop = snap(price - signal.side.sign * least)
+    return stop

@@ -1,0 +1,92 @@
+"""What an entry fixed and what a trade made: the two sums at either end of a position.
+
+It exists so that initial risk and the result in R are computed in exactly one place each
+(strategy.md 9.4). They must never look at a moved stop.
+"""
+
+from engine.core import facts as f
+from engine.core.exits import Snapshot, ladder
+from engine.core.positions import Position
+from engine.core.risk import equity_now
+from engine.core.turn import Turn
+from engine.core.values import Plan, Signal
+
+
+def take_signal(turn: Turn, signal: Signal, plan: Plan, position_id: int) -> None:
+    """State the trade we are about to enter, with the ladder as it is planned now."""
+    instrument = turn.market.instrument(signal.symbol)
+    equity = equity_now(turn.ledger, turn.market)
+    assert instrument is not None  # risk approved on both
+    assert equity is not None
+    dist = abs(plan.price - plan.stop)
+    terms = (instrument, turn.settings.exits)
+    turn.tell(
+        f.SignalTaken(
+            signal=signal,
+            position_id=position_id,
+            qty=plan.qty,
+            limit=plan.limit,
+            stop=plan.stop,
+            targets=ladder(plan.side, plan.price, dist, plan.qty, terms),
+            risk_usd=plan.risk_usd,
+            equity=equity,
+        )
+    )
+
+
+def open_trade(turn: Turn, position: Position) -> None:
+    """The entry ended with quantity: fix entry, distance, risk and targets."""
+    instrument = turn.market.instrument(position.symbol)
+    if instrument is None:  # not loaded yet after a restart; looked at again next turn
+        return
+    entry, stop = position.avg, position.asked_stop
+    dist0 = abs(entry - stop)
+    fees = (entry + stop) * instrument.taker_bps / 10_000
+    terms = (instrument, turn.settings.exits)
+    turn.tell(
+        f.PositionOpened(
+            position_id=position.id,
+            entry=entry,
+            qty0=position.entry_qty,
+            dist0=dist0,
+            risk0_usd=position.entry_qty * (dist0 + fees),
+            targets=ladder(position.side, entry, dist0, position.entry_qty, terms),
+        )
+    )
+
+
+def close_trade(turn: Turn, position: Position) -> None:
+    """Flat again: book the result."""
+    assert position.best is not None
+    assert position.worst is not None
+    net = position.gross - position.fees
+    turn.tell(
+        f.PositionClosed(
+            position_id=position.id,
+            symbol=position.symbol,
+            side=position.side,
+            rule=position.last_rule,
+            gross=position.gross,
+            fees=position.fees,
+            net=net,
+            result_r=float(net / position.risk0_usd),
+            mfe_r=max(0.0, position.move_r(position.best) or 0.0),
+            mae_r=min(0.0, position.move_r(position.worst) or 0.0),
+            opened_ms=position.opened_ms,
+        )
+    )
+
+
+def snapshot(position: Position) -> Snapshot:
+    """What the exit rules may see; only asked for after the entry is fixed."""
+    assert position.entry is not None
+    return Snapshot(
+        side=position.side,
+        entry=position.entry,
+        avg=position.avg,
+        dist0=position.dist0,
+        stop=position.stop if position.stop is not None else position.asked_stop,
+        stop_kind=position.stop_kind,
+        targets_filled=position.targets_filled,
+        bars_held=position.bars_held,
+    )

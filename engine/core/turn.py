@@ -1,0 +1,44 @@
+"""One turn of the engine: what a decision may see, and where its facts and intents go.
+
+It exists so that the parts of the core share one short argument instead of six. It must never
+decide anything itself: it folds each fact into the ledger the moment it is stated.
+"""
+
+import msgspec
+
+from engine.core.facts import AnyFact, Record
+from engine.core.intents import Intent, Outcome
+from engine.core.ledger import Ledger
+from engine.core.market import Market
+from engine.core.settings import Settings
+from engine.core.values import GateName, Ms
+
+
+class Turn(msgspec.Struct):
+    """The state of the world during one step, and what the step produced so far."""
+
+    at_ms: Ms
+    settings: Settings
+    ledger: Ledger
+    market: Market
+    records: list[Record] = msgspec.field(default_factory=list)
+    intents: list[Intent] = msgspec.field(default_factory=list)
+
+    def tell(self, fact: AnyFact) -> Record:
+        """Make a fact true: give it its sequence number and fold it into the ledger."""
+        record = Record(self.ledger.seq + 1, self.at_ms, fact)
+        self.ledger.apply(record)
+        self.records.append(record)
+        return record
+
+    def ask(self, intent: Intent) -> None:
+        """Hand an intent to the shell, after the facts of this turn are durable."""
+        self.intents.append(intent)
+
+    def is_closed(self, gate: GateName) -> bool:
+        """Whether this gate stops entries."""
+        return gate in self.ledger.state.gates
+
+    def outcome(self) -> Outcome:
+        """What the turn decided."""
+        return Outcome(tuple(self.records), tuple(self.intents))
