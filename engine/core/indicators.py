@@ -1,0 +1,210 @@
+"""Candle features as pure functions: `(..., bars)` float64 in, the same shape out.
+
+They exist once for live, paper and history: each value depends on a finite window and every float
+sum adds oldest to newest, so a batch of symbols, a single symbol and a long history give the same
+bits. No function may look ahead, smooth recursively or replace NaN (= unknown) by a number.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Times = NDArray[np.int64]
+
+LOOKBACK = 300  # bars: nothing older may change a decision (strategy.md 1.5)
+ATR_N = 14
+VOLUME_N = 20
+BB_N = 20
+BB_RANK_N = 200
+SLOPE_N = 10
+QUARTER_MS = 900_000
+
+
+def _unknown(x: Floats) -> Floats:
+    return np.full(x.shape, np.nan)
+
+
+def _lag(x: Floats, n: int) -> Floats:
+    """`x` as it was `n` bars ago."""
+    out = _unknown(x)
+    out[..., n:] = x[..., : max(x.shape[-1] - n, 0)]
+    return out
+
+
+def _ratio(a: Floats, b: Floats) -> Floats:
+    """`a / b`, NaN where `b` is 0: a division by nothing is unknown, not infinite."""
+    return np.divide(a, b, out=_unknown(a), where=b != 0)
+
+
+def osum(x: Floats, n: int) -> Floats:
+    """Sum of the last `n` values, added oldest to newest; NaN inside propagates."""
+    out = _unknown(x)
+    if x.shape[-1] >= n:
+        m = x.shape[-1] - n + 1
+        acc = x[..., :m].copy()
+        for i in range(1, n):
+            acc = acc + x[..., i : i + m]
+        out[..., n - 1 :] = acc
+    return out
+
+
+def sma(x: Floats, n: int) -> Floats:
+    """Mean of the last `n` values."""
+    return osum(x, n) / n
+
+
+def highest(x: Floats, n: int) -> Floats:
+    """Maximum of the last `n` values, the present one included."""
+    out = _unknown(x)
+    if x.shape[-1] >= n:
+        acc, width = x, 1
+        while width < n:
+            step = min(width, n - width)
+            acc = np.maximum(acc[..., step:], acc[..., :-step])
+            width += step
+        out[..., n - 1 :] = acc
+    return out
+
+
+def donchian(high: Floats, low: Floats, n: int) -> tuple[Floats, Floats]:
+    """Maximum high and minimum low of the last `n` bars."""
+    return highest(high, n), -highest(-low, n)
+
+
+def close_high(close: Floats, n: int) -> Floats:
+    """Maximum of the `n` closes before this bar."""
+    return _lag(highest(close, n), 1)
+
+
+def close_low(close: Floats, n: int) -> Floats:
+    """Minimum of the `n` closes before this bar."""
+    return -close_high(-close, n)
+
+
+def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
+    """Range of the bar, extended to the close before; unknown on the first bar."""
+    before = _lag(close, 1)
+    return np.maximum(np.maximum(high - low, np.abs(high - before)), np.abs(low - before))
+
+
+def atr(high: Floats, low: Floats, close: Floats, n: int = ATR_N) -> Floats:
+    """Simple mean of the last `n` true ranges."""
+    return osum(true_range(high, low, close), n) / n
+
+
+def volume_mult(volume: Floats, n: int = VOLUME_N) -> Floats:
+    """Volume over the median of the `n` bars before."""
+    median = _unknown(volume)
+    if volume.shape[-1] >= n:
+        median[..., n - 1 :] = np.median(sliding_window_view(volume, n, axis=-1), axis=-1)
+    return _ratio(volume, _lag(median, 1))
+
+
+def surge_1h_mult(volume: Floats, hour_bars: int) -> Floats:
+    """Volume of the last hour over that of the hour before."""
+    hour = osum(volume, hour_bars)
+    return _ratio(hour, _lag(hour, hour_bars))
+
+
+def body_frac(ohlcv: Floats) -> Floats:
+    """Body over range of each bar, 0 where there is no range; `(..., 5, bars)` in."""
+    opened, high, low, close = (ohlcv[..., i, :] for i in range(4))
+    size = high - low
+    share = _ratio(np.abs(close - opened), size)
+    share[size == 0] = 0.0
+    return share
+
+
+def slope_pct(close: Floats, n: int = SLOPE_N) -> Floats:
+    """Steepness of the approach, percent a bar over the `n` bars before this one."""
+    start, end = _lag(close, n + 1), _lag(close, 1)
+    return 100 * np.abs(end - start) / start / n
+
+
+def bb_width_pct(close: Floats, n: int = BB_N) -> Floats:
+    """Width of the 2-sigma Bollinger band in percent of its middle; two passes, population."""
+    out = _unknown(close)
+    if close.shape[-1] >= n:
+        m = close.shape[-1] - n + 1
+        mean = sma(close, n)[..., n - 1 :]
+        acc = np.zeros(mean.shape)
+        for i in range(n):
+            deviation = close[..., i : i + m] - mean
+            acc = acc + deviation * deviation
+        out[..., n - 1 :] = 100 * 4 * np.sqrt(acc / n) / mean
+    return out
+
+
+def bb_rank_pct(close: Floats, n: int = BB_N, rank_n: int = BB_RANK_N) -> Floats:
+    """Percentile of the band's width among the `rank_n` widths before it; a tie counts half."""
+    out = _unknown(close)
+    width = bb_width_pct(close, n)
+    if close.shape[-1] > rank_n:
+        before = sliding_window_view(width, rank_n, axis=-1)[..., :-1, :]
+        now = width[..., rank_n:, None]
+        below = np.count_nonzero(before < now, axis=-1)
+        equal = np.count_nonzero(before == now, axis=-1)
+        is_known = ~np.isnan(before).any(axis=-1) & ~np.isnan(now[..., 0])
+        out[..., rank_n:] = np.where(is_known, 100 * (below + 0.5 * equal) / rank_n, np.nan)
+    return out
+
+
+def swing_highs(x: Floats, k: int) -> Bools:
+    """Pivots: above the `k` values before, not below the `k` after; pass `-low` for swing lows."""
+    out = np.zeros(x.shape, dtype=np.bool_)
+    if x.shape[-1] > 2 * k:
+        middle = x[..., k:-k]
+        is_pivot = np.ones(middle.shape, dtype=np.bool_)
+        for i in range(1, k + 1):
+            is_pivot &= middle > x[..., k - i : -k - i]
+            is_pivot &= middle >= x[..., k + i : x.shape[-1] - k + i]
+        out[..., k:-k] = is_pivot
+    return out
+
+
+def quarter_bars(open_ms: Times, ohlcv: Floats, frame_s: int) -> tuple[Bools, Floats]:
+    """Complete 15-minute bars, at the position of their last member.
+
+    Takes `(..., bars)` open times (-1 = no bar) and `(..., 5, bars)` candles; returns where a
+    15-minute bar ends, and its O H L C V there, NaN elsewhere.
+    """
+    members = QUARTER_MS // (1000 * frame_s)
+    is_end = np.zeros(open_ms.shape, dtype=np.bool_)
+    first = open_ms[..., : max(open_ms.shape[-1] - members + 1, 0)]
+    # Open times are unique multiples of the frame: as many bars in one quarter are all of them.
+    same = first // QUARTER_MS == open_ms[..., members - 1 :] // QUARTER_MS
+    is_end[..., members - 1 :] = same & (first >= 0)
+    opened, high, low, close, volume = (ohlcv[..., i, :] for i in range(5))
+    merged = (
+        _lag(opened, members - 1),
+        highest(high, members),
+        -highest(-low, members),
+        close,
+        osum(volume, members),
+    )
+    return is_end, np.where(is_end[..., None, :], np.stack(merged, axis=-2), np.nan)
+
+
+def atr15_pct(open_ms: Times, ohlcv: Floats, frame_s: int) -> Floats:
+    """ATR14 of the visible 15-minute bars in percent of the close.
+
+    Takes `(..., bars)` open times (-1 = no bar) and `(..., 5, bars)` candles. Unknown unless all
+    members of the 15 bars it needs are among the last 300.
+    """
+    bars = open_ms.shape[-1]
+    is_end, quarters = quarter_bars(open_ms, ohlcv, frame_s)
+    flat_end = is_end.reshape(-1, bars)
+    row, position = np.nonzero(flat_end)
+    rank = np.cumsum(flat_end, axis=-1)  # integers: how many 15-minute bars are visible
+    packed = np.full((len(flat_end), 3, bars), np.nan)  # their H L C, without the holes
+    packed[row, :, rank[row, position] - 1] = quarters.reshape(-1, 5, bars)[row, 1:4, position]
+    ended = np.full((len(flat_end), bars), -1)
+    ended[row, rank[row, position] - 1] = position
+    mean = np.take_along_axis(atr(*np.moveaxis(packed, 1, 0)), np.maximum(rank - 1, 0), axis=-1)
+    oldest_end = np.take_along_axis(ended, np.maximum(rank - ATR_N - 1, 0), axis=-1)
+    members = QUARTER_MS // (1000 * frame_s)
+    is_recent = np.arange(bars) - (oldest_end - members + 1) < LOOKBACK
+    value = np.where((rank > ATR_N) & is_recent, mean, np.nan).reshape(open_ms.shape)
+    return 100 * value / ohlcv[..., 3, :]
