@@ -6,12 +6,13 @@ never be believed twice, and one that names nothing of ours must never be booked
 
 from engine.core import events as e
 from engine.core import facts as f
-from engine.core import gates
+from engine.core import gates, guard
 from engine.core.intents import FetchAccount, FindOrder
 from engine.core.orders import Progress
 from engine.core.positions import Position
+from engine.core.risk import mark_of
 from engine.core.turn import Turn
-from engine.core.values import Fill, GateName, OrderState, PositionState, Purpose
+from engine.core.values import Fill, GateName, OrderState, PositionState, Purpose, exact
 
 
 def accepted(turn: Turn, event: e.OrderAccepted) -> None:
@@ -89,9 +90,16 @@ def stop_set(turn: Turn, event: e.StopSet) -> None:
 
 
 def stop_refused(turn: Turn, event: e.StopRefused) -> None:
-    """The wish is withdrawn where a stop stands; an exposed position asks again by itself."""
+    """A stop the price has passed already cannot rest: exit (strategy.md 12.3).
+
+    Otherwise the wish is withdrawn where a stop stands; an exposed position asks again by itself.
+    """
     position = turn.ledger.state.positions.get(event.position_id)
     if position is None or position.state is PositionState.EXITING:
+        return
+    mark = mark_of(turn.market, position)
+    if mark is not None and position.side.sign * (exact(mark) - event.price) <= 0:
+        guard.ask_exit(turn, position, position.asked_kind.value)
         return
     words = f"stop {event.price} of #{position.id} refused: {event.detail}"
     turn.tell(f.Incident("stop_refused", words, position.symbol))

@@ -13,7 +13,6 @@ from engine.core.intents import CancelOrder, FindOrder, PlaceOrder, SetStop
 from engine.core.orders import Progress
 from engine.core.positions import Position, Rung
 from engine.core.results import close_trade, open_trade, snapshot
-from engine.core.risk import mark_of
 from engine.core.turn import Turn
 from engine.core.values import (
     GateName,
@@ -24,7 +23,6 @@ from engine.core.values import (
     Plan,
     PositionState,
     Purpose,
-    exact,
 )
 
 RETRY_MS: Ms = 2000  # wait before an exit, a stop or a look-up is asked for again
@@ -85,12 +83,6 @@ def ask_exit(turn: Turn, position: Position, rule: str, qty: Decimal | None = No
     turn.tell(f.ExitAsked(position.id, rule, position.qty if qty is None else qty))
     if not whole and qty is not None:
         place(turn, _exit_order(turn, position, rule, qty))
-
-
-def exit_at_mark(turn: Turn, position: Position, rule: str) -> None:
-    """Decide and act in the same turn."""
-    ask_exit(turn, position, rule)
-    look_after(turn, position)
 
 
 def _entry_is_live(turn: Turn, position: Position) -> bool:
@@ -191,18 +183,13 @@ def _exit_order(turn: Turn, position: Position, rule: str, qty: Decimal) -> Orde
 
 
 def _tighten(turn: Turn, position: Position) -> None:
-    """Move the stop where the rules want it, or leave when it could not rest there."""
+    """Move the stop where the rules want it; the exchange says whether it can rest there."""
     instrument = turn.market.instrument(position.symbol)
     is_settled = position.asked_stop == position.stop
     if instrument is None or not is_settled or turn.at_ms - position.asked_ms < RETRY_MS:
         return
     wanted = protection(snapshot(position), instrument, turn.settings.exits)
     if wanted is None:
-        return
-    mark = mark_of(turn.market, position)
-    if mark is not None and position.side.sign * (exact(mark) - wanted.stop) <= 0:
-        ask_exit(turn, position, wanted.kind.value)
-        _exit(turn, position)
         return
     turn.tell(f.StopAsked(position.id, wanted.stop, wanted.kind))
     turn.ask(SetStop(position.id, position.symbol, position.side, wanted.stop))

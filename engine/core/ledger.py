@@ -320,4 +320,4 @@ class Ledger:
 
     def digest(self) -> str:
         """A fingerprint of the whole state: equal digests mean equal ledgers."""
-        return sha256(msgspec.json.encode(self.state, order="sorted")).hexdigest()
+        return sha256(msgspec.json.encode(self.dump(), order="sorted")).hexdigest()
