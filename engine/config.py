@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import structs
 
-from engine.consistency import rules
+from engine.consistency import RULES
 from engine.core.settings import Section, Settings, describe
 from engine.environment import CONFIG_PATH, looks_secret, quoted
 from engine.errors import ConfigError
@@ -55,13 +55,7 @@ class _Problem(msgspec.Struct, frozen=True):
     text: str
 
 
-def load(
-    path: Path | None,
-    sets: Sequence[str],
-    env: Mapping[str, str],
-    *,
-    check_names: Collection[str] = (),
-) -> Settings:
+def load(path: Path | None, sets: Sequence[str], env: Mapping[str, str]) -> Settings:
     """The settings; raises `ConfigError` with every problem of the file and the `--set` options."""
     source = locate(path, env)
     name = "settings" if source is None else str(source)
@@ -74,7 +68,7 @@ def load(
         else:
             problems.append(_Problem(len(entries), "--set", entry))
     settings = _overlay(entries, problems)
-    problems += _broken_rules(settings, entries, {p.path for p in problems}, check_names)
+    problems += _broken_rules(settings, entries, {p.path for p in problems})
     if problems:
         raise ConfigError(name, _lines(problems))
     return settings
@@ -227,10 +221,10 @@ def _secret_problem(value: object) -> str | None:
 
 
 def _broken_rules(
-    settings: Settings, entries: Sequence[_Entry], bad: set[str], check_names: Collection[str]
+    settings: Settings, entries: Sequence[_Entry], bad: set[str]
 ) -> Iterator[_Problem]:
     last = {entry.path: index for index, entry in enumerate(entries)}
-    for rule in rules(check_names):
+    for rule in RULES:
         given = [key for key in rule.keys if key in last]
         if not given or bad.intersection(rule.keys):
             continue  # defaults hold together; of a bad value nothing follows

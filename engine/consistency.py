@@ -5,13 +5,14 @@ settings. It must never change a value: it only says what is wrong.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from operator import attrgetter
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from engine.core.scan import CHECKS
 from engine.core.settings import Settings
 from engine.environment import quoted, url_problem
 
@@ -23,31 +24,6 @@ class Rule(msgspec.Struct, frozen=True):
 
     keys: tuple[str, ...]
     broken: Callable[[Settings], Verdict]
-
-
-def rules(check_names: Collection[str]) -> Iterator[Rule]:
-    """Every rule; `check_names` are the names `checks.excluded` may hold."""
-    yield _order("universe.atr15_min_pct", "universe.atr15_max_pct", strictly=True)
-    yield _order("risk.risk_per_trade_pct", "risk.open_risk_max_pct")
-    yield _order("risk.risk_per_trade_pct", "caps.risk_per_trade_pct")
-    yield _order("risk.risk_per_trade_pct", "risk.kill_switch_pct", strictly=True)
-    yield _order("risk.leverage_max", "caps.leverage")
-    yield _order("signals.fresh_bars", "levels.window_bars")
-    yield Rule(("levels.donchian_bars", "levels.window_bars"), _donchian)
-    yield Rule(("signals.break_eps_bps", "signals.break_eps_atr"), _epsilon)
-    yield Rule(("exits.targets",), _targets)
-    yield Rule(("checks.excluded",), lambda s: _names(s.checks.excluded, check_names))
-    yield Rule(("universe.whitelist",), lambda s: _symbols(s.universe.whitelist, "SOLUSDT"))
-    yield Rule(("universe.blacklist",), lambda s: _symbols(s.universe.blacklist, "SOLUSDT or SOL*"))
-    yield Rule(("bot.zone",), lambda s: _zone(s.bot.zone))
-    yield Rule(("risk.day_zone",), lambda s: _zone(s.risk.day_zone))
-    yield Rule(
-        ("exchange.rest_url",), lambda s: url_problem(s.exchange.rest_url, ("https", "http"))
-    )
-    yield Rule(
-        ("exchange.ws_public_url",),
-        lambda s: url_problem(s.exchange.ws_public_url, ("wss", "ws")),
-    )
 
 
 def _order(low: str, high: str, *, strictly: bool = False) -> Rule:
@@ -114,3 +90,26 @@ def _zone(name: str) -> Verdict:
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"expected an IANA zone like Europe/Berlin, found {quoted(name)}{hint}"
     return None
+
+
+RULES = (
+    _order("universe.atr15_min_pct", "universe.atr15_max_pct", strictly=True),
+    _order("risk.risk_per_trade_pct", "risk.open_risk_max_pct"),
+    _order("risk.risk_per_trade_pct", "caps.risk_per_trade_pct"),
+    _order("risk.risk_per_trade_pct", "risk.kill_switch_pct", strictly=True),
+    _order("risk.leverage_max", "caps.leverage"),
+    _order("signals.fresh_bars", "levels.window_bars"),
+    Rule(("levels.donchian_bars", "levels.window_bars"), _donchian),
+    Rule(("signals.break_eps_bps", "signals.break_eps_atr"), _epsilon),
+    Rule(("exits.targets",), _targets),
+    Rule(("checks.excluded",), lambda s: _names(s.checks.excluded, CHECKS)),
+    Rule(("universe.whitelist",), lambda s: _symbols(s.universe.whitelist, "SOLUSDT")),
+    Rule(("universe.blacklist",), lambda s: _symbols(s.universe.blacklist, "SOLUSDT or SOL*")),
+    Rule(("bot.zone",), lambda s: _zone(s.bot.zone)),
+    Rule(("risk.day_zone",), lambda s: _zone(s.risk.day_zone)),
+    Rule(("exchange.rest_url",), lambda s: url_problem(s.exchange.rest_url, ("https", "http"))),
+    Rule(
+        ("exchange.ws_public_url",),
+        lambda s: url_problem(s.exchange.ws_public_url, ("wss", "ws")),
+    ),
+)

@@ -13,7 +13,6 @@ from engine.core.settings import Bot, Caps, Exits, Risk, Settings, Universe, des
 from engine.errors import ConfigError
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
-CHECKS = ("warmup", "volume", "body")
 
 
 def write(folder: Path, text: str) -> Path:
@@ -25,7 +24,7 @@ def write(folder: Path, text: str) -> Path:
 def problems(text: str, folder: Path, *sets: str) -> list[str]:
     """What load says about this file, without the aligning blanks."""
     with pytest.raises(ConfigError) as caught:
-        config.load(write(folder, text), sets, {}, check_names=CHECKS)
+        config.load(write(folder, text), sets, {})
     return [" ".join(line.split()) for line in caught.value.problems]
 
 
@@ -54,7 +53,7 @@ def test_set_takes_toml_values(tmp_path: Path) -> None:
         "checks.excluded=['body']",
     ]
 
-    found = config.load(write(tmp_path, ""), sets, {}, check_names=CHECKS)
+    found = config.load(write(tmp_path, ""), sets, {})
 
     assert found.exits == Exits(targets=((2.0, 0.25),))
     assert found.universe == Universe(whitelist=("SOLUSDT",))

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine import config
+from engine.core.scan import CHECKS
 from engine.core.settings import Levels, Signals, describe
 from engine.errors import ConfigError
-
-CHECKS = ("warmup", "volume", "body")
 
 
 def problems(text: str, folder: Path) -> list[str]:
@@ -16,7 +15,7 @@ def problems(text: str, folder: Path) -> list[str]:
     path = folder / "config.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        config.load(path, [], {}, check_names=CHECKS)
+        config.load(path, [], {})
     return [" ".join(line.split()) for line in caught.value.problems]
 
 
@@ -128,7 +127,7 @@ def problems(text: str, folder: Path) -> list[str]:
         ),
         (
             "[checks]\nexcluded = ['body', 'xyz']",
-            'checks.excluded expected names of checks, found "xyz"; one of warmup, volume, body',
+            f'checks.excluded expected names of checks, found "xyz"; one of {", ".join(CHECKS)}',
         ),
         (
             "[universe]\nwhitelist = ['SOL/USDT']",
