@@ -257,7 +257,7 @@ def _expected(section: type[Section], key: str) -> str:
     if base is str:
         return f"text matching {meta.pattern}" if meta.pattern else "text"
     words = {str: "texts", int: "whole numbers"}
-    return f"a list of {words.get(get_args(base)[0], '[number, number] pairs')}"
+    return f"a list of {words.get(get_args(base)[0], 'number pairs')}"
 
 
 def _number(bound: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What settings must hold together, beyond the range of each key (strategy.md 15.2).
+"""What settings must hold together, beyond the range of each key.
 
 It exists so that every cross-field rule is one row of one table, checked by whoever builds
 settings. It must never change a value: it only says what is wrong.
@@ -40,7 +40,7 @@ def _order(low: str, high: str, *, strictly: bool = False) -> Rule:
 
 def _donchian(settings: Settings) -> Verdict:
     values, window = settings.levels.donchian_bars, settings.levels.window_bars
-    if 1 <= len(values) <= 4 and all(5 <= n <= window for n in values):  # noqa: PLR2004 -- 15.1
+    if 1 <= len(values) <= 4 and all(5 <= n <= window for n in values):  # noqa: PLR2004 -- ranges
         return None
     return (
         f"expected donchian_bars of 1 to 4 whole numbers between 5 and window_bars ({window}), "

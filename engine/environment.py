@@ -8,7 +8,6 @@ and knows nothing of exchange keys: there is no live mode yet.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,15 +21,8 @@ STATE_DIR = Path("state")
 _TELEGRAM_TOKEN = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
 _OTHER_SERVER_TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
 _OPAQUE = re.compile(r"[A-Za-z0-9_-]{16,}")
+ROLES = ("viewer", "trader", "owner")  # from reading to everything
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
-
-
-class Role(StrEnum):
-    """What an allowed user may do, from reading to everything."""
-
-    VIEWER = "viewer"
-    TRADER = "trader"
-    OWNER = "owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +42,7 @@ class Environment(msgspec.Struct, frozen=True):
     telegram_token: Secret | None = None
     telegram_proxy: Secret | None = None  # may carry a password
     telegram_api_url: str | None = None  # None = Telegram's own
-    allowed_users: Mapping[int, Role] = {}  # user id -> role; empty = nobody
+    allowed_users: Mapping[int, str] = {}  # user id -> one of ROLES; empty = nobody
     allowed_chats: frozenset[int] = frozenset()  # groups; private chats need no entry
     config: Path | None = None  # BREAKOUT_CONFIG
     state_dir: Path = STATE_DIR
@@ -180,18 +172,18 @@ class _Reader:
             self._problem(name, problem)
         return url.rstrip("/") or None
 
-    def _users(self) -> dict[int, Role]:
-        users: dict[int, Role] = {}
+    def _users(self) -> dict[int, str]:
+        users: dict[int, str] = {}
         for item in _items(self._text("TELEGRAM_ALLOWED_USERS")):
             number, _, role = (part.strip() for part in item.partition(":"))
-            is_known = role in set(Role)
+            is_known = role in ROLES
             if not (number.isascii() and number.isdigit() and is_known):
                 expected = "expected id:role with role viewer, trader or owner, like 123:owner"
                 self._problem("TELEGRAM_ALLOWED_USERS", f"{expected}, found {quoted(item)}")
             elif int(number) in users:
                 self._problem("TELEGRAM_ALLOWED_USERS", f"expected each id once, {number} is twice")
             else:
-                users[int(number)] = Role(role)
+                users[int(number)] = role
         return users
 
     def _chats(self) -> frozenset[int]:

@@ -137,7 +137,7 @@ targets = [[1.5, 0.4], [2.8, 0.35]]
         ),
         (
             "[exits]\ntargets = [1.5, 0.5]",
-            "exits.targets expected a list of [number, number] pairs, found [1.5, 0.5]",
+            "exits.targets expected a list of number pairs, found [1.5, 0.5]",
         ),
     ],
 )

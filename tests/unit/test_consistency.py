@@ -182,7 +182,7 @@ def test_keys_that_depend_on_each_other(text: str, problem: str, tmp_path: Path)
 
 
 def test_ranges_alone_keep_every_window_inside_the_lookback() -> None:
-    # So no cross-field rule is needed for it: strategy.md 15.2, rule 3.
+    # So no cross-field rule is needed for it.
     window, swing = describe(Levels, "window_bars"), describe(Levels, "swing_bars")
     fresh = describe(Signals, "fresh_bars")
     assert window.ge

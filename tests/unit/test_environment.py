@@ -6,7 +6,6 @@ import pytest
 
 from engine.environment import (
     Environment,
-    Role,
     Secret,
     looks_secret,
     quoted,
@@ -48,7 +47,7 @@ def test_everything_given() -> None:
         telegram_token=Secret(TOKEN),
         telegram_proxy=Secret("socks5://me:hunter2@proxy:1080"),
         telegram_api_url="http://127.0.0.1:8081",
-        allowed_users={123: Role.OWNER, 456: Role.VIEWER},
+        allowed_users={123: "owner", 456: "viewer"},
         allowed_chats=frozenset({-100123, 7}),
         config=Path("other.toml"),
         state_dir=Path("/data"),
