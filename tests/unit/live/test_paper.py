@@ -1,0 +1,158 @@
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from unit.contracts import INSTRUMENT, SYMBOL, ExchangeContract, entry, market_exit, target
+
+from engine.core.events import (
+    Event,
+    FillSeen,
+    HistoryLoaded,
+    InstrumentsLoaded,
+    OrderAccepted,
+    OrderGone,
+    QuoteSeen,
+    StopSet,
+    Tick,
+    TickersLoaded,
+)
+from engine.core.values import Book, Ms, OrderState, Purpose, Side
+from engine.live.paper import PaperExchange
+from engine.ports import Exchange
+from engine.sim.matching import Matching
+
+HISTORY = HistoryLoaded(SYMBOL, np.zeros(0, np.int64), np.zeros((0, 5)))
+BOOK = Book(SYMBOL, (), (), 5)
+
+
+class Reader:
+    """A market that answers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    async def instruments(self) -> InstrumentsLoaded:
+        return InstrumentsLoaded((INSTRUMENT,))
+
+    async def tickers(self) -> TickersLoaded:
+        return TickersLoaded(())
+
+    async def history(self, symbol: str, since_ms: Ms) -> HistoryLoaded:
+        self.asked.append((symbol, since_ms))
+        return HISTORY
+
+    async def book(self, symbol: str, depth: int) -> Book:
+        self.asked.append((symbol, depth))
+        return BOOK
+
+    async def time_ms(self) -> Ms:
+        return 77
+
+    async def close(self) -> None:
+        self.asked.append("close")
+
+
+class Inbox:
+    """Where the adapter's events arrive, the answer included."""
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+        self.is_full = False
+
+    def put(self, event: Event) -> None:
+        if self.is_full:
+            self.is_full = False
+            raise asyncio.QueueFull
+        self.heard.append(event)
+
+
+class PaperWorld:
+    exchange: Exchange
+
+    def __init__(self) -> None:
+        self.inbox = Inbox()
+        self.heard = self.inbox.heard
+        self.reader = Reader()
+        self.matching = Matching(Decimal(10_000), Decimal(4))
+        self.paper = PaperExchange(self.reader, self.matching, lambda: 1234, self.inbox.put)
+        self.exchange = self.paper
+
+    async def quote(self, bid: float, ask: float, last: float) -> None:
+        self.paper.see(QuoteSeen(SYMBOL, bid, ask, last, 1))
+        await self.settle()
+
+    async def settle(self) -> None:
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[PaperWorld]:
+    made = PaperWorld()
+    await made.exchange.instruments()
+    await made.quote(99.99, 100, 100)
+    yield made
+    await made.settle()
+
+
+class TestContract(ExchangeContract):
+    pass
+
+
+async def test_the_answer_comes_before_what_follows(world: PaperWorld) -> None:
+    world.heard.append(await world.exchange.place(entry(Side.LONG, "10", "101", "98")))
+    world.paper.see(QuoteSeen(SYMBOL, 97.9, 97.91, 97.9, 2))  # before anything was delivered
+    assert world.heard == [OrderAccepted("e1")]
+    await world.settle()
+    bought, stopped = [e for e in world.heard if isinstance(e, FillSeen)]
+    assert world.heard == [
+        OrderAccepted("e1"),
+        bought,
+        StopSet(1, Decimal(98)),
+        OrderGone("e1", OrderState.FILLED),
+        stopped,
+    ]
+    assert stopped.fill.purpose is Purpose.STOP
+    assert (bought.fill.exchange_ms, stopped.fill.exchange_ms) == (1234, 1234)
+
+
+async def test_only_quotes_move_the_account(world: PaperWorld) -> None:
+    await world.exchange.place(entry(Side.LONG, "10", "101", "98"))
+    await world.settle()
+    before = list(world.heard), await world.exchange.account()
+    world.paper.see(Tick())
+    await world.settle()
+    assert (world.heard, await world.exchange.account()) == before
+
+
+async def test_an_event_the_sink_did_not_take_is_offered_again(world: PaperWorld) -> None:
+    problems: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: problems.append(context.get("exception")))
+    world.inbox.is_full = True
+    await world.exchange.place(entry(Side.LONG, "10", "101", "98"))
+    await world.settle()
+    assert [type(p) for p in problems] == [asyncio.QueueFull]
+    assert world.heard == []
+    await world.exchange.place(market_exit(Side.LONG, "10"))
+    await world.settle()
+    assert [e.fill.order_id for e in world.heard if isinstance(e, FillSeen)] == ["e1", "x1"]
+
+
+async def test_a_target_traded_through_ends_the_position(world: PaperWorld) -> None:
+    await world.exchange.place(entry(Side.LONG, "10", "101", "98"))
+    await world.exchange.place(target(Side.LONG, "10", "103"))
+    await world.quote(103.5, 103.51, 103.5)
+    assert world.heard[-1] == OrderGone("t1", OrderState.FILLED)
+    assert (await world.exchange.account()).positions == ()
+
+
+async def test_market_data_is_the_readers_own(world: PaperWorld) -> None:
+    assert await world.exchange.instruments() == InstrumentsLoaded((INSTRUMENT,))
+    assert await world.exchange.tickers() == TickersLoaded(())
+    assert await world.exchange.history(SYMBOL, 5) is HISTORY
+    assert await world.exchange.book(SYMBOL, 3) is BOOK
+    assert await world.exchange.time_ms() == 77
+    await world.exchange.close()
+    assert world.reader.asked == [(SYMBOL, 5), (SYMBOL, 3), "close"]

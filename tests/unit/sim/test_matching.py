@@ -1,0 +1,568 @@
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+import pytest
+from unit.contracts import INSTRUMENT, SYMBOL, entry, market_exit, target
+
+from engine.core.events import (
+    AccountPosition,
+    AccountSeen,
+    Event,
+    FillSeen,
+    OrderAccepted,
+    OrderGone,
+    OrderRefused,
+    QuoteSeen,
+    StopRefused,
+    StopSet,
+)
+from engine.core.values import Fill, Order, OrderSide, OrderState, Purpose, Refusal, Side
+from engine.sim.matching import Holding, Matching, Statement
+
+D = Decimal
+LONG, SHORT = Side.LONG, Side.SHORT
+START = D(10_000)
+
+
+def quote(bid: float, ask: float, last: float) -> QuoteSeen:
+    return QuoteSeen(SYMBOL, bid, ask, last, 1)
+
+
+def opened_market(bid: float, ask: float, last: float, slippage: str = "4") -> Matching:
+    matching = Matching(START, D(slippage))
+    matching.set_instruments([INSTRUMENT])
+    assert matching.see_quote(quote(bid, ask, last), 1) == ()
+    return matching
+
+
+def long_100(qty: str = "12.3") -> Matching:
+    """Long at exactly 100.00 with a stop at 98: 99.96 and 4 bps."""
+    matching = opened_market(99.95, 99.96, 99.96)
+    matching.place(entry(LONG, qty, "101", "98"), 2)
+    return matching
+
+
+def short_50() -> Matching:
+    """Short 100 at exactly 50.00 with a stop at 50.60: 50.03 less 4 bps."""
+    matching = opened_market(50.03, 50.04, 50.03)
+    matching.place(entry(SHORT, "100", "49.9", "50.60"), 2)
+    return matching
+
+
+def fills(events: Iterable[Event]) -> list[Fill]:
+    return [e.fill for e in events if isinstance(e, FillSeen)]
+
+
+def brief(events: Iterable[Event]) -> list[tuple[str, Decimal, Decimal, bool]]:
+    return [(f.order_id, f.qty, f.price, f.is_maker) for f in fills(events)]
+
+
+def positions(matching: Matching) -> tuple[AccountPosition, ...]:
+    return matching.account().positions
+
+
+# --- entries
+
+
+def test_an_entry_is_one_fill_its_stop_and_its_end() -> None:
+    matching = opened_market(99.95, 99.96, 99.96)
+    fill = Fill(
+        id="e1:1",
+        order_id="e1",
+        symbol=SYMBOL,
+        purpose=Purpose.ENTRY,
+        side=OrderSide.BUY,
+        qty=D("12.3"),
+        price=D("100.00"),
+        fee=D("0.6765"),
+        is_maker=False,
+        exchange_ms=2,
+    )
+    assert matching.place(entry(LONG, "12.3", "101", "98"), 2) == (
+        OrderAccepted("e1"),
+        FillSeen(fill),
+        StopSet(1, D(98)),
+        OrderGone("e1", OrderState.FILLED),
+    )
+    assert matching.account() == AccountSeen(
+        balance=START - D("0.6765"),
+        positions=(AccountPosition(SYMBOL, LONG, D("12.3"), D(100), D(98)),),
+        order_ids=(),
+        fills=(fill,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "touch", "price"),
+    [
+        (LONG, "101", 99.96, "100.00"),  # 99.999984 up
+        (LONG, "99.98", 99.96, "99.98"),  # slippage stops at the limit
+        (LONG, "99.96", 99.96, "99.96"),  # touch at the limit still fills
+        (LONG, "99.95", 99.96, None),
+        (SHORT, "49", 50.03, "50.00"),  # 50.009988 down
+        (SHORT, "50.02", 50.03, "50.02"),
+        (SHORT, "50.03", 50.03, "50.03"),
+        (SHORT, "50.04", 50.03, None),
+    ],
+)
+def test_ioc_takes_the_touch_never_beyond_its_limit(
+    side: Side, limit: str, touch: float, price: str | None
+) -> None:
+    matching = opened_market(touch, touch, touch)
+    order = entry(side, "10", limit, None)
+    accepted, *rest = matching.place(order, 2)
+    assert accepted == OrderAccepted("e1")
+    if price is None:
+        detail = f"touch {touch} is beyond the limit {limit}"
+        assert rest == [OrderGone("e1", OrderState.CANCELED, detail)]
+        assert positions(matching) == ()
+        assert matching.find("e1") == rest[0]
+    else:
+        assert brief(rest) == [("e1", D(10), D(price), False)]
+        assert positions(matching) == (AccountPosition(SYMBOL, side, D(10), D(price), None),)
+
+
+def test_a_sale_never_slips_to_nothing() -> None:
+    matching = opened_market(0.01, 0.02, 0.02)
+    assert brief(matching.place(entry(SHORT, "1000", "0.01", None), 2))[0][2] == D("0.01")
+
+
+@pytest.mark.parametrize(("side", "expected"), [(LONG, "98"), (SHORT, "102")])
+def test_a_second_entry_grows_the_position_and_keeps_its_stop(side: Side, expected: str) -> None:
+    matching = opened_market(100, 100, 100, slippage="0")
+    limit = "101" if side is LONG else "99"
+    matching.place(entry(side, "1", limit, expected), 2)
+    matching.see_quote(quote(100.3, 100.3, 100.3), 3)
+    later = "99" if side is LONG else "101"
+    events = matching.place(entry(side, "2", "100.3", later, "e2"), 4)
+    assert not [e for e in events if isinstance(e, StopSet)]
+    (position,) = positions(matching)
+    assert (position.qty, position.avg_price, position.stop) == (D(3), D("100.2"), D(expected))
+
+
+# --- stops
+
+
+@pytest.mark.parametrize(
+    ("bid", "last", "price"),
+    [
+        (98.00, 98.00, "97.96"),  # touched: the stop less 4 bps
+        (97.99, 97.90, "97.95"),  # the closing side is the worse one
+        (98.20, 97.90, "97.96"),  # never better than the stop
+        (97.00, 97.00, "96.96"),  # gap
+    ],
+)
+def test_a_long_stop_sells_all_once(bid: float, last: float, price: str) -> None:
+    matching = long_100("100")
+    (seen,) = matching.see_quote(quote(bid, bid + 0.01, last), 7)
+    assert seen == FillSeen(
+        Fill(
+            id="1-stop-7-1:1",
+            order_id="1-stop-7-1",
+            symbol=SYMBOL,
+            purpose=Purpose.STOP,
+            side=OrderSide.SELL,
+            qty=D(100),
+            price=D(price),
+            fee=D(100) * D(price) * D("0.00055"),
+            is_maker=False,
+            exchange_ms=7,
+        )
+    )
+    assert positions(matching) == ()
+    assert matching.see_quote(quote(bid, bid + 0.01, last), 8) == ()
+
+
+@pytest.mark.parametrize(
+    ("ask", "last", "price"),
+    [
+        (50.60, 50.60, "50.63"),  # 50.62024 up
+        (50.62, 50.70, "50.65"),  # 50.640248 up
+        (50.40, 50.70, "50.63"),
+        (51.00, 51.00, "51.03"),  # 51.0204 up
+    ],
+)
+def test_a_short_stop_buys_all_once(ask: float, last: float, price: str) -> None:
+    matching = short_50()
+    events = matching.see_quote(quote(ask - 0.01, ask, last), 7)
+    assert brief(events) == [("1-stop-7-1", D(100), D(price), False)]
+    assert [f.side for f in fills(events)] == [OrderSide.BUY]
+    assert positions(matching) == ()
+    assert matching.see_quote(quote(ask - 0.01, ask, last), 8) == ()
+
+
+def test_a_stop_wakes_on_the_last_trade_not_on_the_book() -> None:
+    matching = long_100()
+    assert matching.see_quote(quote(97.50, 97.51, 98.01), 3) == ()
+    assert len(positions(matching)) == 1
+
+
+def test_a_passed_stop_ends_the_targets() -> None:
+    matching = long_100()
+    matching.place(target(LONG, "4.9", "103"), 3)
+    matching.place(target(LONG, "4.3", "105.6", "t2"), 3)
+    events = matching.see_quote(quote(98, 98.01, 97.9), 4)
+    assert brief(events) == [("1-stop-4-1", D("12.3"), D("97.96"), False)]
+    flat = "the position is flat"
+    assert list(events[1:]) == [
+        OrderGone("t1", OrderState.CANCELED, flat),
+        OrderGone("t2", OrderState.CANCELED, flat),
+    ]
+    assert matching.account().order_ids == ()
+
+
+def test_a_quote_that_satisfies_both_only_stops() -> None:
+    matching = long_100()
+    matching.see_quote(quote(102.9, 102.91, 102.9), 3)
+    matching.set_stop(1, SYMBOL, LONG, D("102.8"))
+    matching.place(target(LONG, "4.9", "102.1"), 4)
+    events = matching.see_quote(quote(102.8, 102.81, 102.5), 5)
+    assert brief(events) == [("1-stop-5-1", D("12.3"), D("102.75"), False)]
+    assert matching.find("t1") == OrderGone("t1", OrderState.CANCELED, "the position is flat")
+
+
+def test_stop_ids_stay_apart() -> None:
+    matching = long_100()
+    matching.see_quote(quote(98, 98.01, 97.9), 4)
+    matching.see_quote(quote(99.95, 99.96, 99.96), 4)
+    matching.place(entry(LONG, "1", "101", "98", "e2"), 4)
+    assert brief(matching.see_quote(quote(98, 98.01, 97.9), 4))[0][0] == "1-stop-4-2"
+
+
+# --- amending the stop
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "detail"),
+    [
+        (SHORT, "101", "AAAUSDT: expected a SHORT position"),
+        (LONG, "98.005", "stop 98.005: expected a price on the tick"),
+        (LONG, "NaN", "stop NaN: expected a price on the tick"),
+        (LONG, "99.96", "stop 99.96: expected on the losing side of the last trade 99.96"),
+        (LONG, "120", "stop 120: expected on the losing side of the last trade 99.96"),
+    ],
+)
+def test_a_stop_that_cannot_stand_is_refused(side: Side, price: str, detail: str) -> None:
+    matching = long_100()
+    answer = matching.set_stop(1, SYMBOL, side, D(price))
+    assert isinstance(answer, StopRefused)
+    assert (answer.position_id, str(answer.price), answer.detail) == (1, price, detail)
+    assert positions(matching)[0].stop == D(98)
+
+
+def test_a_short_stop_moves_down_to_just_above_the_last_trade() -> None:
+    matching = short_50()
+    assert isinstance(matching.set_stop(1, SYMBOL, SHORT, D("50.03")), StopRefused)
+    assert matching.set_stop(1, SYMBOL, SHORT, D("50.04")) == StopSet(1, D("50.04"))
+    assert positions(matching)[0].stop == D("50.04")
+
+
+def test_no_stop_without_a_position() -> None:
+    matching = opened_market(100, 100, 100)
+    detail = "AAAUSDT: expected a LONG position"
+    assert matching.set_stop(9, SYMBOL, LONG, D(98)) == StopRefused(9, D(98), detail)
+
+
+# --- targets
+
+
+@pytest.mark.parametrize(("last", "is_filled"), [(103.00, False), (103.01, True), (110.0, True)])
+def test_a_target_needs_a_trade_through_and_gets_its_price(last: float, *, is_filled: bool) -> None:
+    matching = long_100()
+    assert matching.place(target(LONG, "4.9", "103"), 3) == (OrderAccepted("t1"),)
+    events = matching.see_quote(quote(last, last + 0.01, last), 4)
+    if is_filled:
+        (fill,) = fills(events)
+        assert (fill.price, fill.fee, fill.is_maker) == (D(103), D("0.10094"), True)
+        assert events[1:] == (OrderGone("t1", OrderState.FILLED),)
+        assert positions(matching)[0].qty == D("7.4")
+    else:
+        assert events == ()
+        assert matching.find("t1") == OrderAccepted("t1")
+
+
+def test_targets_fill_nearest_first_and_never_beyond_the_position() -> None:
+    matching = long_100("10")
+    matching.place(target(LONG, "8", "105", "far"), 3)
+    matching.place(target(LONG, "6", "103", "near"), 3)
+    matching.place(target(LONG, "1", "104.9", "mid"), 3)
+    events = matching.see_quote(quote(106, 106.01, 106), 4)
+    assert brief(events) == [
+        ("near", D(6), D(103), True),
+        ("mid", D(1), D("104.9"), True),
+        ("far", D(3), D(105), True),
+    ]
+    assert events[-1] == OrderGone("far", OrderState.CANCELED, "cut to the position's 3")
+    assert (positions(matching), matching.account().order_ids) == ((), ())
+
+
+def test_going_flat_ends_a_target_that_was_traded_through_too() -> None:
+    matching = long_100("10")
+    matching.place(target(LONG, "10", "103"), 3)
+    matching.place(target(LONG, "1", "104", "t2"), 3)
+    events = matching.see_quote(quote(106, 106.01, 106), 4)
+    assert brief(events) == [("t1", D(10), D(103), True)]
+    assert events[-1] == OrderGone("t2", OrderState.CANCELED, "the position is flat")
+
+
+def test_a_target_of_another_symbol_is_left_alone() -> None:
+    matching = long_100("10")
+    other = msgspec.structs.replace(INSTRUMENT, symbol="BBBUSDT")
+    matching.set_instruments([INSTRUMENT, other])
+    matching.see_quote(QuoteSeen("BBBUSDT", 99.95, 99.96, 99.96, 1), 3)
+    for order in (entry(LONG, "10", "101", "98", "e2"), target(LONG, "10", "103", "t2")):
+        matching.place(msgspec.structs.replace(order, symbol="BBBUSDT"), 3)
+    matching.place(target(LONG, "10", "103"), 3)
+    assert brief(matching.see_quote(quote(106, 106.01, 106), 4)) == [("t1", D(10), D(103), True)]
+    assert [p.symbol for p in positions(matching)] == ["BBBUSDT"]
+    assert matching.account().order_ids == ("t2",)
+
+
+# --- exits at market
+
+
+@pytest.mark.parametrize(
+    ("qty", "filled", "state", "detail"),
+    [
+        ("4", "4", OrderState.FILLED, ""),
+        ("12.3", "12.3", OrderState.FILLED, ""),
+        ("50", "12.3", OrderState.CANCELED, "cut to the position's 12.3"),
+        ("0.1", "0.1", OrderState.FILLED, ""),  # below both minima: reduce-only is exempt
+    ],
+)
+def test_an_exit_takes_the_touch_and_never_flips(
+    qty: str, filled: str, state: OrderState, detail: str
+) -> None:
+    matching = long_100()
+    accepted, *events = matching.place(market_exit(LONG, qty), 3)
+    assert accepted == OrderAccepted("x1")
+    assert brief(events) == [("x1", D(filled), D("99.91"), False)]  # 99.95 less 4 bps, down
+    assert events[1] == OrderGone("x1", state, detail)
+    left = D("12.3") - D(filled)
+    assert [p.qty for p in positions(matching)] == ([left] if left else [])
+
+
+# --- ids
+
+
+def test_an_id_placed_again_is_answered_and_not_filled_again() -> None:
+    matching = long_100()
+    before = matching.account()
+    assert matching.place(entry(LONG, "12.3", "101", "98"), 9) == (
+        OrderAccepted("e1"),
+        OrderGone("e1", OrderState.FILLED),
+    )
+    assert matching.account() == before
+    matching.place(target(LONG, "4.9", "103"), 9)
+    assert matching.place(target(LONG, "4.9", "103"), 9) == (OrderAccepted("t1"),)
+    assert matching.account().order_ids == ("t1",)
+
+
+def test_a_refused_order_never_existed() -> None:
+    matching = opened_market(99.95, 99.96, 99.96)
+    (refused,) = matching.place(market_exit(LONG, "1"), 2)
+    assert isinstance(refused, OrderRefused)
+    assert matching.find("x1") == OrderGone("x1", OrderState.EXPIRED, "never arrived")
+    matching.place(entry(LONG, "1", "101", "98"), 2)
+    assert brief(matching.place(market_exit(LONG, "1"), 2)) == [("x1", D(1), D("99.91"), False)]
+
+
+def test_canceling_answers_how_the_order_ended() -> None:
+    matching = long_100()
+    matching.place(target(LONG, "4.9", "103"), 3)
+    assert matching.cancel("t1") == OrderGone("t1", OrderState.CANCELED)
+    assert matching.cancel("t1") == OrderGone("t1", OrderState.CANCELED)
+    assert matching.cancel("e1") == OrderGone("e1", OrderState.FILLED)
+    assert matching.cancel("no") == OrderGone("no", OrderState.EXPIRED, "never arrived")
+    assert matching.see_quote(quote(106, 106.01, 106), 4) == ()
+
+
+def test_memory_of_ended_orders_and_fills_is_bounded() -> None:
+    matching = opened_market(99.95, 99.96, 99.96)
+    for n in range(1001):
+        matching.place(entry(LONG, "1", "101", "98", f"e{n}"), n)
+        matching.place(market_exit(LONG, "1", f"x{n}"), n)
+    assert matching.find("e0") == OrderGone("e0", OrderState.EXPIRED, "never arrived")
+    assert matching.find("e1") == OrderGone("e1", OrderState.FILLED)
+    kept = [f.order_id for f in matching.account().fills]
+    assert kept == [f"{kind}{n}" for n in range(901, 1001) for kind in "ex"]
+
+
+# --- restart
+
+
+def restored(stop: str | None, *orders: Order, side: Side = LONG) -> Matching:
+    matching = Matching(D(1), D(4))
+    holding = Holding(17, SYMBOL, side, D(10), D(100), None if stop is None else D(stop))
+    matching.restore(START, [holding], orders)
+    matching.set_instruments([INSTRUMENT])
+    return matching
+
+
+def test_a_stop_passed_while_we_were_away_fills_at_the_market_we_find() -> None:
+    matching = restored("98", target(LONG, "4", "103"))
+    assert matching.account() == AccountSeen(
+        balance=START,
+        positions=(AccountPosition(SYMBOL, LONG, D(10), D(100), D(98)),),
+        order_ids=("t1",),
+        fills=(),
+    )
+    events = matching.see_quote(quote(95, 95.01, 95), 50)
+    assert brief(events) == [("17-stop-50-1", D(10), D("94.96"), False)]
+    assert events[1:] == (OrderGone("t1", OrderState.CANCELED, "the position is flat"),)
+    fee = D("949.6") * D("0.00055")
+    assert matching.account().balance == START - D("50.4") - fee
+
+
+def test_a_target_passed_while_we_were_away_fills_at_its_own_price() -> None:
+    matching = restored("98", target(LONG, "4", "103"))
+    events = matching.see_quote(quote(110, 110.01, 110), 50)
+    assert brief(events) == [("t1", D(4), D(103), True)]
+
+
+def test_a_position_restored_without_a_stop_can_be_given_one() -> None:
+    matching = restored(None)
+    assert matching.set_stop(17, SYMBOL, LONG, D(98)) == StopSet(17, D(98))
+    assert matching.see_quote(quote(98.5, 98.51, 98.5), 50) == ()
+    assert brief(matching.see_quote(quote(98, 98.01, 98), 51)) == [
+        ("17-stop-51-1", D(10), D("97.96"), False)
+    ]
+
+
+def test_a_position_without_a_stop_takes_that_of_the_next_entry() -> None:
+    matching = restored(None)
+    matching.see_quote(quote(99.95, 99.96, 99.96), 50)
+    assert StopSet(17, D(98)) in matching.place(entry(LONG, "1", "101", "98"), 51)
+
+
+def test_only_what_can_rest_is_restored() -> None:
+    matching = restored(
+        "98",
+        target(LONG, "4", "103", "good"),
+        target(SHORT, "4", "97", "other side"),
+        entry(LONG, "4", "101", "98", "entry"),
+        market_exit(LONG, "4", "exit"),
+    )
+    assert matching.account().order_ids == ("good",)
+    assert matching.find("entry") == OrderGone("entry", OrderState.EXPIRED, "never arrived")
+
+
+def test_rules_are_needed_before_a_restored_position_moves() -> None:
+    matching = Matching(START, D(4))
+    matching.restore(START, [Holding(17, SYMBOL, LONG, D(10), D(100), D(98))], [])
+    assert matching.see_quote(quote(95, 95.01, 95), 50) == ()
+    assert isinstance(matching.set_stop(17, SYMBOL, LONG, D(97)), StopRefused)
+    assert matching.statement() == Statement(START, D(0), D(0), None)
+    matching.set_instruments([INSTRUMENT])
+    assert len(fills(matching.see_quote(quote(95, 95.01, 95), 51))) == 1
+
+
+# --- quotes and instruments
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "last"),
+    [
+        (97.0, 96.9, 97.0),
+        (0.0, 97.0, 97.0),
+        (-1.0, 97.0, 97.0),
+        (97.0, 97.01, 0.0),
+        (97.0, 97.01, -97.0),
+        (float("nan"), 97.0, 97.0),
+        (97.0, float("nan"), 97.0),
+        (97.0, 97.01, float("nan")),
+        (97.0, float("inf"), 97.0),
+        (97.0, 97.01, float("inf")),
+    ],
+)
+def test_an_absurd_quote_has_no_effect(bid: float, ask: float, last: float) -> None:
+    matching = long_100()
+    before = matching.account(), matching.statement()
+    assert matching.see_quote(quote(bid, ask, last), 3) == ()
+    assert (matching.account(), matching.statement()) == before
+
+
+def test_an_unlisted_symbol_keeps_its_rules_while_held_and_loses_its_quote_after() -> None:
+    matching = long_100()
+    matching.set_instruments([])
+    assert brief(matching.see_quote(quote(98, 98.01, 98), 3))[0][2] == D("97.96")
+    matching.set_instruments([])
+    (refused,) = matching.place(entry(LONG, "1", "101", "97", "e2"), 4)
+    assert isinstance(refused, OrderRefused)
+    assert refused.refusal is Refusal.SYMBOL
+    matching.set_instruments([INSTRUMENT])
+    (refused,) = matching.place(entry(LONG, "1", "101", "97", "e2"), 5)
+    assert isinstance(refused, OrderRefused)
+    assert refused.detail == "AAAUSDT: expected a quote, none seen yet"
+
+
+# --- money
+
+
+def test_golden_long_stopped_out() -> None:
+    matching = long_100()
+    matching.place(target(LONG, "4.9", "103"), 3)
+    matching.see_quote(quote(98.0, 98.01, 97.9), 4)
+    assert matching.statement() == Statement(
+        start=START, realized=D("-25.092"), fees=D("1.3391994"), unrealized=D(0)
+    )
+    assert matching.account().balance - START == D("-26.4311994")
+
+
+def test_golden_long_gap() -> None:
+    matching = long_100()
+    matching.see_quote(quote(97.0, 97.01, 97.0), 4)
+    assert matching.account().balance - START == D("-38.7244344")
+
+
+def test_golden_short_with_a_target_and_breakeven() -> None:
+    matching = short_50()
+    matching.place(target(SHORT, "40", "49.10"), 3)
+    matching.place(target(SHORT, "35", "48.32", "t2"), 3)
+    assert brief(matching.see_quote(quote(49.08, 49.09, 49.09), 4)) == [
+        ("t1", D(40), D("49.10"), True)
+    ]
+    assert matching.set_stop(1, SYMBOL, SHORT, D("49.95")) == StopSet(1, D("49.95"))
+    assert brief(matching.see_quote(quote(49.94, 49.95, 49.95), 5)) == [
+        ("1-stop-5-1", D(60), D("49.97"), False)
+    ]
+    assert matching.account().balance - START == D("33.00819")
+    assert matching.find("t2") == OrderGone("t2", OrderState.CANCELED, "the position is flat")
+
+
+def test_unrealized_is_marked_at_the_closing_touch() -> None:
+    matching = short_50()
+    matching.see_quote(quote(49.00, 49.05, 49.2), 3)
+    statement = matching.statement()
+    assert statement == Statement(START, D(0), D("2.75"), D(95))
+    assert (statement.balance, statement.equity) == (START - D("2.75"), START + D("92.25"))
+
+
+def test_equity_is_unknown_without_a_price() -> None:
+    matching = restored("98")
+    statement = matching.statement()
+    assert statement == Statement(START, D(0), D(0), None)
+    assert (statement.balance, statement.equity) == (START, None)
+
+
+def test_a_contract_is_worth_its_size() -> None:
+    sized = msgspec.structs.replace(INSTRUMENT, contract_size=D(10))
+    matching = Matching(START, D(0))
+    matching.set_instruments([sized])
+    matching.see_quote(quote(100, 100, 100), 1)
+    matching.place(entry(LONG, "2", "101", "98"), 2)
+    matching.see_quote(quote(103, 103, 103), 3)
+    assert matching.statement() == Statement(START, D(0), D("1.1"), D(60))
+    matching.place(market_exit(LONG, "2"), 4)
+    assert matching.statement() == Statement(START, D(60), D("2.233"), D(0))
+
+
+def test_an_average_that_never_ends_loses_nothing() -> None:
+    matching = opened_market(100, 100, 100, slippage="0")
+    matching.place(entry(LONG, "1", "101", "98"), 2)
+    matching.see_quote(quote(100.01, 100.01, 100.01), 3)
+    matching.place(entry(LONG, "2", "101", None, "e2"), 4)
+    for n in range(3):
+        matching.place(market_exit(LONG, "1", f"x{n}"), 5)
+    assert matching.statement().realized == D("0.01")  # 3 * 100.01 - 100 - 2 * 100.01
