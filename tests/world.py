@@ -17,11 +17,12 @@ from engine.core import events as e
 from engine.core import intents as i
 from engine.core.engine import Engine
 from engine.core.facts import Fact, Record
+from engine.core.indicators import Floats, Times
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
 from engine.core.values import Bar, Instrument, Ms, OrderKind, Ticker
 from engine.sim.matching import Holding, Matching
-from series import FRAME_MS, Floats, Times, g
+from series import FRAME_MS, g
 
 F = TypeVar("F", bound=Fact)
 

@@ -133,7 +133,7 @@ class Engine:
         for progress in turn.ledger.state.orders.values():
             if progress.is_live:
                 turn.ask(FindOrder(progress.order))
-        self._watch.start(turn)
+        self._watch.look(turn)
         self._read_account(turn)
 
     def _read_account(self, turn: Turn) -> None:
@@ -142,6 +142,7 @@ class Engine:
 
     def _tick(self, turn: Turn) -> None:
         gates.judge(turn)
+        self._watch.look(turn)
         if turn.at_ms - self._looked_ms >= guard.RETRY_MS:
             self._looked_ms = turn.at_ms
             guard.look_up_unknown(turn)

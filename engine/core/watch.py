@@ -23,14 +23,22 @@ class Watch:
         self._tickers: tuple[Ticker, ...] = ()
         self._instruments: tuple[Instrument, ...] = ()
         self.tradable: frozenset[str] = frozenset()  # chosen; a held symbol is followed, no more
+        self._asked_ms: Ms = 0  # when the tickers were asked for
         self._loading: dict[str, Ms] = {}  # symbol -> when its history was asked for
         self._batch: dict[Ms, set[str]] = {}  # open time -> symbols waiting to be judged
         self.newest_ms: Ms | None = None  # open time of the newest judged bar
 
-    def start(self, turn: Turn) -> None:
-        """Ask for what the universe is chosen from."""
-        turn.ask(FetchInstruments())
+    def look(self, turn: Turn) -> None:
+        """Ask for what the universe is chosen from when it is missing or old."""
+        waited_ms = turn.at_ms - self._asked_ms
+        read_ms = turn.market.tickers_ms
+        is_old = read_ms is None or turn.at_ms - read_ms >= turn.settings.universe.refresh_s * 1000
+        if waited_ms < ASK_AGAIN_MS or not is_old:
+            return
+        self._asked_ms = turn.at_ms
         turn.ask(FetchTickers())
+        if not self._instruments:
+            turn.ask(FetchInstruments())
 
     def instruments(self, turn: Turn, event: e.InstrumentsLoaded) -> None:
         """Trading rules arrived."""

@@ -49,7 +49,7 @@ def test_a_gap_in_the_sequence_is_refused() -> None:
 
 def test_conditions_do_not_survive_a_boot_but_people_do() -> None:
     ledger = Ledger()
-    facts = [
+    facts: list[f.AnyFact] = [
         f.GateClosed(GateName.OPERATOR, "@ann", "paused"),
         f.GateClosed(GateName.KILL_SWITCH, "engine", "drawdown"),
         f.GateClosed(GateName.STALE_DATA, "engine", "silence"),
