@@ -1,0 +1,59 @@
+# The only entry. A fresh clone needs Python 3.11 or newer with venv, make and git; nothing else.
+#
+#   make run    the sandbox: the bot, a chat page and an exchange on this machine, no account
+#   make test   everything CI checks; installs what is missing first
+#   make check  the same without installing
+#   make bench  how fast it is, as a table
+#   make lock   resolve the dependencies of pyproject.toml anew
+#   make clean  remove what make made (never state/)
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url \
+	--no-emit-trusted-host --no-emit-find-links --no-header --allow-unsafe
+
+.PHONY: run test check bench lock clean
+
+run: .venv/.runtime
+	$(BIN)/python -m bot --sandbox $(ARGS)
+
+test: .venv/.dev
+	@$(MAKE) --no-print-directory check
+
+check:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+
+bench: .venv/.dev
+	$(BIN)/python -m tests.bench
+
+lock: .venv/.dev
+	$(LOCK) --output-file requirements.txt pyproject.toml
+	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installing is done when the stamp is newer than its lock file, and never otherwise.
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "expected Python 3.11 or newer, found $$($(PYTHON) -V); try make PYTHON=python3.13"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.runtime: requirements.txt .venv/.python
+	@echo "installing what is missing into .venv ..."
+	@$(PIP) install --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/.dev: requirements-dev.txt .venv/.runtime
+	@echo "installing the development tools into .venv ..."
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
