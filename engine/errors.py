@@ -2,6 +2,7 @@
 
 EngineError
 +- ConfigError           all problems of the configuration at once; exit 2
++- DataError             a candle file that cannot be used; exit 2
 +- PortInUse             an address we must listen on is taken; exit 2
 +- StoreError            state that must not be touched; exit 3, never repaired silently
 |  +- JournalCorrupt     a damaged line that is not the torn last one
@@ -40,6 +41,15 @@ class ConfigError(EngineError):
         self.problems = problems
         count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
         super().__init__("\n".join([f"{source}: {count}", *(f"  {p}" for p in problems)]))
+
+
+class DataError(EngineError):
+    """Candles that cannot be used; `where` names file and line, or what else was asked for."""
+
+    exit_code = 2
+
+    def __init__(self, where: str, expected: str, found: str) -> None:
+        super().__init__(f"{where}: expected {expected}, found {found}")
 
 
 class PortInUse(EngineError):

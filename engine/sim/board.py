@@ -1,0 +1,273 @@
+"""What the simulated market shows at one moment: trades, quotes, candles, 24 h values, depth.
+
+It exists so that REST answers and stream messages are two renderings of the same numbers. What is
+shown is a function of (feed, time): a board opened anywhere shows what one that came the long way
+shows. It must never run a clock of its own; its time is set, and never goes back.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.values import Ms
+from engine.sim.feed import (
+    CLOSE,
+    COLUMNS,
+    DAY_MS,
+    HIGH,
+    LOW,
+    OPEN,
+    SECOND_MS,
+    TURNOVER,
+    VOLUME,
+    Feed,
+    Floats,
+    aggregate,
+    decimals_of,
+)
+from engine.sim.paths import Paths, draw_paths, noise
+
+HOUR_MS = 3_600_000
+DEPTH_SHARE = 6e-5  # of a day's turnover rests on each grid price of the book
+GRID_BPS = 1.5  # distance of two neighbors in the book, at least a tick
+BOOK_LIFE_S = 20  # sizes at a price stay this long
+INTEREST_DAYS = 0.4  # open interest, in days of turnover
+HEADS = 0.5  # a draw below it is a buy
+SPREAD_BPS = 0.4  # at a day's turnover of 1e9 USD; thinner markets have wider ones
+
+Depth = tuple[tuple[float, float], ...]  # (price, base quantity), best first
+
+_Ints = NDArray[np.int64]
+_PATH, _SIDE, _SIZE, _INTEREST = range(101, 105)  # what a draw is for
+
+
+class Shown(msgspec.Struct, frozen=True, eq=False):
+    """The tickers of one moment: arrays `(symbols,)`, NaN where nothing is known yet."""
+
+    at_ms: Ms
+    last: Floats
+    bid: Floats
+    ask: Floats
+    bid_size: Floats
+    ask_size: Floats
+    candle: Floats  # `(symbols, 6)`: the forming base bar
+    high_24h: Floats
+    low_24h: Floats
+    volume_24h: Floats
+    turnover_24h: Floats
+    price_24h_ago: Floats
+    price_1h_ago: Floats
+    interest: Floats  # open interest, base asset
+
+    @property
+    def mark(self) -> Floats:
+        """Mark and index price: the middle of the quote."""
+        mid: Floats = (self.bid + self.ask) / 2
+        return mid
+
+
+class Print(msgspec.Struct, frozen=True):
+    """A trade of the market; `is_buy` is the aggressor's side."""
+
+    at_ms: Ms
+    price: float
+    qty: float
+    is_buy: bool
+
+
+class _Bar(msgspec.Struct, frozen=True, eq=False):
+    """The forming base bar as it will turn out, and what lies before it."""
+
+    open_ms: Ms
+    candles: Floats
+    paths: Paths
+    day: Floats  # the closed bars of 24 h as one candle, `(symbols, 6)`
+    hour_open: Floats
+    interest: Floats
+
+
+class _Span(msgspec.Struct, frozen=True, eq=False):
+    """What the last `seek` passed over: seconds `begin + 1 .. end` of a bar."""
+
+    bar: _Bar
+    begin: int
+    end: int
+
+
+class Board:
+    """The market at `shown.at_ms`; `seek` moves it forward."""
+
+    def __init__(self, feed: Feed, at_ms: Ms) -> None:
+        self.feed = feed
+        self.rows = {i.symbol: row for row, i in enumerate(feed.instruments)}
+        self.decimals = decimals_of([i.tick for i in feed.instruments])
+        self.lot_decimals = decimals_of([i.lot for i in feed.instruments])
+        self._scale: Floats = 10.0 ** np.array(self.decimals)
+        self._lot_scale: Floats = 10.0 ** np.array(self.lot_decimals)
+        self._spread_bps = SPREAD_BPS * (1e9 / np.maximum(feed.daily_usd, 1e5)) ** 0.3
+        self._partial: dict[int, Floats] = {}
+        self._bar = self._open_bar(at_ms // feed.step_ms * feed.step_ms)
+        second = (at_ms - self._bar.open_ms) // SECOND_MS
+        self._span = _Span(self._bar, second, second)
+        self.shown = self._show(second)
+
+    def seek(self, at_ms: Ms) -> Shown:
+        """Show `at_ms`, which must lie ahead of now and not beyond the close of the forming bar."""
+        bar, step = self._bar, self.feed.step_ms
+        assert self.shown.at_ms <= at_ms <= bar.open_ms + step, "a bar may not be skipped"
+        begin = (self.shown.at_ms - bar.open_ms) // SECOND_MS
+        self._span = _Span(bar, begin, (at_ms - bar.open_ms) // SECOND_MS)
+        if at_ms == bar.open_ms + step:
+            self._bar = self._open_bar(at_ms)
+            self._partial.clear()
+        self.shown = self._show((at_ms - self._bar.open_ms) // SECOND_MS)
+        return self.shown
+
+    def closed(self, frame_ms: int) -> Floats:
+        """Candles `(symbols, 6)` of the frame that closes at this very moment."""
+        first = self.shown.at_ms - frame_ms
+        count = frame_ms // self.feed.step_ms
+        return aggregate(self.feed.bars(first, count), count)[:, 0]
+
+    def forming(self, frame_ms: int) -> Floats:
+        """Candles `(symbols, 6)` of the frame under way."""
+        if frame_ms not in self._partial:
+            first = self._bar.open_ms // frame_ms * frame_ms
+            count = (self._bar.open_ms - first) // self.feed.step_ms
+            self._partial[frame_ms] = self._merged(first, count)
+        return aggregate(np.stack([self._partial[frame_ms], self.shown.candle], axis=1), 2)[:, 0]
+
+    def candles(self, row: int, frame_ms: int, first_ms: Ms, count: int) -> Floats:
+        """Candles `(count, 6)` of one symbol as known now, the open one included; later are NaN."""
+        step = self.feed.step_ms
+        rows = self.feed.series(row, first_ms, count * (frame_ms // step)).copy()
+        forming = (self._bar.open_ms - first_ms) // step
+        if forming < len(rows):
+            rows[max(forming, 0) :] = np.nan
+        if 0 <= forming < len(rows):
+            rows[forming] = self.shown.candle[row]
+        return aggregate(rows, frame_ms // step)
+
+    def book(self, row: int, depth: int) -> tuple[Depth, Depth]:
+        """Bids and asks, best first: the quote, then a grid of prices with seeded sizes."""
+        scale, last = self._scale[row], self.shown.last[row]
+        grid = max(1, round(GRID_BPS * 1e-4 * last * scale))
+        bid = round(self.shown.bid[row] * scale)
+        ask = round(self.shown.ask[row] * scale)
+        away = np.arange(depth - 1) * grid
+        bids = np.concatenate([[bid], (bid - 1) // grid * grid - away])
+        asks = np.concatenate([[ask], (ask // grid + 1) * grid + away])
+        return self._sized(row, bids[bids > 0]), self._sized(row, asks)
+
+    def prints(self, row: int) -> Iterator[Print]:
+        """Trades of one symbol between the last moment shown and this one, oldest first."""
+        bar, begin, end = self._span.bar, self._span.begin, self._span.end
+        seconds = np.arange(begin + 1, end + 1)
+        volume = np.round(bar.paths.volume[row, begin : end + 1], self.lot_decimals[row])
+        is_buy = self._coin(row, bar.open_ms // SECOND_MS + seconds)
+        prices = bar.paths.price[row, begin + 1 : end + 1]
+        sizes = np.round(np.diff(volume), self.lot_decimals[row])
+        for second, price, qty, buy in zip(seconds, prices, sizes, is_buy, strict=True):
+            if qty > 0:
+                at_ms = bar.open_ms + int(second) * SECOND_MS
+                yield Print(at_ms, float(price), float(qty), bool(buy))
+
+    def _open_bar(self, bar_ms: Ms) -> _Bar:
+        feed = self.feed
+        candles = feed.bars(bar_ms, 1)[:, 0]
+        key = (feed.seed, _PATH, bar_ms // SECOND_MS, feed.step_ms // SECOND_MS)
+        day = self._merged_since(bar_ms, DAY_MS)
+        return _Bar(
+            open_ms=bar_ms,
+            candles=candles,
+            paths=draw_paths(candles, np.array(self.decimals), key),
+            day=day,
+            hour_open=self._merged_since(bar_ms, HOUR_MS)[:, OPEN],
+            interest=self._interest(bar_ms, day[:, OPEN]),
+        )
+
+    def _merged_since(self, bar_ms: Ms, length_ms: int) -> Floats:
+        first = max(bar_ms - length_ms, self.feed.start_ms)
+        return self._merged(first, (bar_ms - first) // self.feed.step_ms)
+
+    def _merged(self, first_ms: Ms, count: int) -> Floats:
+        if count <= 0:
+            return np.full((len(self.rows), COLUMNS), np.nan)
+        return aggregate(self.feed.bars(first_ms, count), count)[:, 0]
+
+    def _show(self, second: int) -> Shown:
+        bar, paths = self._bar, self._bar.paths
+        candle = self._candle(second)
+        price = paths.price[:, second]
+        last = np.where(np.isnan(price), bar.day[:, CLOSE], price)
+        at_ms, rows = bar.open_ms + second * SECOND_MS, np.arange(len(last))
+        bid, ask = self._quote(last, at_ms // SECOND_MS)
+        day = aggregate(np.stack([bar.day, candle], axis=1), 2)[:, 0]
+        return Shown(
+            at_ms=at_ms,
+            last=last,
+            bid=bid,
+            ask=ask,
+            bid_size=self._sizes(rows, bid, at_ms),
+            ask_size=self._sizes(rows, ask, at_ms),
+            candle=candle,
+            high_24h=day[:, HIGH],
+            low_24h=day[:, LOW],
+            volume_24h=day[:, VOLUME],
+            turnover_24h=day[:, TURNOVER],
+            price_24h_ago=day[:, OPEN],
+            price_1h_ago=np.where(np.isnan(bar.hour_open), day[:, OPEN], bar.hour_open),
+            interest=bar.interest,
+        )
+
+    def _candle(self, second: int) -> Floats:
+        """The forming bar as far as it got, `(symbols, 6)`."""
+        whole, paths = self._bar.candles, self._bar.paths
+        candle = whole.copy()
+        candle[:, HIGH] = paths.high[:, second]
+        candle[:, LOW] = paths.low[:, second]
+        candle[:, CLOSE] = paths.price[:, second]
+        candle[:, VOLUME] = paths.volume[:, second]
+        share = paths.volume[:, second] / np.where(whole[:, VOLUME] > 0, whole[:, VOLUME], 1.0)
+        candle[:, TURNOVER] = share * whole[:, TURNOVER]
+        return candle
+
+    def _quote(self, last: Floats, second: int) -> tuple[Floats, Floats]:
+        """Bid and ask: the last trade stands on one of them, the other stays inside the bar."""
+        spread = np.maximum(1, np.rint(self._spread_bps * 1e-4 * last * self._scale)) / self._scale
+        is_buy = self._coin(np.arange(len(last)), second)
+        is_buy &= ~(last - spread < self._bar.candles[:, LOW])
+        is_buy |= last + spread > self._bar.candles[:, HIGH]
+        bid = np.where(is_buy, last - spread, last)
+        bid = np.where(bid > 0, bid, last)
+        ask = bid + spread
+        return np.rint(bid * self._scale) / self._scale, np.rint(ask * self._scale) / self._scale
+
+    def _coin(self, rows: _Ints | int, seconds: _Ints | int) -> NDArray[np.bool_]:
+        is_buy: NDArray[np.bool_] = noise(self.feed.seed, _SIDE, rows, seconds) < HEADS
+        return is_buy
+
+    def _sized(self, row: int, ticks: _Ints) -> Depth:
+        prices = np.rint(ticks) / self._scale[row]
+        sizes = self._sizes(np.full(len(ticks), row), prices, self.shown.at_ms)
+        return tuple(zip(prices.tolist(), sizes.tolist(), strict=True))
+
+    def _sizes(self, rows: _Ints, prices: Floats, at_ms: Ms) -> Floats:
+        """Base quantity resting at each price, at least one lot; it changes now and then."""
+        ticks = np.rint(np.nan_to_num(prices) * self._scale[rows]).astype(np.int64)
+        life = (at_ms // SECOND_MS + ticks * 7) // BOOK_LIFE_S
+        draw = noise(self.feed.seed, _SIZE, rows, ticks, life)
+        usd = DEPTH_SHARE * self.feed.daily_usd[rows] * (0.2 - np.log1p(-draw))
+        sizes: Floats = np.maximum(1, np.rint(usd / prices * self._lot_scale[rows]))
+        return sizes / self._lot_scale[rows]
+
+    def _interest(self, at_ms: Ms, price: Floats) -> Floats:
+        """Open interest in base asset: a few days' worth, rising and falling by some percent."""
+        phase = noise(self.feed.seed, _INTEREST, np.arange(len(price)))
+        hours = at_ms / HOUR_MS
+        wave = 0.05 * np.sin(2 * np.pi * (hours / 17 + phase))
+        wave += 0.04 * np.sin(2 * np.pi * (hours / 5.3 + 3 * phase))
+        interest: Floats = INTEREST_DAYS * self.feed.daily_usd / price * (1 + wave)
+        return interest
