@@ -1,0 +1,152 @@
+"""README, config.toml, CHANGELOG, Makefile and image tell the truth about what is there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from engine import config, environment
+from engine.core.settings import Settings
+from engine.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONFIG = (ROOT / "config.toml").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+
+READING = ["start", "help", "status", "scan", "why", "positions", "chart", "pnl"]
+ACTING = ["close", "pause", "resume", "stop", "panic", "health"]
+COMMANDS = [*READING, *ACTING]
+STALE = (
+    "EXCHANGE_API_KEY",
+    "ALLOW_LIVE",
+    "/preset",
+    "/trades",
+    "make sim",
+    "backtest --",
+    "ws_private",
+)
+
+
+def config_rows() -> dict[str, tuple[str, str]]:
+    """What config.toml shows for each key, active or not: (value, comment above it)."""
+    rows: dict[str, tuple[str, str]] = {}
+    section, comment = "", ""
+    for line in CONFIG.splitlines():
+        key = re.fullmatch(r"(?:# )?([a-z0-9_]+) = (.+)", line)
+        if header := re.match(r"\[(\w+)\]", line):
+            section = header[1]
+        elif key:
+            rows[f"{section}.{key[1]}"] = (key[2], comment)
+        comment = line.removeprefix("# ")
+    return rows
+
+
+def test_config_file_changes_nothing() -> None:
+    assert config.load(ROOT / "config.toml", [], {}) == Settings()
+
+
+def test_config_file_shows_every_key_as_it_is_declared() -> None:
+    expected = {}
+    for key in config.declared():
+        bounds = "; ".join(part for part in (key.unit, key.expected) if part)
+        expected[key.path] = (key.default, f"{key.meaning} ({bounds})")
+    assert config_rows() == expected
+
+
+def test_config_file_leaves_strategy_keys_to_their_defaults() -> None:
+    active = {name for name, table in tomllib.loads(CONFIG).items() if table}
+    assert active == {"bot", "exchange", "schedule", "store", "log", "caps"}
+
+
+def test_uncommented_keys_are_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(re.sub(r"^# (\w+ = )", r"\1", CONFIG, flags=re.MULTILINE), encoding="utf-8")
+
+    assert config.load(path, [], {}) == Settings()
+
+
+@pytest.mark.parametrize("section", config.SECTIONS)
+def test_readme_lists_the_keys_of_each_section(section: str) -> None:
+    (row,) = re.findall(rf"^\| `\[{section}\]` \| .+ \| (.+) \|$", README, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", row) == list(config.SECTIONS[section].__struct_fields__)
+
+
+def test_readme_lists_the_commands() -> None:
+    assert re.findall(r"^\| `/(\w+)` \|", README, re.MULTILINE) == COMMANDS
+
+
+def test_readme_lists_the_environment() -> None:
+    source = Path(environment.__file__).read_text(encoding="utf-8")
+    variables = set(re.findall(r'"((?:TELEGRAM|BREAKOUT)_\w+)"', source)) | {"BREAKOUT_CONFIG"}
+    listed = re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE)
+    assert set(listed) == variables
+    for name in re.findall(r"(?:TELEGRAM|BREAKOUT)_\w+(?=[:=])", COMPOSE + DOCKERFILE):
+        assert name.removesuffix("_FILE") in variables
+
+
+def test_readme_shows_errors_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[risk]\nmax_open_positions = "three"\nmax_postions = 3', encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        config.load(path, [], {})
+
+    assert str(caught.value).replace(str(path), "config.toml") in README
+
+
+@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "lock", "clean"])
+def test_make_targets_exist(target: str) -> None:
+    assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
+    assert re.search(rf"^#   make {target} ", MAKEFILE, re.MULTILINE)
+
+
+def test_readme_names_no_target_that_is_not_there() -> None:
+    named = set(re.findall(r"make (\w+)(?: ARGS=|`|\n)", README))
+    assert {"run", "test", "bench"} == named
+
+
+def test_ci_runs_what_the_readme_says() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert script.read_text(encoding="utf-8").splitlines()[-1] == "exec make test"
+    assert "`make test`" in README
+
+
+def test_nothing_stale_is_mentioned() -> None:
+    text = README + CONFIG + CHANGELOG + COMPOSE + DOCKERFILE
+    assert [word for word in STALE if word in text] == []
+
+
+def test_changelog_has_this_version() -> None:
+    headings = re.findall(r"^## \[(.+?)\]", CHANGELOG, re.MULTILINE)
+    assert headings[:2] == ["Unreleased", VERSION]
+    assert f"image: breakout:{VERSION}" in COMPOSE
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)\)", README)
+    assert targets
+    assert [t for t in targets if not (ROOT / t).exists()] == []
+
+
+def test_image_is_harmless() -> None:
+    assert "USER breakout" in DOCKERFILE
+    assert 'ENTRYPOINT ["python", "-m", "bot"]' in DOCKERFILE
+    assert "STOPSIGNAL SIGTERM" in DOCKERFILE
+    assert 'CMD ["python", "-m", "bot", "health"]' in DOCKERFILE
+    for line in ("read_only: true", "- ALL", "- no-new-privileges:true", "stop_grace_period: 30s"):
+        assert line in COMPOSE
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_locks_are_hashed_and_carry_no_address(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    pins = re.split(r"\n(?=[a-z])", text)
+    assert [pin.split()[0] for pin in pins if "==" in pin and "--hash=sha256:" not in pin] == []
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text)
