@@ -1,10 +1,17 @@
-"""The golden candle series of the strategy: S40, G, and mirrors."""
+"""Candle series for tests: the strategy's golden ones, random ones, recorded ones."""
+
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+import pytest
 
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]
+from engine.core.indicators import Floats, Times
+from engine.core.market import Market
+from engine.core.settings import Settings
+from engine.core.values import Ticker
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 FRAME_MS = 300_000
 S40_START_MS = 1_749_999_600_000
@@ -87,3 +94,43 @@ def mirror(ohlcv: Floats, about: float = 200.0) -> Floats:
     opened, high, low, close, volume = ohlcv
     prices = (about - np.stack([opened, low, high, close])).round(8)
     return np.concatenate([prices, volume[None]])
+
+
+def walk(seed: int, symbols: int, bars: int) -> Floats:
+    """Random candles `(symbols, 5, bars)` on a grid of 1/8 around 1024, with bursts of volume."""
+    rng = np.random.default_rng(seed)
+    wild = np.where(rng.random((symbols, bars)) < 0.04, 6, 1)
+    close = 8192 + np.cumsum(rng.integers(-12, 13, (symbols, bars)) * wild, axis=-1)
+    opened = np.concatenate([close[:, :1], close[:, :-1]], axis=-1)
+    high = np.maximum(opened, close) + rng.integers(0, 8, close.shape)
+    low = np.minimum(opened, close) - rng.integers(0, 8, close.shape)
+    volume = rng.integers(0, 40, close.shape) * wild
+    return np.stack([opened / 8, high / 8, low / 8, close / 8, volume], axis=1)
+
+
+def recorded(name: str) -> tuple[Times, Floats]:
+    """Recorded `(bars,)` open times and `(symbols, 5, bars)` candles; skips without the data."""
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"no recorded market data at {path}")
+    z = np.load(path)
+    close = np.cumsum(z["close_delta"].astype(np.int64), axis=1)
+    before = np.concatenate([np.zeros((len(close), 1), np.int64), close[:, :-1]], axis=1)
+    opened = before + z["open_gap"]
+    high = np.maximum(opened, close) + z["high_over"]
+    low = np.minimum(opened, close) - z["low_under"]
+    prices = np.stack([opened, high, low, close], axis=1) / 10.0 ** z["decimals"][:, None, None]
+    times = int(z["t0_ms"]) + int(z["step_ms"]) * np.arange(close.shape[1])
+    return times, np.concatenate([prices, z["volume_base"][:, None].astype(float)], axis=1)
+
+
+def market_of(histories: Mapping[str, tuple[Times, Floats]], settings: Settings) -> Market:
+    """A market that holds these candles, `(5, bars)` each, and liquid tickers read at their end."""
+    market = Market(settings)
+    market.set_universe(tuple(histories))
+    for symbol, (open_ms, ohlcv) in histories.items():
+        market.load_history(symbol, open_ms, ohlcv.T)
+    newest_ms = max(int(open_ms[-1]) for open_ms, _ in histories.values())
+    tickers = [Ticker(s, 100.0, 99.99, 100.01, 50e6, 1.0) for s in histories]
+    market.set_tickers(tickers, newest_ms)
+    return market

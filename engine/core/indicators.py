@@ -68,11 +68,6 @@ def highest(x: Floats, n: int) -> Floats:
     return out
 
 
-def donchian(high: Floats, low: Floats, n: int) -> tuple[Floats, Floats]:
-    """Maximum high and minimum low of the last `n` bars."""
-    return highest(high, n), -highest(-low, n)
-
-
 def close_high(close: Floats, n: int) -> Floats:
     """Maximum of the `n` closes before this bar."""
     return _lag(highest(close, n), 1)
