@@ -12,10 +12,10 @@ from engine.core.ledger import Ledger
 from engine.core.market import Market
 from engine.core.plan import Account, Priced, legal, priced, size
 from engine.core.positions import Position
+from engine.core.scan import build_check
 from engine.core.turn import Turn
 from engine.core.values import (
     Check,
-    CheckStatus,
     GateName,
     Instrument,
     OrderSide,
@@ -176,5 +176,4 @@ def _row(
     need: float | None = None,
     reason: str = "",
 ) -> Check:
-    status = {True: CheckStatus.PASS, False: CheckStatus.FAIL, None: CheckStatus.UNKNOWN}[passed]
-    return Check(name=name, group="risk", status=status, value=value, need=need, reason=reason)
+    return msgspec.structs.replace(build_check(name, "risk", value, need, passed), reason=reason)
