@@ -31,7 +31,7 @@ check:
 	$(BIN)/coverage report
 
 bench: .venv/.dev
-	$(BIN)/python -m tests.bench
+	PYTHONPATH=.:tests $(BIN)/python -m bench
 
 lock: .venv/.dev
 	$(LOCK) --output-file requirements.txt pyproject.toml

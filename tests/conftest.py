@@ -1,16 +1,13 @@
-"""What holds for every test: loopback only, money and floats never mixed, data may be absent."""
+"""What holds for every test: loopback only, and money and floats are never mixed."""
 
 import decimal
 import ipaddress
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
-
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # A shared machine makes single examples slow; the suite's own limits are about whole tests.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -42,11 +39,3 @@ def _no_mixing_of_money_and_floats() -> Iterator[None]:
     with decimal.localcontext() as context:
         context.traps[decimal.FloatOperation] = True
         yield
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of recorded market data beside the repository; a public clone has none."""
-    if not DATA.is_dir():
-        pytest.skip("recorded market data is not part of a public clone")
-    return DATA

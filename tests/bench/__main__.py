@@ -1,0 +1,204 @@
+"""How fast the bot is, as a table: `make bench`.
+
+Each row is the median (or the named percentile) of several runs. Machines differ, so a calibration
+loop is timed beside them: on a machine where it takes `CALIBRATION_MS` the targets hold as they
+stand, elsewhere they scale with it. A row beyond 1.5 times its target ends the process with 1.
+"""
+
+import asyncio
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from engine.chart import Line, Mark, Picture, render
+from engine.core import events as e
+from engine.core.facts import EquityPeaked, Record
+from engine.core.ledger import Ledger
+from engine.core.scan import judge
+from engine.core.settings import Risk, Settings, Universe
+from engine.core.values import Bar, OrderSide
+from engine.live.store import FileStore
+from series import FRAME_MS, market_of, walk
+from world import World, instruments
+
+CALIBRATION_MS = 10.0  # of the loop below, on two shared virtual cores
+TOLERANCE = 1.5
+START_MS = 1_760_000_100_000
+SYMBOLS = tuple(f"S{n:03}USDT" for n in range(500))
+WIDE = Settings(universe=Universe(top_n=len(SYMBOLS)))
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One measurement; `found` and both targets in `unit`."""
+
+    name: str
+    found: float
+    must: float
+    goal: float
+    unit: str = "ms"
+
+
+def timed(work: Callable[[], object], runs: int, share: float = 0.5) -> float:
+    """Milliseconds one call takes at that percentile, after one call to warm up."""
+    work()
+    spent = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        work()
+        spent.append((time.perf_counter() - began) * 1000)
+    return float(np.quantile(spent, share))
+
+
+def calibrate() -> float:
+    """Milliseconds of a fixed piece of plain Python."""
+    return timed(lambda: sum(n * n % 7 for n in range(200_000)), 9)
+
+
+def verdicts() -> Iterator[Row]:
+    """Every check, level and signal of the whole market at one bar close."""
+    ohlcv = walk(1, len(SYMBOLS), 300)
+    times = START_MS + FRAME_MS * np.arange(300)
+    market = market_of(dict(zip(SYMBOLS, ((times, o) for o in ohlcv), strict=True)), WIDE)
+    newest = int(times[-1])
+    work = timed(lambda: judge(market, SYMBOLS, newest, newest + FRAME_MS + 1000, WIDE), 15)
+    yield Row("verdict of 500 symbols x 300 bars", work, 40, 20)
+
+
+def steps() -> Iterator[Row]:
+    """The engine's turn, without the shell around it."""
+    world = World(WIDE, instruments(*SYMBOLS))
+    world.start()
+    quote = world._quote("S007USDT", 101.99, 102.0, 102.0)
+    p99 = timed(lambda: world.engine.step(world.now, quote), 5000, 0.99)
+    yield Row("step on a quote, p99", p99 * 1000, 50, 20, "us")
+    yield Row("step on 500 candles", _candle_step(world), 60, 30)
+    yield Row("step with 10 open positions", _protect_step(), 2, 0.5)
+
+
+def _candle_step(world: World) -> float:
+    opened = iter(range(int(world.open_ms[300]), 2**62, FRAME_MS))
+
+    def work() -> None:
+        at = next(opened)
+        bars = tuple(Bar(s, at, 102.0, 102.01, 101.99, 102.0, 1000.0) for s in SYMBOLS)
+        world.now = at + FRAME_MS
+        world.engine.step(world.now, e.CandlesClosed(bars))
+
+    return timed(work, 15)
+
+
+def _protect_step() -> float:
+    risk = Risk(max_open_positions=10, risk_per_trade_pct=0.2, open_risk_max_pct=20)
+    names = SYMBOLS[:10]
+    world = World(msgspec.structs.replace(WIDE, risk=risk), instruments(*names))
+    world.start()
+    for name in names:
+        world.quote(102.99, 103.0, 103.0, name)
+    world.close_bar(300, names)
+    assert len(world.engine.ledger.positions) == len(names)
+    return timed(lambda: world.engine.step(world.now, e.Tick()), 500)
+
+
+def records(first: int, count: int) -> list[Record]:
+    """Facts that grow no state."""
+    return [Record(n, START_MS + n, EquityPeaked(Decimal(n))) for n in range(first, first + count)]
+
+
+def durability() -> Iterator[Row]:
+    """Journal and checkpoint on this disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from asyncio.run(_write(Path(folder)))
+        store: FileStore | None = None
+
+        def start() -> None:
+            nonlocal store
+            if store is not None:
+                store.close(is_clean=True)
+            store = FileStore(Path(folder), "paper")
+            ledger = Ledger()
+            for record in store.load().records:
+                ledger.apply(record)
+
+        yield Row("start with a journal of 100k facts", timed(start, 3), 5000, 2000)
+        assert store is not None
+        store.close(is_clean=True)
+
+
+async def _write(folder: Path) -> list[Row]:
+    store = FileStore(folder, "paper")
+    store.load()
+    spent, seq = [], 1
+    for size in (*[1] * 300, *[1000] * 100):
+        began = time.perf_counter()
+        await store.append(records(seq, size))
+        spent.append((time.perf_counter() - began) * 1000)
+        seq += size
+    began = time.perf_counter()
+    await store.checkpoint(Ledger().dump(), 0)
+    checkpoint = (time.perf_counter() - began) * 1000
+    store.close(is_clean=True)
+    return [
+        Row("append a fact and fsync", float(np.median(spent[:300])), 0.5, 0.3),
+        Row("checkpoint", checkpoint, 50, 10),
+    ]
+
+
+def charts() -> Iterator[Row]:
+    """A picture for the phone."""
+    ohlcv = walk(3, 1, 120)[0].T
+    last = float(ohlcv[-1, 3])
+    picture = Picture(
+        symbol="SOLUSDT",
+        frame_s=300,
+        open_ms=START_MS + FRAME_MS * np.arange(120),
+        ohlcv=ohlcv,
+        lines=(
+            Line(last * 1.01, "4 touches", "level"),
+            Line(last, "entry", "entry"),
+            Line(last * 0.99, "stop", "stop"),
+            Line(last * 1.02, "target 1.5R", "target"),
+        ),
+        marks=(Mark(START_MS + 100 * FRAME_MS, last, OrderSide.BUY),),
+        title="LONG #17",
+        subtitle="one line of words",
+    )
+    yield Row("chart", timed(lambda: render(picture), 15), 250, 80)
+
+
+def process() -> Iterator[Row]:
+    """A process that has imported everything it trades with."""
+    spent = timed(lambda: subprocess.run([sys.executable, "-c", "import bot.app"], check=True), 3)
+    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    yield Row("imports of the whole bot", spent, 5000, 2500)
+    yield Row("memory after them", peak_mb, 220, 150, "MB")
+
+
+def main() -> int:
+    """Print the table; 1 when a row is beyond its target."""
+    pace = calibrate() / CALIBRATION_MS
+    print(f"calibration: this machine takes {pace:.2f} of the reference's time")
+    print(f"{'':38}{'found':>9}{'must':>9}{'goal':>9}")
+    late = 0
+    for measure in (verdicts, steps, durability, charts, process):
+        for row in measure():
+            scale = 1 if row.unit == "MB" else max(pace, 1)
+            word = next(
+                (w for w, most in (("goal", row.goal), ("ok", row.must)) if row.found <= most),
+                "LATE" if row.found > row.must * TOLERANCE * scale else "near",
+            )
+            late += word == "LATE"
+            figures = "".join(f"{x:>9.4g}" for x in (row.found, row.must, row.goal))
+            print(f"{row.name:<38}{figures} {row.unit:<3}{word}")
+    return 1 if late else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
