@@ -107,7 +107,9 @@ class Board:
         self._scale: Floats = 10.0 ** np.array(self.decimals)
         self._lot_scale: Floats = 10.0 ** np.array(self.lot_decimals)
         self._spread_bps = SPREAD_BPS * (1e9 / np.maximum(feed.daily_usd, 1e5)) ** 0.3
-        self._partial: dict[int, Floats] = {}
+        self._partial: dict[int, Floats] = {}  # by frame: its closed bars, merged
+        self._forming: dict[int, Floats] = {}
+        self._closed: dict[int, Floats] = {}
         self._bar = self._open_bar(at_ms // feed.step_ms * feed.step_ms)
         second = (at_ms - self._bar.open_ms) // SECOND_MS
         self._span = _Span(self._bar, second, second)
@@ -122,14 +124,17 @@ class Board:
         if at_ms == bar.open_ms + step:
             self._bar = self._open_bar(at_ms)
             self._partial.clear()
+        self._forming.clear()
+        self._closed.clear()
         self.shown = self._show((at_ms - self._bar.open_ms) // SECOND_MS)
         return self.shown
 
     def closed(self, frame_ms: int) -> Floats:
         """Candles `(symbols, 6)` of the frame that closes at this very moment."""
-        first = self.shown.at_ms - frame_ms
-        count = frame_ms // self.feed.step_ms
-        return aggregate(self.feed.bars(first, count), count)[:, 0]
+        if frame_ms not in self._closed:
+            first = self.shown.at_ms - frame_ms
+            self._closed[frame_ms] = self._merged(first, frame_ms // self.feed.step_ms)
+        return self._closed[frame_ms]
 
     def forming(self, frame_ms: int) -> Floats:
         """Candles `(symbols, 6)` of the frame under way."""
@@ -137,7 +142,10 @@ class Board:
             first = self._bar.open_ms // frame_ms * frame_ms
             count = (self._bar.open_ms - first) // self.feed.step_ms
             self._partial[frame_ms] = self._merged(first, count)
-        return aggregate(np.stack([self._partial[frame_ms], self.shown.candle], axis=1), 2)[:, 0]
+        if frame_ms not in self._forming:
+            pair = np.stack([self._partial[frame_ms], self.shown.candle], axis=1)
+            self._forming[frame_ms] = aggregate(pair, 2)[:, 0]
+        return self._forming[frame_ms]
 
     def candles(self, row: int, frame_ms: int, first_ms: Ms, count: int) -> Floats:
         """Candles `(count, 6)` of one symbol as known now, the open one included; later are NaN."""

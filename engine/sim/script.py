@@ -2,7 +2,8 @@
 
 A script is drawn in directed 5-minute ATRs from a level: a drift, a range below the level that
 tests it several times, an attempt to break it, with volume or without, which follows through or
-fails. It exists so that the rules of the trader find something to judge. It must never look at a candle:
+fails. It exists so that the rules of the trader find something to judge. It must never look at a
+candle:
 prices, noise and volume are laid over it elsewhere.
 """
 

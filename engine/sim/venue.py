@@ -1,0 +1,129 @@
+"""The embedded exchange: a market clock, and Bybit v5 market data on somebody else's web server.
+
+It exists so that sandbox, tests and newcomers trade against real sockets without a network or an
+account. Its clock is the market's: it advances in steps, at `speed` times real time at most, and
+slows down rather than outrun its clients. It must never answer a request that does not come from
+this machine.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from engine.core.values import Ms
+from engine.errors import DataError
+from engine.sim.board import Board
+from engine.sim.feed import SECOND_MS, Feed
+from engine.sim.venue_rest import Rest
+from engine.sim.venue_stream import PATIENCE_S, Stream
+
+PACE_S = 0.25  # real time between two steps
+STEP_MIN_MS = 1 * SECOND_MS
+STEP_MAX_MS = 25 * SECOND_MS
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Venue:
+    """The exchange of one feed; the market stands still until `run`."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        speed: float = 1.0,
+        start_ms: Ms | None = None,
+        hold_until_client: bool = False,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """`speed` is market over real time; raises `DataError` for a start outside the feed."""
+        self._end_ms = feed.end_ms
+        self._board = Board(feed, _start(feed, start_ms))
+        self._rest = Rest(self._board)
+        self._stream = Stream(self._board, patience_s)
+        self._speed = speed
+        self._hold = hold_until_client
+
+    @property
+    def now_ms(self) -> Ms:
+        """Market time."""
+        return self._board.shown.at_ms
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the recording is over: time stands still from here on."""
+        return self._end_ms is not None and self.now_ms >= self._end_ms
+
+    @property
+    def clients(self) -> int:
+        """Open stream connections."""
+        return self._stream.clients
+
+    def routes(self) -> list[web.RouteDef]:
+        """Everything under `/v5/`, to be mounted on an application."""
+        rest = [web.get(f"/v5/market/{path}", _guarded(self._market)) for path in self._rest.paths]
+        return [*rest, web.get("/v5/public/linear", _guarded(self._stream.serve))]
+
+    async def run(self) -> None:
+        """Advance the market until canceled; returns at the end of a recording."""
+        if self._hold:
+            await self._stream.subscribed.wait()
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while not self.at_end:
+            step_ms = self._step_ms()
+            # A late step moves all later ones: the market does not run to catch up.
+            due = max(loop.time(), due + step_ms / SECOND_MS / self._speed)
+            await asyncio.sleep(due - loop.time())
+            self._board.seek(self.now_ms + step_ms)
+            await self._stream.publish()
+
+    async def close(self) -> None:
+        """End all stream connections."""
+        await self._stream.close()
+
+    def _step_ms(self) -> int:
+        """The next step: whole seconds, never over the close of a bar."""
+        paced = int(self._speed * PACE_S) * SECOND_MS
+        to_close = self._board.feed.step_ms - self.now_ms % self._board.feed.step_ms
+        return min(max(STEP_MIN_MS, min(paced, STEP_MAX_MS)), to_close)
+
+    async def _market(self, request: web.Request) -> web.Response:
+        path = request.path.removeprefix("/v5/market/")
+        return web.Response(
+            body=self._rest.answer(path, request.query), content_type="application/json"
+        )
+
+
+def _start(feed: Feed, start_ms: Ms | None) -> Ms:
+    """Where the market clock starts, in whole seconds."""
+    if start_ms is None:
+        return feed.begin_ms
+    last_ms = feed.end_ms
+    if start_ms < feed.start_ms or (last_ms is not None and start_ms > last_ms):
+        expected = f"{feed.start_ms} or later" + (f", up to {last_ms}" if last_ms else "")
+        raise DataError("market start", expected, str(start_ms))
+    return start_ms // SECOND_MS * SECOND_MS
+
+
+def _guarded(handler: Handler) -> Handler:
+    """Refuse what a page from elsewhere could make a browser ask (DNS rebinding included)."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        is_ours = _is_loopback(f"//{request.headers.get('Host', '')}")
+        if not is_ours or (origin is not None and not _is_loopback(origin)):
+            raise web.HTTPForbidden(text="expected a loopback Host and Origin")
+        return await handler(request)
+
+    return answer
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return urlsplit(address).hostname in LOOPBACK
+    except ValueError:
+        return False
