@@ -1,0 +1,195 @@
+"""The journal: facts as lines that only ever get appended, and how they are read back.
+
+It exists because it is the truth: everything else on disk can be rebuilt from it. A line is
+`{"crc":"<8 hex>","record":{...}}`; a file is named by the sequence number of its first record, so
+a missing file shows as a gap. It must never change a line that was acknowledged, and never skip
+one it cannot read: only a last line without its end, which was never acknowledged, is dropped.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from engine.core.facts import Record, decode, encode
+from engine.errors import JournalCorrupt, StoreError
+from engine.live.files import PRIVATE_FILE, sync_folder, write_all
+
+_NAME = re.compile(r"^journal-(\d{12,})\.jsonl$")
+_LINE = re.compile(rb'\{"crc":"([0-9a-f]{8})","record":(\{.*\})\}', re.DOTALL)
+_FOUND_MAX = 80  # characters of a damaged line shown to a person
+
+
+class JournalFile(NamedTuple):
+    """A journal on disk; `first` is the sequence number its name promises."""
+
+    first: int
+    path: Path
+
+
+class Scan(NamedTuple):
+    """A journal as read: its records, where the good bytes end, and bytes of a torn last line."""
+
+    file: JournalFile
+    records: tuple[Record, ...]
+    end: int
+    torn: int
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the newest record in it or before it."""
+        return self.file.first + len(self.records) - 1
+
+
+def line_of(record: Record) -> bytes:
+    """A record as its line in the journal, newline included."""
+    body = encode(record)
+    return b'{"crc":"%08x","record":%s}\n' % (crc32(body), body)
+
+
+def journal_files(folder: Path) -> tuple[JournalFile, ...]:
+    """The journals kept in `folder`, oldest first."""
+    matches = ((_NAME.match(path.name), path) for path in folder.iterdir())
+    return tuple(sorted(JournalFile(int(m[1]), path) for m, path in matches if m))
+
+
+def files_holding(files: Sequence[JournalFile], after_seq: int) -> Sequence[JournalFile]:
+    """The journals that hold every record newer than `after_seq`; raises `StoreError` on a gap."""
+    begins = [file.first <= after_seq + 1 for file in files]
+    if files and not begins[0]:
+        raise StoreError(
+            f"{files[0].path.parent}: expected a journal with record {after_seq + 1}, found "
+            f"records from {files[0].first} on; restore the older journals from a copy"
+        )
+    return files[max(sum(begins) - 1, 0) :]
+
+
+def read_journal(file: JournalFile, *, is_last: bool) -> Scan:
+    """Read a whole journal and prove it undamaged; raises `JournalCorrupt`, changes nothing."""
+    content = file.path.read_bytes()
+    whole, newline, tail = content.rpartition(b"\n")
+    lines = whole.split(b"\n") if newline else []
+    records = [_read_line(file, number, line) for number, line in enumerate(lines, 1)]
+    if tail and not is_last:
+        raise _corrupt(file, len(lines) + 1, "a complete line", tail)
+    if _is_whole(tail[:-1]):  # a line, then something that is not its end: damage, not a tear
+        raise _corrupt(file, len(lines) + 1, "the end of the line", tail)
+    return Scan(file, tuple(records), len(content) - len(tail), len(tail))
+
+
+def _is_whole(line: bytes) -> bool:
+    match = _LINE.fullmatch(line)
+    return match is not None and int(match[1], 16) == crc32(match[2])
+
+
+def _read_line(file: JournalFile, number: int, line: bytes) -> Record:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise _corrupt(file, number, "a line with crc and record", line)
+    if int(match[1], 16) != crc32(match[2]):
+        raise _corrupt(file, number, f"crc {crc32(match[2]):08x}", line)
+    try:
+        record = decode(match[2])
+    except msgspec.DecodeError as problem:
+        raise _corrupt(file, number, f"a known fact ({problem})", line) from None
+    expected = file.first + number - 1
+    if record.seq != expected:
+        raise _corrupt(file, number, f"record {expected}", line)
+    return record
+
+
+def _corrupt(file: JournalFile, number: int, expected: str, line: bytes) -> JournalCorrupt:
+    shown = ascii(line[:_FOUND_MAX].decode("utf-8", "replace"))
+    return JournalCorrupt(file.path, number, expected, shown if line else "an empty line")
+
+
+def read_after(files: Sequence[JournalFile], after_seq: int) -> Iterator[Scan]:
+    """Scans of the journals that hold records newer than `after_seq`, proven without gaps."""
+    held = files_holding(files, after_seq)
+    ends = after_seq  # sequence number the next journal has to continue
+    for file in held:
+        if file is not held[0] and file.first != ends + 1:
+            raise JournalCorrupt(file.path, 1, f"record {ends + 1}", f"record {file.first}")
+        scan = read_journal(file, is_last=file is held[-1])
+        ends = scan.last_seq
+        yield scan
+
+
+class Journal:
+    """The open end of the journal; its methods block and belong on one thread."""
+
+    def __init__(
+        self, folder: Path, last_seq: int, fsync: Callable[[int], None] = os.fsync
+    ) -> None:
+        self._folder = folder
+        self._fsync = fsync
+        self._fd: int | None = None
+        self._end = 0  # bytes of the open file known to be durable
+        self._is_dirty = False  # bytes after `_end` may exist: a write failed
+        self.last_seq = last_seq
+
+    def resume(self, scan: Scan) -> None:
+        """Go on in the newest journal; a torn last line is cut off; raises `OSError`."""
+        self._open(scan.file.path, is_new=False)
+        self._end = scan.end
+        self._is_dirty = scan.torn > 0
+        self._repair()
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write and fsync; raises `StoreError`, and the next call starts from the same place."""
+        assert [r.seq for r in records] == list(
+            range(self.last_seq + 1, self.last_seq + 1 + len(records))
+        ), (self.last_seq, records)
+        lines = b"".join(map(line_of, records))
+        try:
+            self._repair()
+            self._write(lines)
+        except OSError as problem:
+            found = problem.strerror or str(problem)
+            raise StoreError(
+                f"{self._folder}: expected to append to the journal, found: {found}"
+            ) from problem
+        self._end += len(lines)
+        self.last_seq += len(records)
+
+    def _write(self, lines: bytes) -> None:
+        if self._fd is None:
+            path = self._folder / f"journal-{self.last_seq + 1:012d}.jsonl"
+            self._open(path, is_new=True)
+        assert self._fd is not None
+        self._is_dirty = True
+        write_all(self._fd, lines)
+        self._fsync(self._fd)
+        self._is_dirty = False
+
+    def rotate(self) -> None:
+        """The next record begins a new file; the old one is kept."""
+        if self._end and not self._is_dirty:
+            self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd, self._end = None, 0
+
+    def _open(self, path: Path, *, is_new: bool) -> None:
+        # An attempt to begin this file may have failed before: nothing in it was acknowledged.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if is_new else 0)
+        self._fd = os.open(path, flags, PRIVATE_FILE)
+        try:
+            sync_folder(self._folder)
+        except OSError:
+            self.close()
+            raise
+
+    def _repair(self) -> None:
+        """Cut off what a failed write left: after a failed fsync its pages prove nothing."""
+        if self._fd is not None and self._is_dirty:
+            os.ftruncate(self._fd, self._end)
+            self._fsync(self._fd)
+            self._is_dirty = False
