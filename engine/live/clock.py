@@ -1,0 +1,140 @@
+"""The venue's time, as well as this machine can know it, and never decreasing.
+
+It exists because deadlines, ages and stamps must count the venue's clock while the host's may step
+or drift. At real pace time is the host's at the start plus the monotonic clock, slewed toward the
+venue. At another pace only the venue counts: when its clock stands still, so does ours soon after.
+It must never read the wall clock again after the start.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+from engine.core.values import Ms
+
+SLEW_MAX = 0.1  # of real time: at most 100 ms are corrected in a second
+STEP_MS = 2000  # a venue farther ahead than this is jumped to, once a second reading agrees
+AGREE_MS = 1000
+AHEAD_MIN_MS = 1000  # at a scaled pace we run ahead of the venue's last word by at most this,
+AHEAD_REAL_MS = 500  # or by this much real time, whichever is more
+NAP_MIN_S = 0.005
+NAP_MAX_S = 1.0
+
+
+class TimeSource(Protocol):
+    """The host: a monotonic clock and a wall clock, both in seconds, and a way to wait."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+        ...
+
+    def wall(self) -> float:
+        """Epoch seconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many real seconds."""
+        ...
+
+
+class _Machine:
+    """The machine we run on."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class VenueClock:
+    """The `Clock` port; `observe` it once before the first reading."""
+
+    def __init__(self, speed: float = 1.0, source: TimeSource | None = None) -> None:
+        assert speed > 0, speed
+        self.speed = speed
+        self._source = source or _Machine()
+        self._pace = _RealPace(self._source) if speed == 1 else _ScaledPace(self._source, speed)
+        self._last_ms: Ms = 0
+        self.skew_ms: float | None = None  # venue minus us at the last observation
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether the venue has told us its time."""
+        return self.skew_ms is not None
+
+    def observe(self, venue_ms: Ms) -> None:
+        """Take the venue's time as of this instant; add half the round trip where it is known."""
+        ours = self._pace.estimate_ms() if self.is_anchored else float(venue_ms)
+        self.skew_ms = venue_ms - ours
+        self._pace.observe(venue_ms)
+
+    def now_ms(self) -> Ms:
+        """Epoch milliseconds of the venue; never less than the reading before."""
+        self._last_ms = max(self._last_ms, int(self._pace.estimate_ms()))
+        return self._last_ms
+
+    async def sleep_until(self, at_ms: Ms) -> None:
+        """Return at or after `at_ms` of this clock, however long that takes."""
+        while (left_ms := at_ms - self.now_ms()) > 0:
+            nap_s = left_ms / self.speed / 1000
+            await self._source.sleep(min(max(nap_s, NAP_MIN_S), NAP_MAX_S))
+
+
+class _RealPace:
+    """Host's monotonic clock plus an offset that follows the venue."""
+
+    def __init__(self, source: TimeSource) -> None:
+        self._source = source
+        self._offset_ms = (source.wall() - source.monotonic()) * 1000
+        self._target_ms = self._offset_ms
+        self._slewed_at = source.monotonic()
+        self._is_anchored = False
+        self._jump_ms: float | None = None  # offset that a first far reading asked for
+
+    def estimate_ms(self) -> float:
+        now = self._source.monotonic()
+        room = (now - self._slewed_at) * 1000 * SLEW_MAX
+        self._offset_ms += min(max(self._target_ms - self._offset_ms, -room), room)
+        self._slewed_at = now
+        return now * 1000 + self._offset_ms
+
+    def observe(self, venue_ms: Ms) -> None:
+        ahead_ms = venue_ms - self.estimate_ms()
+        wanted_ms = self._offset_ms + ahead_ms
+        if not self._is_anchored or self._is_confirmed(wanted_ms, ahead_ms):
+            self._offset_ms = self._target_ms = wanted_ms
+            self._is_anchored = True
+        elif ahead_ms <= STEP_MS:
+            self._target_ms = wanted_ms
+
+    def _is_confirmed(self, wanted_ms: float, ahead_ms: float) -> bool:
+        """A machine that slept wakes far behind; one wild reading alone must not move us."""
+        earlier_ms, self._jump_ms = self._jump_ms, wanted_ms if ahead_ms > STEP_MS else None
+        if earlier_ms is None or self._jump_ms is None:
+            return False
+        return abs(wanted_ms - earlier_ms) <= AGREE_MS
+
+
+class _ScaledPace:
+    """The venue's last word plus scaled real time, up to a bound."""
+
+    def __init__(self, source: TimeSource, speed: float) -> None:
+        self._source = source
+        self._speed = speed
+        self._bound_ms = max(AHEAD_MIN_MS, speed * AHEAD_REAL_MS)
+        self._venue_ms: Ms | None = None
+        self._heard_at = 0.0
+
+    def estimate_ms(self) -> float:
+        if self._venue_ms is None:
+            raise RuntimeError("a scaled clock was read before the venue told its time")
+        elapsed_ms = (self._source.monotonic() - self._heard_at) * 1000
+        return self._venue_ms + min(elapsed_ms * self._speed, self._bound_ms)
+
+    def observe(self, venue_ms: Ms) -> None:
+        if self._venue_ms is None or venue_ms > self._venue_ms:  # older words arrive late
+            self._venue_ms, self._heard_at = venue_ms, self._source.monotonic()
