@@ -1,0 +1,88 @@
+"""The trading desk as the chat sees it: what may be read, and the one door for commands.
+
+It exists so that no chat module knows how the engine is run. Nothing here may hold state, and a
+chat module must never reach past it.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from engine.chart import Picture
+from engine.core.events import AccountSeen, Command
+from engine.core.facts import Record
+from engine.core.values import Ms
+from engine.core.view import CandlesView, Quote, View
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The state of the machinery outside the chat; None means not known now."""
+
+    version: str
+    uptime_s: float  # real time
+    restarts: int  # boot number of this account
+    source: str  # where prices come from: "simulation, seed 7, 60x", "bybit"
+    stream_state: str
+    feed_age_ms: int | None
+    api_latency_ms: float | None
+    clock_skew_ms: float | None
+    errors: tuple[tuple[Ms, str], ...] = ()  # the last few, newest last
+
+
+class Pulse(msgspec.Struct, frozen=True):
+    """The state of the chat itself."""
+
+    poll_age_s: float | None  # since Telegram last answered a poll; None = not yet
+    outbox_depth: int
+    outbox_oldest_s: float | None
+    strangers: int
+    trouble: str  # the last complaint of Telegram, "" when none
+
+
+class Desk(Protocol):
+    """What the composition root hands to the chat."""
+
+    def view(self) -> View:
+        """The frozen read model, as of the last turn."""
+        ...
+
+    def candles(self, symbol: str, bars: int) -> CandlesView | None:
+        """The last closed candles of a symbol; None when none are known."""
+        ...
+
+    def quote(self, symbol: str) -> Quote | None:
+        """Best prices; None when the symbol is not streamed."""
+        ...
+
+    def health(self) -> Health:
+        """How feed, venue and process are doing."""
+        ...
+
+    def now_real(self) -> float:
+        """Seconds since the epoch on a clock that never steps back; real, never scaled."""
+        ...
+
+    def listen(self, callback: Callable[[Record], None]) -> Callable[[], None]:
+        """Call back with every record from now on; returns the way to stop it."""
+        ...
+
+    def records(self, after_seq: int) -> Iterable[Record]:
+        """The journal after a sequence number, oldest first."""
+        ...
+
+    async def command(self, command: Command) -> tuple[Record, ...]:
+        """Put a command in; the facts of the turn that consumed it."""
+        ...
+
+    async def account(self) -> AccountSeen | None:
+        """A fresh read of the account from the exchange; None when it gave no answer."""
+        ...
+
+    async def chart(self, picture: Picture) -> bytes:
+        """The PNG, drawn off the loop."""
+        ...
+
+    def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:
+        """Report a delivery, to become the fact `NoticeSent`; id 0: sent, never confirmed."""
+        ...

@@ -1,0 +1,142 @@
+"""Questions with buttons: each nonce acts once, in time, for the one who asked.
+
+It exists because a button lives for ever on a phone: what a tap does is kept here, in memory, and
+is gone after one use, after its deadline and after a restart. A nonce carries no meaning of its
+own, so a forged one can do nothing.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+import msgspec
+
+from bot.gate import Caller
+from bot.views.layout import Button, Style, Text, keyboard
+from engine.chart import Picture
+
+MOST = 200  # open questions; beyond that the oldest expire early
+EXPIRED = "\n<i>expired, nothing done</i>"
+
+
+class Photo(msgspec.Struct, frozen=True):
+    """An answer with a picture."""
+
+    picture: Picture
+    caption: Text
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A button of a question, and what it does."""
+
+    label: str
+    act: "Act"
+    style: Style | None = None
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Words with choices that end after `ttl_s` real seconds."""
+
+    html: str
+    rows: tuple[tuple[Choice, ...], ...]
+    ttl_s: float
+    on_text: "TextAct | None" = None  # also takes the next plain message of the asker
+    ending: str = EXPIRED  # appended when nobody answered
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """An answer whose message is kept up to date until `follow` returns; `close` always runs."""
+
+    text: Text
+    follow: "Callable[[int, int], Awaitable[None]]"  # chat, message
+    close: Callable[[], None]
+
+
+class Tap(msgspec.Struct, frozen=True):
+    """A choice that was made, by whom, with the key that makes its effect happen once."""
+
+    caller: Caller
+    update_id: int
+
+
+Answer = Text | Photo | Question | Followed | None
+Act = Callable[[Tap], Awaitable[Answer]]
+TextAct = Callable[[Tap, str], Awaitable[Answer]]
+
+
+class Miss(Enum):
+    """Why a tap does nothing."""
+
+    EXPIRED = "expired, nothing done"
+    FOREIGN = "only the person who asked can answer"
+
+
+class Open(msgspec.Struct, eq=False):
+    """A question that waits for its answer."""
+
+    question: Question
+    user_id: int
+    chat_id: int
+    expires_s: float
+    choices: dict[str, Choice]
+    message_id: int | None = None
+
+    @property
+    def closing(self) -> Text:
+        """What its message says when nobody answered."""
+        return Text(self.question.html + self.question.ending)
+
+
+class Dialogs:
+    """Open questions, by nonce."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._open: list[Open] = []
+
+    def ask(self, question: Question, caller: Caller) -> tuple[Text, Open]:
+        """Register a question; the text carries the buttons, the handle wants its message."""
+        choices: dict[str, Choice] = {}
+        rows = []
+        for line in question.rows:
+            buttons = []
+            for choice in line:
+                nonce = secrets.token_urlsafe(12)
+                choices[nonce] = choice
+                buttons.append(Button(choice.label, f"c|{nonce}", choice.style))
+            rows.append(buttons)
+        expires_s = self._now() + question.ttl_s
+        opened = Open(question, caller.user_id, caller.chat_id, expires_s, choices)
+        self._open.append(opened)
+        return Text(question.html, keyboard(*rows)), opened
+
+    def take(self, nonce: str, caller: Caller, message_id: int) -> Choice | Miss:
+        """Use a nonce up; the whole question is gone with it."""
+        opened = next((o for o in self._open if nonce in o.choices), None)
+        if opened is None or opened.chat_id != caller.chat_id:
+            return Miss.EXPIRED
+        if opened.message_id is not None and opened.message_id != message_id:
+            return Miss.EXPIRED
+        if opened.user_id != caller.user_id:
+            return Miss.FOREIGN
+        if self._now() >= opened.expires_s:
+            return Miss.EXPIRED  # left for the sweep, which rewrites its message
+        self._open.remove(opened)
+        return opened.choices[nonce]
+
+    def take_text(self, caller: Caller) -> Open | None:
+        """The question that waits for this person's next words; used up."""
+        for opened in self._open:
+            is_theirs = (opened.user_id, opened.chat_id) == (caller.user_id, caller.chat_id)
+            if opened.question.on_text and is_theirs and self._now() < opened.expires_s:
+                self._open.remove(opened)
+                return opened
+        return None
+
+    def sweep(self) -> list[Open]:
+        """Remove and return what nobody answered in time."""
+        now = self._now()
+        crowd = self._open[:-MOST] if len(self._open) > MOST else []
+        gone = [o for o in self._open if now >= o.expires_s or o in crowd]
+        self._open = [o for o in self._open if o not in gone]
+        return gone

@@ -1,0 +1,182 @@
+"""From an admitted update to an answer in the chat: one path for words, one for taps.
+
+It exists so that rights, age, single use and failure are handled in one place for every command.
+It must never raise into the library, never act on a button's data alone, and never let one
+person's slow chart hold up another's panic.
+"""
+
+import asyncio
+import secrets
+
+from bot import commands, texts
+from bot.conversation import Ask, Room
+from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Photo, Question, Tap
+from bot.gate import STALE_S, Admitted, Caller
+from bot.parsing import Unclear, split
+from bot.views.layout import Text
+from engine.log import Log
+
+_log = Log(__name__)
+BURST_S = 1.0  # skipped requests are counted together for this long
+
+
+class Dispatch:
+    """The conversation with everybody who was admitted."""
+
+    def __init__(self, room: Room) -> None:
+        self.name = ""  # the bot's user name, known once connected
+        self._room = room
+        self._dialogs = Dialogs(room.desk.now_real)
+        self._skipped: dict[int, tuple[int, float]] = {}  # chat -> how many, when last
+
+    async def handle(self, admitted: Admitted) -> None:
+        """Answer one update; a failure inside is told with a trace id."""
+        self._room.outbox.revive(admitted.caller.chat_id)
+        try:
+            if admitted.query_id is None:
+                await self._hear(admitted)
+            else:
+                await self._tapped(admitted, admitted.query_id)
+        except Exception:  # noqa: BLE001 -- the person is told, the log has the trace
+            trace = secrets.token_hex(3)
+            _log.error("chat.failed", trace=trace, exc_info=True)
+            text = Text(texts.BROKEN.format(trace=trace))
+            await self._room.outbox.say(admitted.caller.chat_id, text)
+
+    async def tidy(self) -> None:
+        """What time changes: questions expire, skipped requests are summed up."""
+        for opened in self._dialogs.sweep():
+            if opened.message_id is not None:
+                self._room.outbox.edit(opened.chat_id, opened.message_id, opened.closing)
+        now = self._room.desk.now_real()
+        for chat_id, (count, at_s) in list(self._skipped.items()):
+            if now - at_s >= BURST_S:
+                del self._skipped[chat_id]
+                await self._room.outbox.say(chat_id, texts.skipped(count))
+
+    # Words
+
+    async def _hear(self, admitted: Admitted) -> None:
+        name, bot_name, args = split(admitted.words)
+        if bot_name and bot_name.lower() != self.name.lower():
+            return
+        waiting = self._dialogs.take_text(admitted.caller)
+        if waiting is not None and waiting.message_id is not None:
+            self._room.outbox.edit(waiting.chat_id, waiting.message_id, None)
+        if not name:
+            await self._hear_text(admitted, waiting)
+            return
+        ask = Ask(admitted.caller, admitted.update_id, args)
+        answer = await self._run(name, ask, self._room.desk.now_real() - admitted.sent_s)
+        await self._reply(answer, admitted.caller, admitted.message_id)
+
+    async def _hear_text(self, admitted: Admitted, waiting: Open | None) -> None:
+        caller = admitted.caller
+        answer: Answer = texts.HINT if caller.is_private else None
+        if waiting is not None and waiting.question.on_text is not None:
+            tap = Tap(caller, admitted.update_id)
+            answer = await waiting.question.on_text(tap, admitted.words[:300])
+        await self._reply(answer, caller, admitted.message_id)
+
+    async def _run(self, name: str, ask: Ask, age_s: float) -> Answer:
+        verb = commands.find(name)
+        if verb is None:
+            return texts.unknown(commands.nearest(name))
+        if not commands.allowed(verb, ask.caller):
+            return texts.refused_role(verb.name, verb.role.name.lower())
+        try:
+            if age_s <= STALE_S:
+                return await verb.action(self._room, ask)
+            if verb.stale is commands.Stale.SKIP:
+                self._skip(ask.caller.chat_id)
+                return None
+            return await commands.run_stale(self._room, verb, ask, age_s)
+        except Unclear as error:
+            return texts.unclear(str(error), verb.usage)
+
+    def _skip(self, chat_id: int) -> None:
+        count, _ = self._skipped.get(chat_id, (0, 0.0))
+        self._skipped[chat_id] = (count + 1, self._room.desk.now_real())
+
+    # Taps
+
+    async def _tapped(self, admitted: Admitted, query_id: str) -> None:
+        kind, _, words = admitted.words.partition("|")
+        if kind == "c":
+            await self._choose(admitted, words, query_id)
+            return
+        name, *args = words.split()[:4] or [""]
+        verb = commands.find(name)
+        if kind not in ("r", "e") or verb is None:
+            await self._expire(admitted, query_id)
+            return
+        if not commands.allowed(verb, admitted.caller):
+            await self._room.outbox.answer(query_id, texts.NOT_YOURS, is_alert=True)
+            return
+        await self._room.outbox.answer(query_id)
+        ask = Ask(admitted.caller, admitted.update_id, tuple(args), is_button=True)
+        answer = await self._run(name, ask, 0.0)
+        if kind == "e" and isinstance(answer, Text):
+            self._room.outbox.edit(admitted.caller.chat_id, admitted.message_id, answer)
+        else:
+            await self._reply(answer, admitted.caller, admitted.message_id)
+
+    async def _choose(self, admitted: Admitted, nonce: str, query_id: str) -> None:
+        """A tap on a question: used up before anything happens, then answered, then acted on."""
+        taken = self._dialogs.take(nonce, admitted.caller, admitted.message_id)
+        if taken is Miss.FOREIGN:
+            await self._room.outbox.answer(query_id, taken.value, is_alert=True)
+            return
+        if isinstance(taken, Miss):
+            await self._expire(admitted, query_id)
+            return
+        answering = asyncio.create_task(self._room.outbox.answer(query_id))
+        answer = await taken.act(Tap(admitted.caller, admitted.update_id))
+        await answering
+        await self._replace(answer, admitted.caller, admitted.message_id)
+
+    async def _expire(self, admitted: Admitted, query_id: str) -> None:
+        await self._room.outbox.answer(query_id, Miss.EXPIRED.value)
+        self._room.outbox.edit(admitted.caller.chat_id, admitted.message_id, None)
+
+    # Answers
+
+    async def _reply(self, answer: Answer, caller: Caller, to: int) -> None:
+        outbox, chat_id = self._room.outbox, caller.chat_id
+        match answer:
+            case None:
+                return
+            case Text():
+                await outbox.say(chat_id, answer, reply_to=to)
+            case Photo():
+                await outbox.say(chat_id, answer.caption, reply_to=to, picture=answer.picture)
+            case Question():
+                text, opened = self._dialogs.ask(answer, caller)
+                opened.message_id = await outbox.say(chat_id, text, reply_to=to)
+            case Followed():
+                try:
+                    message_id = await outbox.say(chat_id, answer.text, reply_to=to)
+                    if message_id is not None:
+                        await answer.follow(chat_id, message_id)
+                finally:
+                    answer.close()
+
+    async def _replace(self, answer: Answer, caller: Caller, message_id: int) -> None:
+        """The answer to a choice takes the place of its question."""
+        outbox, chat_id = self._room.outbox, caller.chat_id
+        match answer:
+            case Text():
+                outbox.edit(chat_id, message_id, answer)
+            case Question():
+                text, opened = self._dialogs.ask(answer, caller)
+                opened.message_id = message_id
+                outbox.edit(chat_id, message_id, text)
+            case Followed():
+                outbox.edit(chat_id, message_id, answer.text)
+                try:
+                    await answer.follow(chat_id, message_id)
+                finally:
+                    answer.close()
+            case _:
+                outbox.edit(chat_id, message_id, None)
+                await self._reply(answer, caller, message_id)

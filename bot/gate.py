@@ -1,0 +1,144 @@
+"""The gate in front of every handler: who may speak, where, and which updates count at all.
+
+It exists because a check in each handler is one day forgotten: here nothing passes unless a listed
+user wrote it, in a listed place, now and for the first time. It must never answer a stranger.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+
+import msgspec
+from telegram import CallbackQuery, Chat, Message, Update, User
+
+REMEMBERED = 2000  # update ids and strangers kept
+STALE_S = 60  # a command older than this was meant for another market
+
+
+class Role(IntEnum):
+    """What a person may do; each includes the ones before."""
+
+    VIEWER = 1
+    TRADER = 2
+    OWNER = 3
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """An authorized person in an authorized chat."""
+
+    user_id: int
+    chat_id: int
+    name: str
+    role: Role
+    is_private: bool
+
+    @property
+    def by(self) -> str:
+        """How facts name this person."""
+        return f"{self.name} ({self.user_id})"
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """An update that may be handled."""
+
+    caller: Caller
+    update_id: int
+    message_id: int
+    words: str  # of the message, or the data of the tapped button
+    query_id: str | None = None  # set for taps
+    sent_s: float = 0.0  # epoch seconds; of messages only, taps carry no time
+
+
+class Gate:
+    """Deny by default; counts strangers, drops replays."""
+
+    def __init__(self, users: Mapping[int, Role], chats: Iterable[int] = ()) -> None:
+        self.users = dict(users)
+        self._chats = set(chats)
+        self._strangers: OrderedDict[int, None] = OrderedDict()
+        self._seen: OrderedDict[int, None] = OrderedDict()
+        self.stranger_count = 0
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Chats that are told things: the first owner's own, then the listed ones."""
+        owner = next((u for u, role in self.users.items() if role is Role.OWNER), None)
+        return ((owner,) if owner is not None else ()) + tuple(sorted(self._chats))
+
+    def migrate(self, old: int, new: int) -> None:
+        """A listed group got a new id."""
+        if old in self._chats:
+            self._chats.add(new)
+
+    def admit(self, update: Update) -> Admitted | None:
+        """The update as something to act on, once; None means silence."""
+        found = self._check(update)
+        if found is not None and not self._is_new(found.update_id):
+            return None
+        return found
+
+    def _check(self, update: Update) -> Admitted | None:
+        if update.callback_query is not None:
+            return self._check_tap(update.update_id, update.callback_query)
+        message = update.message  # edited and channel posts live in other fields
+        if message is None or message.forward_origin is not None:
+            return None
+        caller = self._caller(message.from_user, message.chat, message)
+        if caller is None or message.text is None:
+            return None
+        return Admitted(
+            caller=caller,
+            update_id=update.update_id,
+            message_id=message.message_id,
+            words=message.text,
+            sent_s=message.date.timestamp(),
+        )
+
+    def _check_tap(self, update_id: int, query: CallbackQuery) -> Admitted | None:
+        if query.message is None or query.data is None:
+            return None
+        caller = self._caller(query.from_user, query.message.chat, None)
+        if caller is None:
+            return None
+        return Admitted(
+            caller=caller,
+            update_id=update_id,
+            message_id=query.message.message_id,
+            words=query.data,
+            query_id=query.id,
+        )
+
+    def _caller(self, user: User | None, chat: Chat, message: Message | None) -> Caller | None:
+        is_hidden = message is not None and message.sender_chat is not None
+        if user is None or user.is_bot or is_hidden:
+            return None
+        role = self.users.get(user.id)
+        is_private = chat.type == Chat.PRIVATE and chat.id == user.id
+        if role is None or not (is_private or chat.id in self._chats):
+            self._count(user.id, is_known=role is not None)
+            return None
+        name = f"@{user.username}" if user.username else "user"
+        return Caller(user.id, chat.id, name, role, is_private)
+
+    def _count(self, user_id: int, *, is_known: bool) -> None:
+        if is_known or user_id in self._strangers:
+            return
+        self.stranger_count += 1
+        _remember(self._strangers, user_id)
+
+    def mark_handled(self, update_ids: Iterable[int]) -> None:
+        """Updates that took effect before a restart: they are dead when Telegram repeats them."""
+        for update_id in update_ids:
+            _remember(self._seen, update_id)
+
+    def _is_new(self, update_id: int) -> bool:
+        if update_id in self._seen:
+            return False
+        _remember(self._seen, update_id)
+        return True
+
+
+def _remember(ring: OrderedDict[int, None], key: int) -> None:
+    ring[key] = None
+    while len(ring) > REMEMBERED:
+        ring.popitem(last=False)

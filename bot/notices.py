@@ -1,0 +1,186 @@
+"""Which facts are told, how loudly, and as answer to what: facts in, notices out.
+
+It exists so that the outbox only delivers and the sentences only speak. What it yields for a
+record depends on earlier records alone, so after a restart the same journal gives the same notices.
+It must never drop a fill, a stop or an incident.
+"""
+
+import re
+from enum import IntEnum
+
+import msgspec
+
+from bot import texts_notices as texts
+from bot.trades import Trade, TradeBook
+from bot.views import money
+from bot.views.layout import Text
+from engine.core.facts import (
+    Booted,
+    GateClosed,
+    GateOpened,
+    Incident,
+    OrderEnded,
+    OrderFilled,
+    PositionClosed,
+    Record,
+    SignalTaken,
+    StopMissing,
+    StopMoved,
+)
+from engine.core.values import GateName, Ms, StopKind
+
+HOLD_MS: Ms = 60_000  # a condition shorter than this is nobody's business
+QUIET = frozenset({GateName.STALE_DATA, GateName.UNRECONCILED})
+_USER = re.compile(r"\((\d+)\)$")
+
+
+class Urgency(IntEnum):
+    """Delivery order; the first two are never dropped."""
+
+    SAFETY = 0
+    MONEY = 1
+    NEWS = 2
+    CARD = 3
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """One message to be sent about one or more records."""
+
+    seqs: tuple[int, ...]
+    at_ms: Ms
+    urgency: Urgency
+    is_silent: bool
+    text: Text
+    key: str = ""  # an unsent notice with the same key is replaced by the newer one
+    trade: Trade | None = None
+    has_chart: bool = False
+    not_for: int | None = None  # the person who did it reads the answer to the command instead
+
+
+class Teller:
+    """Folds records into notices."""
+
+    def __init__(self, book: TradeBook, name: str) -> None:
+        self._book = book
+        self._name = name
+        self._mode = ""
+        self._held: dict[GateName, Notice] = {}  # conditions too young to tell
+        self._told: dict[GateName, Ms] = {}  # conditions told, with the time they closed
+        self._alarmed: set[int] = set()  # positions whose stop was missing
+
+    def take(self, record: Record) -> list[Notice]:
+        """The notices this record is worth; the book has it already."""
+        match record.fact:
+            case Booted() as fact:
+                return [self._booted(record, fact)]
+            case GateClosed() as fact:
+                return self._gate_closed(record, fact)
+            case GateOpened() as fact:
+                return self._gate_opened(record, fact)
+            case Incident() as fact:
+                words = texts.incident(fact, self._mode)
+                return [self._notice(record, Urgency.SAFETY, words)]
+            case _:
+                return self._of_trade(record)
+
+    def due(self, at_ms: Ms) -> list[Notice]:
+        """Conditions that lasted long enough to be told."""
+        ripe = [(g, n) for g, n in self._held.items() if at_ms - n.at_ms >= HOLD_MS]
+        for gate, notice in ripe:
+            del self._held[gate]
+            self._told[gate] = notice.at_ms
+        return [notice for _, notice in ripe]
+
+    def _notice(
+        self, record: Record, urgency: Urgency, text: Text, *, is_silent: bool = False
+    ) -> Notice:
+        return Notice((record.seq,), record.at_ms, urgency, is_silent, text)
+
+    def _booted(self, record: Record, fact: Booted) -> Notice:
+        self._mode = fact.mode
+        self._held.clear()
+        self._told.clear()
+        held = self._book.open_trades
+        is_loud = bool(held) or not fact.was_clean
+        text = texts.booted(fact, self._name, held)
+        urgency = Urgency.MONEY if is_loud else Urgency.NEWS
+        return self._notice(record, urgency, text, is_silent=not is_loud)
+
+    def _gate_closed(self, record: Record, fact: GateClosed) -> list[Notice]:
+        if fact.gate in QUIET:
+            text = texts.condition(fact, record.at_ms)
+            self._held[fact.gate] = self._notice(record, Urgency.NEWS, text, is_silent=True)
+            return []
+        if fact.gate is GateName.SHUTTING_DOWN:
+            text = texts.stopping(self._name, self._book.open_trades)
+            return [self._notice(record, Urgency.NEWS, text, is_silent=True)]
+        urgent = Urgency.MONEY if fact.gate is GateName.OPERATOR else Urgency.SAFETY
+        notice = self._notice(record, urgent, texts.gate_closed(fact, self._mode))
+        return [msgspec.structs.replace(notice, not_for=_person(fact.by))]
+
+    def _gate_opened(self, record: Record, fact: GateOpened) -> list[Notice]:
+        if fact.gate not in QUIET:
+            notice = self._notice(record, Urgency.MONEY, texts.gate_opened(fact, self._mode))
+            return [msgspec.structs.replace(notice, not_for=_person(fact.by))]
+        ripe = self.due(record.at_ms)
+        self._held.pop(fact.gate, None)
+        since = self._told.pop(fact.gate, None)
+        if since is None:
+            return ripe
+        text = texts.recovered(fact, record.at_ms - since)
+        return [*ripe, self._notice(record, Urgency.NEWS, text, is_silent=True)]
+
+    def _of_trade(self, record: Record) -> list[Notice]:
+        position_id = getattr(record.fact, "position_id", None)
+        if isinstance(record.fact, OrderEnded):
+            return self._ended(record, record.fact)
+        trade = self._book.trades.get(position_id) if position_id is not None else None
+        match record.fact:
+            case SignalTaken() if trade is not None:
+                text = money.signal_taken(trade, self._mode)
+                notice = self._notice(record, Urgency.MONEY, text, is_silent=True)
+                return [msgspec.structs.replace(notice, trade=trade, has_chart=True)]
+            case OrderFilled() as fact:
+                return [self._filled(record, fact, trade)]
+            case StopMoved() as fact:
+                return self._stop_moved(record, fact, trade)
+            case StopMissing() as fact:
+                self._alarmed.add(fact.position_id)
+                words = texts.stop_missing(fact, trade)
+                notice = self._notice(record, Urgency.SAFETY, words)
+            case PositionClosed() as fact:
+                words = money.closed(fact, self._mode, record.at_ms)
+                notice = self._notice(record, Urgency.MONEY, words)
+                last = trade.fills[-1].order_id if trade and trade.fills else ""
+                notice = msgspec.structs.replace(notice, key=f"fill:{last}")
+            case _:
+                return []
+        return [msgspec.structs.replace(notice, trade=trade)]
+
+    def _filled(self, record: Record, fact: OrderFilled, trade: Trade | None) -> Notice:
+        notice = self._notice(record, Urgency.MONEY, texts.filled(fact, trade))
+        key = f"fill:{fact.fill.order_id}"  # the sentence speaks of all fills of the order
+        return msgspec.structs.replace(notice, key=key, trade=trade)
+
+    def _stop_moved(self, record: Record, fact: StopMoved, trade: Trade | None) -> list[Notice]:
+        is_back = fact.position_id in self._alarmed
+        self._alarmed.discard(fact.position_id)
+        if fact.kind is not StopKind.BREAKEVEN and not is_back:
+            return []
+        text = texts.stop_moved(fact, trade, is_back=is_back)
+        notice = self._notice(record, Urgency.MONEY, text, is_silent=True)
+        return [msgspec.structs.replace(notice, trade=trade)]
+
+    def _ended(self, record: Record, fact: OrderEnded) -> list[Notice]:
+        """An entry that ended without a fill: the signal's message must not stay unanswered."""
+        trade = next((t for t in self._book.trades.values() if t.entry_id == fact.order_id), None)
+        if trade is None or trade.fills:
+            return []
+        text = texts.unfilled(fact, trade)
+        notice = self._notice(record, Urgency.MONEY, text, is_silent=True)
+        return [msgspec.structs.replace(notice, trade=trade)]
+
+
+def _person(by: str) -> int | None:
+    found = _USER.search(by)
+    return int(found[1]) if found else None

@@ -1,0 +1,270 @@
+"""The sentences of answers: questions, refusals, results of commands, help.
+
+They exist so that wording lives in one place and a second language is cheap. Sentences are pure;
+they must never decide anything, and data enters them escaped.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from bot.trades import Trade
+from bot.views.layout import (
+    Text,
+    badge,
+    coin,
+    esc,
+    in_r,
+    keyboard,
+    money,
+    pre,
+    price,
+    read,
+    short,
+    span,
+    when,
+)
+from engine.core.facts import (
+    OrderFilled,
+    PositionClosed,
+)
+from engine.core.values import Ms, OrderSide
+from engine.core.view import PositionView
+
+SOLD = {OrderSide.BUY: "Bought", OrderSide.SELL: "Sold"}
+CANCELED = Text("Canceled, nothing done.")
+NO_CHART = Text("No candles of this market are loaded yet.")
+NOTHING_OPEN = Text("Nothing is open.", keyboard((read("Status", "status"),)))
+HINT = Text(
+    "Commands start with a slash.", keyboard((read("Help", "help"), read("Status", "status")))
+)
+BROKEN = "Something went wrong inside (trace {trace}). See /status for what is true now."
+NOT_YOURS = "Not allowed for your role."
+
+
+NO_TRADE = Text("No trade of that number is remembered.", keyboard((read("PnL", "pnl"),)))
+
+
+def welcome(head: str, name: str, role: str) -> Text:
+    """The first message; it starts nothing."""
+    who = f"Hello {short(name, 40)}, you are {esc(role)} here."
+    words = "This chat watches and steers a breakout trader. Opening it starts nothing."
+    return Text(
+        f"{head}\n{who} {words}", keyboard((read("Status", "status"), read("Help", "help")))
+    )
+
+
+def not_judged(symbol: str) -> Text:
+    """A market without a verdict."""
+    name = short(symbol, 30)
+    return Text(f"<b>{name}</b> has no judged bar yet.", keyboard((read("🔎 Scan", "scan"),)))
+
+
+def which_position(positions: Sequence[PositionView], *, is_named: bool) -> Text:
+    """Open positions as buttons that ask to close one."""
+    if not positions:
+        return NOTHING_OPEN
+    picks = [read(f"✖ #{p.id} {short(coin(p.symbol), 12)}", "close", f"#{p.id}") for p in positions]
+    lines = [picks[i : i + 2] for i in range(0, len(picks), 2)]
+    words = "No open position is called exactly that. " if is_named else ""
+    return Text(f"{words}Close which one?", keyboard(*lines, (read("✖ All", "close", "all"),)))
+
+
+def refused_role(verb: str, needs: str) -> Text:
+    """Politely: not with this role."""
+    return Text(f"<code>/{esc(verb)}</code> is for the role {esc(needs)}.")
+
+
+def unknown(nearest: str | None) -> Text:
+    """No such command; what was typed is not repeated."""
+    if nearest is None:
+        return Text("No such command.", keyboard((read("Help", "help"),)))
+    label = f"/{nearest}"
+    return Text(
+        "No such command. Did you mean", keyboard((read(label, nearest), read("Help", "help")))
+    )
+
+
+def unclear(why: str, usage: str) -> Text:
+    """Arguments that do not say one thing."""
+    return Text(f"{short(why)}.\nUsage: <code>{esc(usage)}</code>")
+
+
+def skipped(count: int) -> Text:
+    """Requests that waited too long to be worth an answer."""
+    return Text(f"Skipped {count} old request{'' if count == 1 else 's'}.")
+
+
+def stale_resume(age_s: float) -> Text:
+    """An old resume never runs."""
+    words = f"You asked to resume {span(age_s)} ago; that is too old to act on. Ask again."
+    return Text(words, keyboard((read("▶ Resume", "resume"), read("Status", "status"))))
+
+
+def stale_act(words: str, age_s: float, state: str) -> str:
+    """An old command that would have closed something: entries are off, nothing was closed."""
+    sent = f"⚠️ You sent <b>{esc(words)}</b> {span(age_s)} ago. It was not carried out."
+    return f"{sent}\nEntries are paused now. {state}"
+
+
+def which_symbol(found: Sequence[str], verb: str) -> Text:
+    """Several markets, or none, fit what was typed."""
+    picks = [read(short(s, 20), verb, s) for s in found[:6]]
+    words = "Which one?" if found else "No market of ours is called that."
+    return Text(words, keyboard(picks[:3], picks[3:], (read("🔎 Scan", "scan"),)))
+
+
+def paused(words: str, until_ms: Ms | None, *, was_late: bool = False) -> str:
+    """Entries are off by the operator."""
+    until = f" until {when(until_ms)}" if until_ms is not None else ""
+    late_words = " (your message was old; pausing is always safe)" if was_late else ""
+    return f"🟡 <b>Paused</b>{until}: {short(words)}{late_words}."
+
+
+PAUSE_QUESTION = "🟡 <b>Pause entries?</b> Exits and stops go on."
+UNDO, PAUSE, RESUME, CANCEL = "Undo", "⏸ Pause", "▶ Resume", "Cancel"
+
+
+def resume_question(state: str, reason: str) -> str:
+    """What resuming will do."""
+    why = f"\nReason: {short(reason)}" if reason else ""
+    return f"▶ <b>Entries on again?</b>\n{state}{why}"
+
+
+def reason_question(gate_words: str, ttl_s: float) -> str:
+    """A lock asks why it may go."""
+    return (
+        f"🔒 <b>Entries are locked</b>: {short(gate_words)}\n"
+        f"Why is it safe to go on? Write the reason as your next message within {ttl_s:.0f} s."
+    )
+
+
+def resumed(words: str) -> Text:
+    """Entries are on, or what still keeps them off."""
+    return Text(f"🟢 <b>Resumed</b>: {short(words)}.", keyboard((read("Status", "status"),)))
+
+
+ALREADY_ON = Text("Entries are on already.", keyboard((read("Status", "status"),)))
+
+
+def stop_question(count: int) -> str:
+    """The two ways to stop."""
+    held = f"{count} position{'' if count == 1 else 's'} open"
+    return f"🔴 <b>Stop?</b> {held}. No new entries until resume, in both cases."
+
+
+KEEP, CLOSE_ALL = "Keep positions managed", "Close all"
+DO_IT, STAY, IGNORE = "Do it now", "Keep, stay paused", "Ignore, resume"
+PANIC_NOW = "🔴 PANIC: lock, cancel, close all"
+
+
+def stopped(words: str) -> Text:
+    """Stopped, process and chat stay up."""
+    tail = "Process and chat stay up; <code>/resume</code> runs again."
+    return Text(f"🔴 <b>Stopped</b>: {short(words)}. {tail}", keyboard((read("Status", "status"),)))
+
+
+def not_done(words: str) -> Text:
+    """The engine refused, or nobody knows."""
+    return Text(f"✖ Not done: {short(words)}.", keyboard((read("Status", "status"),)))
+
+
+def doubtful(words: str) -> Text:
+    """The engine did not answer in time."""
+    return Text(f"⚠️ {short(words)}.", keyboard((read("Status", "status"),)))
+
+
+def expires(seconds: float) -> str:
+    """The last line of a question about a price."""
+    return f"\nExpires in {seconds:.0f} s. Price is re-checked on tap."
+
+
+def close_label(share: Decimal) -> str:
+    """The red button of a close."""
+    return "✅ Close" if share >= 1 else f"✅ Close {share:.0%}"
+
+
+def close_all_question(lines: Sequence[str], share: Decimal) -> str:
+    """Every open position at once."""
+    what = "all" if share >= 1 else f"{share:.0%} of all"
+    return f"✖ <b>Close {what}</b>? Entries are paused first.\n{pre(lines)}"
+
+
+MOVED = "⚠️ Price or size moved since you asked; here is the new quote.\n"
+GONE = Text("Already closed, nothing done.", keyboard((read("Status", "status"),)))
+
+
+def close_sent(words: str) -> Text:
+    """The exit is on its way; the fills are told on their own."""
+    return Text(f"✔ {short(words)}. The fills are told here.")
+
+
+def sold(fact: OrderFilled, trade: Trade | None, by: str) -> Text:
+    """The exit order of a close, filled."""
+    fill = fact.fill
+    qty, average = (fill.qty, fill.price) if trade is None else trade.filled(fill.order_id)
+    deal = f"{SOLD[fill.side]} {qty} @ {price(round(average, 10).normalize())}"
+    return Text(f"✔ {deal} {short(fill.symbol, 30)} · by {short(by, 60)}")
+
+
+def ended(fact: PositionClosed, at_ms: Ms, by: str) -> Text:
+    """A close that made the position flat."""
+    result = f"<b>{in_r(fact.result_r)}</b>, {money(fact.net, thin=True)} USDT net"
+    head = f"✔ <b>{short(fact.symbol, 30)} {fact.side}</b> closed {result}"
+    return Text(f"{head} · by {short(by, 60)} · {when(at_ms, 'T')}")
+
+
+def closing_all(done: int, refused: Sequence[str]) -> Text:
+    """Every close that was put, and those that were refused."""
+    tail = "".join(f"\n{short(words)}" for words in refused)
+    head = f"✔ Entries paused, closing {done} position{'' if done == 1 else 's'}."
+    return Text(f"{head} Entries stay paused until <code>/resume</code>.{tail}")
+
+
+def panic_question(count: int) -> str:
+    """The red button."""
+    return (
+        f"🔴 <b>PANIC?</b> {count} position{'' if count == 1 else 's'} open.\n"
+        "Locks entries, cancels entry orders, closes everything at market, verifies."
+    )
+
+
+def panic(lines: Sequence[str], by: str, mode: str, realized: str) -> Text:
+    """The checklist (chat.md 3.3.6)."""
+    head = f"🔴 <b>PANIC</b> by {short(by, 60)} · {badge(mode)}"
+    tail = "Entries stay locked until <code>/resume</code>."
+    return Text(f"{head}\n{pre(lines)}\n{realized}{tail}")
+
+
+def realized(net: Decimal, result_r: float) -> str:
+    """What the closed legs brought."""
+    return f"Realized <b>{money(net, thin=True)}</b> USDT ({in_r(result_r)}). "
+
+
+def exposure(count: int, open_r: float | None) -> str:
+    """How much is open, in one sentence."""
+    if not count:
+        return "Now: nothing open."
+    return f"Now: {count} open, {in_r(open_r)}."
+
+
+STAYS = Text("Nothing was closed; entries stay paused until <code>/resume</code>.")
+
+
+def help_all(groups: Mapping[str, Sequence[tuple[str, str]]], name: str) -> Text:
+    """The commands by group, one line each; what acts is not tappable."""
+    parts = [f"<b>{short(name, 20)}</b> understands"]
+    for group, verbs in groups.items():
+        acts = group in ("Steer", "Emergency")
+        lines = [f"{_verb(verb, acts=acts)}  {esc(brief)}" for verb, brief in verbs]
+        parts.append(f"\n<b>{esc(group)}</b>\n" + "\n".join(lines))
+    return Text("\n".join(parts), keyboard((read("Status", "status"), read("Health", "health"))))
+
+
+def _verb(name: str, *, acts: bool) -> str:
+    return f"<code>/{esc(name)}</code>" if acts else f"/{esc(name)}"
+
+
+def help_verb(usage: str, brief: str, examples: Sequence[str], role: str) -> Text:
+    """One command."""
+    shown = "".join(f"\n<code>{esc(e)}</code>" for e in examples)
+    return Text(f"<code>{esc(usage)}</code>\n{esc(brief)}; for the role {esc(role)}.{shown}")

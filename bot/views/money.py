@@ -1,0 +1,240 @@
+"""Cards about money: a signal taken, a close to confirm, the result of a trade, profit and loss.
+
+They exist so that every amount is shown with its sign, its costs and its R. They must never add up
+what the engine did not state, except for sums over the trades shown.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from bot.trades import Trade
+from bot.views.layout import (
+    NONE,
+    Text,
+    badge,
+    coin,
+    esc,
+    fold,
+    in_r,
+    keyboard,
+    money,
+    percent,
+    pre,
+    price,
+    read,
+    row,
+    short,
+    span,
+    turn,
+)
+from engine.core.facts import PositionClosed
+from engine.core.values import Check, Ms, Side, Signal
+from engine.core.view import PositionView, Quote, TradeView, View
+
+RULES = {
+    "INITIAL": "stop",
+    "BREAKEVEN": "breakeven stop",
+    "operator": "closed by hand",
+    "unprotected": "no stop acknowledged",
+}
+DAYS_SHOWN = 20
+PERIODS = {"today": 1, "7d": 7, "30d": 30, "all": None}
+_TITLES = {"today": "today", "7d": "last 7 days", "30d": "last 30 days", "all": "all trades kept"}
+
+
+def rule_name(rule: str) -> str:
+    """How a trade ended, in words."""
+    return RULES.get(rule, rule.replace("_", " "))
+
+
+def signal_taken(trade: Trade, mode: str) -> Text:
+    """The caption under the chart of an approved signal."""
+    fact, signal = trade.taken, trade.taken.signal
+    number = fact.position_id
+    stop = row(("Stop", 6), (price(fact.stop), -9), (_away(fact.stop, signal), -8), ("1.00R", -7))
+    rows = [
+        row(("Entry", 6), (price(signal.price), -9), ("trig", 4), (price(signal.trigger), -12)),
+        stop,
+        *_target_rows(trade),
+        row(("Size", 6), (f"{fact.qty} {coin(signal.symbol)}", -13)),
+        row(("Risk", 6), (f"{money(fact.risk_usd, signed=False)} USDT", -13), (_risk(trade), -13)),
+    ]
+    name = f"<b>{short(signal.symbol, 30)} {signal.side}</b>"
+    head = f"🚀 {name} breakout · {badge(mode)} <code>#{number}</code>"
+    buttons = keyboard(
+        (
+            read("📊 Chart", "chart", signal.symbol),
+            read("❓ Why", "why", f"#{number}"),
+            read("✂ 50%", "close", f"#{number}", "50"),
+            read("✖ Close", "close", f"#{number}"),
+        )
+    )
+    return Text(f"{head}\n{pre(rows)}\n{fold(_reasons(signal))}", buttons)
+
+
+def _away(target: Decimal, signal: Signal) -> str:
+    return percent((float(target) - signal.price) / signal.price * 100)
+
+
+def _target_rows(trade: Trade) -> list[str]:
+    fact, signal = trade.taken, trade.taken.signal
+    rows = []
+    for rank, target in enumerate(fact.targets, 1):
+        share = f"{target.qty / fact.qty:.0%}" if fact.qty else "-"
+        end = (f"{target.r:g}R {share}", -8)
+        cells = (f"TP{rank}", 6), (price(target.price), -9), (_away(target.price, signal), -8)
+        rows.append(row(*cells, end))
+    return rows
+
+
+def _risk(trade: Trade) -> str:
+    equity = trade.taken.equity
+    return f"{trade.taken.risk_usd / equity:.2%} of eq" if equity else "-"
+
+
+def _reasons(signal: Signal) -> str:
+    level = signal.level
+    hours = (level.last_ms - level.first_ms) / 3_600_000
+    words = [f"Level {price(level.price)} held {level.touches} touches / {hours:.0f} h."]
+    words += [_reason(c) for c in signal.checks if c.value is not None and c.need is not None]
+    return esc(" ".join(words)[:600])
+
+
+def _reason(check: Check) -> str:
+    need = check.need
+    wanted = (
+        f"{need:g}" if isinstance(need, float | int) else "..".join(f"{x:g}" for x in need or ())
+    )
+    return f"{check.name} {check.value:.3g} ({wanted})."
+
+
+def closed(fact: PositionClosed, mode: str, at_ms: Ms) -> Text:
+    """The result of a trade, in R and in money."""
+    mark = "✅" if fact.net > 0 else "🛑"
+    head = f"{mark} <b>{short(fact.symbol, 30)} {fact.side}</b> closed"
+    result = f"<b>{in_r(fact.result_r)}</b>, {money(fact.net, thin=True)} USDT"
+    held = span((at_ms - fact.opened_ms) / 1000)
+    rows = [
+        row(("Gross", 6), (money(fact.gross), -10), ("fees", 5), (money(-fact.fees), -10)),
+        row(("Best", 6), (in_r(fact.mfe_r), -10), ("worst", 5), (in_r(fact.mae_r), -10)),
+    ]
+    tail = f"{short(rule_name(fact.rule), 60)} after {held} · {badge(mode)}"
+    number = f"<code>#{fact.position_id}</code>"
+    buttons = keyboard((read("💰 PnL", "pnl"), read("📊 Chart", "chart", fact.symbol)))
+    return Text(f"{head} {result}\n{tail} {number}\n{pre(rows)}", buttons)
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """What a close would do, as quoted when it was asked for."""
+
+    position_id: int
+    symbol: str
+    side: Side
+    qty: Decimal  # of the whole position
+    share: Decimal
+    price: float | None  # closing side of the book
+
+
+def cut_of(position: PositionView, share: Decimal, quote: Quote | None) -> Cut:
+    """Quote a close of `share` of a position."""
+    mark = position.mark
+    if quote is not None:
+        mark = quote.bid if position.side is Side.LONG else quote.ask
+    return Cut(position.id, position.symbol, position.side, position.qty, share, mark)
+
+
+def close_question(position: PositionView, cut: Cut, quote: Quote | None) -> str:
+    """What is about to be closed and what it would bring (chat.md 3.3.4)."""
+    is_whole = cut.share >= 1
+    what = "" if is_whole else f"{cut.share:.0%} of "
+    head = (
+        f"✖ <b>Close {what}{short(cut.symbol, 30)} {cut.side}</b> <code>#{cut.position_id}</code>?"
+    )
+    verb = "Sell" if cut.side is Side.LONG else "Buy"
+    about = "" if is_whole else "about "
+    qty = f"{about}{(cut.qty * cut.share).normalize():f} {coin(cut.symbol)}"
+    rows = [
+        row((verb, 5), (f"{qty} at market", 28)),
+        row(("Now", 5), (price(cut.price), 11), (_spread(quote), 16)),
+        row(("Est.", 5), (_estimate(position, is_whole=is_whole), 28)),
+    ]
+    if not is_whole:
+        rows.append(row(("Left", 5), (f"stop {price(position.stop)}", 28)))
+    return f"{head}\n{pre(rows)}"
+
+
+def _spread(quote: Quote | None) -> str:
+    if quote is None or quote.bid <= 0:
+        return "spread -"
+    return f"spread {(quote.ask - quote.bid) / quote.bid * 1e4:.1f} bps"
+
+
+def _estimate(position: PositionView, *, is_whole: bool) -> str:
+    if not is_whole:
+        return f"{in_r(position.move_r)} price move"
+    risk = position.risk0_usd
+    net = position.net_if_closed
+    r = net / risk if net is not None and risk else None
+    return f"{money(net)} net of fees {in_r(r)}"
+
+
+def pnl(view: View, period: str, zone: str) -> Text:
+    """Closed trades of a period by day, with costs (chat.md 3.3.7)."""
+    trades = _within(view, PERIODS[period], ZoneInfo(zone))
+    net = sum((t.net for t in trades), Decimal(0))
+    result = sum(t.result_r for t in trades)
+    head = f"💰 <b>Net {money(net, thin=True)}</b> USDT · {in_r(result)} · {_TITLES[period]}"
+    body = pre(_day_rows(trades, ZoneInfo(zone))) if trades else "No closed trades."
+    words = f"{head} · {badge(view.mode)}\n{body}{_open_line(view)}"
+    tabs = (turn(label, "pnl", p) for label, p in _tab_labels())
+    return Text(words, keyboard(tuple(tabs), (read("📊 Positions", "positions"),)))
+
+
+def _tab_labels() -> Iterable[tuple[str, str]]:
+    return (("Today", "today"), ("Week", "7d"), ("Month", "30d"), ("All", "all"))
+
+
+def _open_line(view: View) -> str:
+    held = [p.net_if_closed for p in view.positions if p.entry is not None]
+    if not held:
+        return ""
+    known = [net for net in held if net is not None]
+    total = money(sum(known, Decimal(0)), thin=True) if len(known) == len(held) else NONE
+    return f"\nOpen: {len(held)}, net if closed now {total} USDT"
+
+
+def _within(view: View, days: int | None, zone: ZoneInfo) -> list[TradeView]:
+    if days is None:
+        return list(view.trades)
+    first = _date(view.at_ms, zone).toordinal() - days + 1
+    return [t for t in view.trades if _date(t.closed_ms, zone).toordinal() >= first]
+
+
+def _date(at_ms: Ms, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
+
+
+def _day_rows(trades: Sequence[TradeView], zone: ZoneInfo) -> list[str]:
+    days: dict[str, list[TradeView]] = {}
+    for trade in reversed(trades):
+        days.setdefault(f"{_date(trade.closed_ms, zone):%a %d}", []).append(trade)
+    rows = [row(("day", 6), ("net", -9), ("R", -6), ("tr", -4), ("win", -5))]
+    rows += [_sum_row(day, done) for day, done in list(days.items())[:DAYS_SHOWN]]
+    if len(days) > DAYS_SHOWN:
+        rows.append("...")
+    fees = sum((t.fees for t in trades), Decimal(0))
+    gross = sum((t.gross for t in trades), Decimal(0))
+    rows += [_sum_row("sum", trades), row(("gross", 6), (money(gross), -9))]
+    return [*rows, row(("fees", 6), (money(-fees), -9))]
+
+
+def _sum_row(name: str, trades: Sequence[TradeView]) -> str:
+    net = sum((t.net for t in trades), Decimal(0))
+    result = sum(t.result_r for t in trades)
+    wins = sum(t.net > 0 for t in trades) / len(trades)
+    cells = (name, 6), (money(net), -9), (f"{result:+.1f}", -6)
+    return row(*cells, (len(trades), -4), (f"{wins:.0%}", -5))

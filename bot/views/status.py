@@ -1,0 +1,251 @@
+"""Cards about the state of things: status, positions, health.
+
+They exist so that one look answers "is it running, what does it hold, is it protected". A value
+that is not known is a dash; nothing here is computed that the engine did not state.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from bot.desk import Health, Pulse
+from bot.views.layout import (
+    NONE,
+    Text,
+    badge,
+    clock,
+    coin,
+    in_r,
+    keyboard,
+    money,
+    percent,
+    pre,
+    price,
+    read,
+    row,
+    short,
+    span,
+    turn,
+    when,
+)
+from engine.core.values import CheckStatus, GateName, PositionState
+from engine.core.view import GateView, PositionView, TargetView, View
+
+ROWS = 12  # positions or errors in one table
+FAR_MS = 86_400_000  # a clock or feed further off than this is shown as a duration
+_WORDS = {
+    "RUNNING": "🟢",
+    "PAUSED": "🟡",
+    "STOPPED": "🔴",
+    "LOCKED": "🔴",
+}
+
+
+def headline(view: View) -> tuple[str, GateView | None]:
+    """The word for the whole state, and the gate that gives it."""
+    gates = {gate.name: gate for gate in view.gates}
+    locked, operator = gates.get(GateName.KILL_SWITCH), gates.get(GateName.OPERATOR)
+    if locked is not None:
+        return "LOCKED", locked
+    if operator is not None:
+        return ("STOPPED" if operator.why == "stopped" else "PAUSED"), operator
+    return ("PAUSED", view.gates[0]) if view.gates else ("RUNNING", None)
+
+
+def header(view: View, health: Health) -> str:
+    """First lines of the status card: state, money, market, name."""
+    word, gate = headline(view)
+    source = short(health.source, 60)
+    first = f"{_WORDS[word]} <b>{word}</b> · {badge(view.mode)} · {source} · "
+    lines = [f"{first}<b>{short(view.instance, 20)}</b>"]
+    if gate is not None:
+        lines.append(_gate_line(gate))
+    return "\n".join(lines)
+
+
+def _gate_line(gate: GateView) -> str:
+    until = f", until {when(gate.until_ms)}" if gate.until_ms is not None else ""
+    words = f"{short(gate.name, 30)}: {short(gate.why)} by {short(gate.by, 60)}"
+    return f"🔒 {words}, since {when(gate.since_ms)}{until}"
+
+
+def status(view: View, health: Health) -> Text:
+    """The live card (chat.md 3.3.1)."""
+    parts = [header(view, health), _equity(view), pre(_numbers(view, health))]
+    if view.positions:
+        parts.append(pre(_position_rows(view)))
+    parts.append(f"<i>updated {when(view.at_ms, 'T')}</i>")
+    switch = read("▶ Resume", "resume") if view.gates else read("⏸ Pause", "pause")
+    buttons = keyboard(
+        (turn("⟳ Refresh", "status"), read("📊 Positions", "positions"), read("🔎 Scan", "scan")),
+        (read("💰 PnL", "pnl"), read("🩺 Health", "health"), switch),
+    )
+    return Text("\n".join(parts), buttons)
+
+
+def _equity(view: View) -> str:
+    now, start = view.equity, view.day_start_equity
+    words = f"Equity <b>{money(now, signed=False, thin=True)}</b> USDT"
+    if now is None or start is None or start == 0:
+        return words
+    change = now - start
+    return f"{words}  {money(change, thin=True)} ({percent(change / start * 100)}) today"
+
+
+def _numbers(view: View, health: Health) -> list[str]:
+    unit = view.risk_unit_usd
+    risk = f"{view.open_risk_usd / unit:.2f}R" if unit else NONE
+    slots = f"{len(view.positions)}/{view.max_positions}"
+    skew = NONE if health.clock_skew_ms is None else f"{health.clock_skew_ms:.0f}ms"
+    api = NONE if health.api_latency_ms is None else f"{health.api_latency_ms:.0f}ms"
+    age = NONE if health.feed_age_ms is None else f"{health.feed_age_ms / 1000:.1f}s"
+    return [
+        row(("Open", 6), (slots, 7), (f"risk {risk}", 19)),
+        row(("Scan", 6), (f"{_scan_age(view)} ago", 8), (_markets(view), 18)),
+        row(("Feed", 6), (f"ws {age}", 9), (f"api {api}", 9), (f"skew {skew}", 8)),
+        row(("Up", 6), (span(health.uptime_s), 8), (f"start {view.boot}", 12)),
+    ]
+
+
+def _scan_age(view: View) -> str:
+    if view.last_batch_ms is None:
+        return NONE
+    return span((view.at_ms - view.last_batch_ms) / 1000 - view.frame_s)
+
+
+def _markets(view: View) -> str:
+    rows = [c for v in view.verdicts.values() for c in v.checks if c.name == "near"]
+    near = f", {sum(c.status is CheckStatus.PASS for c in rows)} near" if rows else ""
+    return f"{len(view.universe)} mkts{near}"
+
+
+def _position_rows(view: View) -> list[str]:
+    rows = [_position_row(p, view.at_ms) for p in view.positions[:ROWS]]
+    more = len(view.positions) - ROWS
+    return [*rows, f"and {more} more"] if more > 0 else rows
+
+
+def _position_row(position: PositionView, at_ms: int) -> str:
+    age = span((at_ms - position.opened_ms) / 1000)
+    return row(
+        (coin(position.symbol), 9),
+        (position.side[0], 1),
+        (in_r(position.move_r), -7),
+        (money(position.unrealized), -8),
+        (age, -5),
+    )
+
+
+def positions(view: View) -> Text:
+    """Open positions as a table, one button each."""
+    word = f"<b>{len(view.positions)} open</b> of {view.max_positions}"
+    head = f"📊 {word} · {badge(view.mode)} · {when(view.at_ms, 'T')}"
+    refresh = (turn("⟳ Refresh", "positions"), read("🔎 Scan", "scan"))
+    if not view.positions:
+        return Text(f"{head}\nNothing is open.", keyboard(refresh))
+    one_each = [read(_label(p), "positions", f"#{p.id}") for p in view.positions[:ROWS]]
+    lines = [one_each[i : i + 3] for i in range(0, len(one_each), 3)]
+    return Text(f"{head}\n{pre(_position_rows(view))}", keyboard(*lines, refresh))
+
+
+def _label(position: PositionView) -> str:
+    return f"#{position.id} {short(coin(position.symbol), 12)}"
+
+
+def position_card(position: PositionView, view: View) -> Text:
+    """One position with its protection (chat.md 3.3.3)."""
+    number = f"<code>#{position.id}</code>"
+    name = f"<b>{short(position.symbol, 30)} {position.side}</b>"
+    mark = "🟢" if _is_protected(position) else "⚠️"
+    head = f"{mark} {name} {number} · {in_r(position.move_r)} · {badge(view.mode)}"
+    buttons = keyboard(
+        (
+            read("✖ Close", "close", f"#{position.id}"),
+            read("✂ 25%", "close", f"#{position.id}", "25"),
+            read("✂ 50%", "close", f"#{position.id}", "50"),
+        ),
+        (
+            turn("⟳ Refresh", "positions", f"#{position.id}"),
+            read("📊 Chart", "chart", position.symbol),
+            read("❓ Why", "why", f"#{position.id}"),
+        ),
+    )
+    return Text(f"{head}\n{pre(_card_rows(position, view))}", buttons)
+
+
+def _is_protected(position: PositionView) -> bool:
+    return position.stop is not None and position.state is PositionState.PROTECTED
+
+
+def _card_rows(position: PositionView, view: View) -> list[str]:
+    entry, unrealized = position.entry, position.unrealized
+    change = None
+    if entry and position.mark is not None:
+        change = position.side.sign * (position.mark - float(entry)) / float(entry) * 100
+    return [
+        row(("Now", 6), (price(position.mark), 11), ("entry", 5), (price(entry), 9)),
+        row(("uPnL", 6), (money(unrealized), 10), (percent(change), 8), (in_r(position.move_r), 7)),
+        row(("Net if closed", 13), (f"{money(position.net_if_closed)} (fee, slip)", 20)),
+        row(("Stop", 6), (price(position.stop), 11), (_stop_words(position), 15)),
+        *[_target_row(rank, t, position.qty0) for rank, t in enumerate(position.targets, 1)],
+        row(("MFE", 6), (in_r(position.mfe_r), 8), ("MAE", 3), (in_r(position.mae_r), 14)),
+        row(("Qty", 6), (f"{position.qty} of {position.qty0}", 27)),
+        row(("Age", 6), (span((view.at_ms - position.opened_ms) / 1000), 8), (position.state, 18)),
+    ]
+
+
+def _stop_words(position: PositionView) -> str:
+    if position.stop is None:
+        return "MISSING" if position.qty else "not yet"
+    ok = "ok" if _is_protected(position) else position.state.lower()
+    return f"on exchange {ok}" if ok == "ok" else ok
+
+
+def _target_row(rank: int, target: TargetView, qty0: Decimal) -> str:
+    share = f"{target.qty / qty0:.0%}" if qty0 else NONE
+    return row((f"TP{rank}", 6), (price(target.price), 11), (target.state, 9), (share, 5))
+
+
+def health_card(view: View, health: Health, pulse: Pulse) -> Text:
+    """How the machinery is doing."""
+    word, _ = headline(view)
+    head = f"🩺 <b>{word}</b> · {badge(view.mode)} · {short(health.source, 60)}"
+    parts = [f"{head} · <b>{short(view.instance, 20)}</b>", pre(_health_rows(view, health, pulse))]
+    parts += [_gate_line(gate) for gate in view.gates]
+    if pulse.trouble:
+        parts.append(f"Telegram: {short(pulse.trouble)}")
+    parts += [f"{when(at_ms)} {short(words)}" for at_ms, words in health.errors[-5:]]
+    return Text("\n".join(parts), keyboard((turn("⟳ Refresh", "health"), read("Status", "status"))))
+
+
+def _health_rows(view: View, health: Health, pulse: Pulse) -> list[str]:
+    facts = [
+        ("Version", health.version),
+        ("Up", f"{span(health.uptime_s)}, start {health.restarts}"),
+        ("Stream", health.stream_state),
+        ("Feed age", _milliseconds(health.feed_age_ms)),
+        ("Stale", f"{len(view.stale_symbols)} of {len(view.universe)} mkts"),
+        ("API", _milliseconds(health.api_latency_ms)),
+        ("Clock skew", _milliseconds(health.clock_skew_ms)),
+        ("Chat poll", span(pulse.poll_age_s) if pulse.poll_age_s is not None else NONE),
+        ("Outbox", _queue(pulse)),
+        ("Strangers", str(pulse.strangers)),
+        ("Market time", clock(view.at_ms)),
+    ]
+    return [row((name, 11), (words, 22)) for name, words in facts]
+
+
+def _queue(pulse: Pulse) -> str:
+    if not pulse.outbox_depth:
+        return "0 waiting"
+    return f"{pulse.outbox_depth} waiting, oldest {span(pulse.outbox_oldest_s)}"
+
+
+def _milliseconds(value: float | None) -> str:
+    if value is None:
+        return NONE
+    return f"{value:.0f} ms" if abs(value) < FAR_MS else span(abs(value) / 1000)
+
+
+def panic_rows(lines: Sequence[tuple[str, int | None]]) -> list[str]:
+    """A checklist: words on the left, market time on the right when it happened."""
+    return [row((words, 25), (clock(at_ms) if at_ms else "", -8)) for words, at_ms in lines]
