@@ -40,13 +40,13 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "engine.log",
         ),
     ),
-    ("engine.__main__", ("engine",)),
     ("bot.__main__", ("engine", "bot")),
     ("bot.app", ("engine", "bot")),
-    ("bot.sandbox", ("engine.core", "engine.errors", "engine.log", "bot.sandbox")),
+    ("bot.floor", ("engine", "bot")),
+    ("bot.sandbox", ("engine.core", "engine.errors", "engine.log", "engine.sim", "bot.sandbox")),
     ("bot", ("engine.core", "engine.chart", "engine.errors", "engine.log", "engine.config", "bot")),
 )
-COMPOSED = ("bot.app", "bot.__main__", "bot.sandbox")  # imported by each other only
+COMPOSED = ("bot.app", "bot.floor", "bot.__main__", "bot.sandbox")  # imported by each other only
 VENDORS = ("ccxt", "websockets", "tinydb", "apscheduler", "matplotlib")
 PURE = {
     "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal",

@@ -75,7 +75,8 @@ def _legs(knots: _Indices, heights: Floats, seconds: int) -> Floats:
 def _volumes(rng: np.random.Generator, total: Floats, seconds: int) -> Floats:
     """Volume so far `(symbols, seconds + 1)`: 0 at the open, exactly `total` at the close."""
     bursts = np.cumsum(rng.exponential(size=(len(total), seconds)) ** 2, axis=1)
-    volume = np.zeros((len(total), seconds + 1))
+    volume = np.empty((len(total), seconds + 1))
+    volume[:, 0] = total * 0  # a missing candle has no volume, not even none
     volume[:, 1:] = bursts / bursts[:, -1:] * total[:, None]
     volume[:, -1] = total
     return volume

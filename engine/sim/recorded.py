@@ -120,7 +120,7 @@ def _first_close(rows: Floats) -> float:
 
 def _read_packed(path: Path) -> Recording:
     try:
-        with np.load(path) as packed:
+        with path.open("rb") as file, np.load(file) as packed:
             return _unpack(packed)
     except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as e:
         raise DataError(str(path), "the packed candles of data/README.md", str(e)) from e
@@ -196,7 +196,7 @@ def _read_csv(path: Path, step_ms: int) -> tuple[_Times, Floats]:
     if len(lines) == 1:
         raise DataError(str(path), "at least one candle", "none")
     try:
-        table = np.loadtxt([line for _, line in lines[1:]], delimiter=",", ndmin=2, comments=None)
+        table = _parse([line for _, line in lines[1:]])
     except ValueError:
         _explain_text(path, lines[1:], len(header))
     if table.shape[1] != len(header):
@@ -222,16 +222,19 @@ def _read_lines(path: Path) -> list[tuple[int, str]]:
 
 def _explain_text(path: Path, lines: list[tuple[int, str]], width: int) -> NoReturn:
     """Raise for the first line that is not `width` numbers."""
-    for number, line in lines:
-        fields = line.split(",")
-        if len(fields) != width:
-            raise DataError(f"{path} line {number}", f"{width} fields", str(len(fields)))
-        for field in fields:
-            try:
-                float(field)
-            except ValueError:
-                raise DataError(f"{path} line {number}", "a number", f'"{field}"') from None
-    raise AssertionError(f"{path}: numpy refused what every line allows")
+    number, line = next((no, line) for no, line in lines if not _is_row(line, width))
+    raise DataError(f"{path} line {number}", f"{width} numbers", f'"{line}"')
+
+
+def _is_row(line: str, width: int) -> bool:
+    try:
+        return bool(_parse([line]).size == width)
+    except ValueError:
+        return False
+
+
+def _parse(lines: list[str]) -> Floats:
+    return np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
 
 
 def _check_rows(

@@ -7,6 +7,7 @@ anything about the market.
 import asyncio
 import errno
 import signal
+import sys
 
 from aiohttp import web
 
@@ -26,7 +27,8 @@ async def serve(venue: Venue, host: str, port: int) -> None:
     await runner.setup()
     try:
         await listen(runner, host, port)
-        print(f"venue listens on {_address(runner)}", flush=True)  # noqa: T201 -- for the caller
+        sys.stdout.write(f"venue listens on {_address(runner)}\n")
+        sys.stdout.flush()
         async with asyncio.TaskGroup() as tasks:
             pacing = tasks.create_task(venue.run())
             await stop.wait()

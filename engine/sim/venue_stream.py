@@ -46,6 +46,12 @@ class _Client:
         for text in texts:
             await self.socket.send_str(text)
 
+    async def deliver(self, messages: dict[Topic, list[str]]) -> None:
+        """Send what it subscribed to."""
+        async with self.sending:
+            for topic in tuple(self.topics.values()):
+                await self.send(messages.get(topic, ()))
+
     async def ping(self) -> None:
         """Return when the client has read everything sent so far, or is gone."""
         self._ping += 1
@@ -92,15 +98,8 @@ class Stream:
         await client.serve()
         self._clients.add(client)
         try:
-            async for message in client.socket:
-                if message.type is WSMsgType.TEXT:
-                    await self._answer(client, message.data)
-                elif message.type is WSMsgType.PING:
-                    await client.socket.pong(message.data)
-                elif message.type is WSMsgType.PONG:
-                    client.hear_pong(message.data)
-        except ConnectionError:
-            pass  # it left while being answered
+            with suppress(ConnectionError):  # it may leave while it is answered
+                await self._listen(client)
         finally:
             self._clients.discard(client)
             client.release()
@@ -118,12 +117,19 @@ class Stream:
             with suppress(ConnectionError):
                 await client.socket.close(code=WSCloseCode.GOING_AWAY, message=b"venue stops")
 
+    async def _listen(self, client: _Client) -> None:
+        async for message in client.socket:
+            if message.type is WSMsgType.TEXT:
+                await self._answer(client, message.data)
+            elif message.type is WSMsgType.PING:
+                await client.socket.pong(message.data)
+            elif message.type is WSMsgType.PONG:
+                client.hear_pong(message.data)
+
     async def _deliver(self, client: _Client, messages: dict[Topic, list[str]]) -> None:
         try:
             async with asyncio.timeout(self._patience_s):
-                async with client.sending:
-                    for topic in tuple(client.topics.values()):
-                        await client.send(messages.get(topic, ()))
+                await client.deliver(messages)
                 await client.ping()
         except (ConnectionError, TimeoutError) as e:
             _log.warning("client.dropped id=%s why=%s", client.id, type(e).__name__)

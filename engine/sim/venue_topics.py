@@ -43,7 +43,8 @@ class _Book(msgspec.Struct):
 
 def parse_topic(board: Board, text: str) -> Topic | None:
     """The topic a client means, or None if there is no such thing."""
-    kind, *details, symbol = text.split(".")
+    *head, symbol = text.split(".")
+    kind, *details = head or [""]
     detail = details[0] if details else ""
     row = board.rows.get(symbol)
     is_known = {
