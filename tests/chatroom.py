@@ -64,12 +64,12 @@ class Site:
 
 
 @asynccontextmanager
-async def served(room: Chat | None = None) -> AsyncIterator[Site]:
-    """The room on a free port, until the block ends."""
+async def served(room: Chat | None = None, port: int = 0) -> AsyncIterator[Site]:
+    """The room on a port, any free one by default, until the block ends."""
     room = room or Chat()
     app = web.Application()
     mount(app, room)
-    runner, port = await listen(app, "127.0.0.1", 0)
+    runner, port = await listen(app, "127.0.0.1", port)
     try:
         async with aiohttp.ClientSession() as http:
             yield Site(room, port, http)

@@ -82,7 +82,7 @@ class Message(msgspec.Struct, kw_only=True):
     def row(self) -> dict[str, object]:
         """The message as `GET /chat/messages` tells it."""
         content = self.content
-        document = content.document
+        photo, document = content.photo, content.document
         return {
             "message_id": self.message_id,
             "from": "bot" if self.is_bot else "user",
@@ -91,9 +91,11 @@ class Message(msgspec.Struct, kw_only=True):
             "text": content.body.text,
             "html": content.body.html,
             "buttons": [[button.shown() for button in row] for row in content.keyboard],
-            "photo": content.photo.url if content.photo else None,
+            "photo": photo.url if photo else None,
+            "photo_size": [photo.width, photo.height] if photo else None,
             "document": document.url if document else None,
             "document_name": document.name if document else None,
+            "document_size": len(document.content) if document else None,
             "reply_to": self.reply_to,
             "edits": self.edits,
             "pinned": self.is_pinned,

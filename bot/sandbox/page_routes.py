@@ -23,6 +23,7 @@ from bot.sandbox.wire import Refused
 ANSWER_S = 5.0
 ALIVE_S = 15.0
 WRITE_S = 10.0
+RETRY_MS = 1000  # how soon a page comes back to a stream that broke
 STREAMS_MAX = 32
 SAID_BYTES = 64_000
 
@@ -151,6 +152,7 @@ class _Desk:
         self, response: web.StreamResponse, after: int, user: PersonKey | None
     ) -> None:
         chunk, after = self._event(after, user)
+        chunk = b"retry: %d\n%b" % (RETRY_MS, chunk)
         while not self._bell.is_closed:
             async with asyncio.timeout(WRITE_S):
                 await response.write(chunk)
