@@ -83,6 +83,11 @@ class Teller:
             case _:
                 return self._of_trade(record)
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether a condition waits to be told."""
+        return bool(self._held)
+
     def due(self, at_ms: Ms) -> list[Notice]:
         """Conditions that lasted long enough to be told."""
         ripe = [(g, n) for g, n in self._held.items() if at_ms - n.at_ms >= HOLD_MS]

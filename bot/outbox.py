@@ -210,7 +210,8 @@ class Outbox:
             record = self._offered.popleft()
             if record.seq > self._seq:
                 self._tell(self._take(record))
-        self._tell(self._teller.due(self._desk.view().at_ms))
+        if self._teller.is_holding:
+            self._tell(self._teller.due(self._desk.view().at_ms))
 
     def _tell(self, notices: Sequence[Notice]) -> None:
         for notice in notices:

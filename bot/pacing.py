@@ -10,6 +10,7 @@ import msgspec
 
 OVERALL_PER_S = 25.0  # Telegram's whole-bot limit is about 30
 PRIVATE_PER_S, PRIVATE_BURST = 1.0, 3
+ALMOST = 1e-3  # of a token: less than epoch seconds can tell apart
 GROUP_PER_S, GROUP_BURST = 18 / 60, 3  # 20 a minute is the limit
 
 
@@ -23,7 +24,8 @@ class Bucket(msgspec.Struct):
 
     def wait_s(self, now: float) -> float:
         """Seconds until a token is there; 0 = now."""
-        return max(0.0, (1 - self._filled(now)) / self.per_s)
+        missing = 1 - self._filled(now)
+        return 0.0 if missing < ALMOST else missing / self.per_s
 
     def spend(self, now: float) -> None:
         """Take one; may go below zero, which is paid back later."""

@@ -150,7 +150,8 @@ def price(value: Number | None) -> str:
     """A price as the exchange writes it: exact for Decimals, shortest for floats."""
     if value is None or not math.isfinite(value):
         return NONE
-    return format(value if isinstance(value, Decimal) else Decimal(repr(float(value))), "f")
+    exact = value if isinstance(value, Decimal) else Decimal(repr(float(value))).normalize()
+    return format(exact, "f")
 
 
 def compact(value: float | None) -> str:

@@ -1,0 +1,609 @@
+"""The outbox: what is told, in which order, and what every failure of Telegram leads to."""
+
+import asyncio
+
+import pytest
+
+from bot.outbox import MOST, pause
+from bot.views.layout import Button, Text
+from builders import D, fill, order
+from desks import FakeDesk, candles, settle, taken
+from engine.core import facts as f
+from engine.core.facts import AnyFact
+from engine.core.values import GateName, OrderState, Purpose, Side, StopKind
+from engine.core.view import CandlesView
+from talk import outbox, running
+from telegram_wire import (
+    GROUP,
+    OWNER,
+    Fault,
+    Wire,
+    buttons,
+    lost_answer,
+    no_network,
+    refuse,
+    wait,
+)
+
+WORDS = Text("<b>hello</b>")
+BOOT = f.Booted(boot=1, version="0.1.0", mode="paper", was_clean=True)
+INCIDENT = f.Incident("order_refused", "too <small>", "SOLUSDT")
+STOP_MISSING = f.StopMissing(17, "the exchange shows no stop")
+
+
+def closed(number: int = 17) -> f.PositionClosed:
+    return f.PositionClosed(
+        position_id=number,
+        symbol="SOLUSDT",
+        side=Side.LONG,
+        rule="INITIAL",
+        gross=D(-10),
+        fees=D(1),
+        net=D(-11),
+        result_r=-1.02,
+        mfe_r=0.2,
+        mae_r=-1.0,
+        opened_ms=0,
+    )
+
+
+def trade() -> list[AnyFact]:
+    """A whole trade: signal, entry in two parts, target, breakeven, stop, closed."""
+    first = fill(qty=D(4), price=D(103), id="a")
+    rest = fill(qty=D(6), price=D("103.1"), id="b")
+    aim = fill(Purpose.TARGET, order_id="t", qty=D(5), price=D("105.28"), id="c")
+    out = fill(Purpose.STOP, order_id="s", qty=D(5), price=D("103.2"), id="d")
+    return [
+        taken(),
+        f.OrderPlaced(order(position_id=17)),
+        f.OrderFilled(17, first),
+        f.OrderFilled(17, rest),
+        f.StopMoved(17, D("101.48"), StopKind.INITIAL),
+        f.OrderFilled(17, aim),
+        f.StopMoved(17, D("103.3"), StopKind.BREAKEVEN),
+        f.OrderFilled(17, out),
+        closed(),
+    ]
+
+
+def texts(wire: Wire) -> list[str]:
+    return [str(said.get("text") or said.get("caption")) for said in wire.sent]
+
+
+async def test_a_trade_is_told_as_a_chain_of_replies() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)) as box:
+        for fact in [BOOT, *trade()]:
+            box.offer([desk.tell(fact)])  # offered twice: that changes nothing
+            await settle()
+
+    said = wire.sent[1:]
+    assert [words.split("\n")[0] for words in texts(wire)[1:]] == [
+        "🚀 <b>SOLUSDT LONG</b> breakout · 🧪 PAPER <code>#17</code>",
+        "🚀 <b>SOLUSDT LONG</b> filled: bought 4 @ 103 (slip +0.0 bps) · <code>#17</code>",
+        "🚀 <b>SOLUSDT LONG</b> filled: bought 10 @ 103.06 (slip +5.8 bps) · <code>#17</code>",
+        "🎯 <b>SOLUSDT LONG</b> target: sold 5 @ 105.28, 5 left · <code>#17</code>",
+        "🛑 <b>SOLUSDT LONG</b> stop to breakeven 103.3 · <code>#17</code>",
+        "🛑 <b>SOLUSDT LONG</b> stop: sold 5 @ 103.2, 0 left · <code>#17</code>",
+        "🛑 <b>SOLUSDT LONG</b> closed <b>-1.02R</b>, -11.00 USDT",
+    ]
+    assert said[0]["photo"] == "attached"
+    assert [s["reply_parameters"]["message_id"] for s in said[1:]] == [said[0]["id"]] * 6
+    is_silent = [s["disable_notification"] for s in said]
+    assert is_silent == [True, False, False, False, True, False, False]
+
+
+async def test_what_happens_in_one_turn_is_told_in_one_message() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)):
+        for fact in trade():
+            desk.tell(fact)
+        await settle()
+    kinds = [words.split("</b> ")[1].split(" ")[0].strip(":") for words in texts(wire)]
+    assert kinds == ["breakout", "filled", "target", "stop", "closed"]
+    assert sorted(seq for seq, _, _ in desk.told) == [1, 3, 4, 6, 7, 8, 9]
+
+
+async def test_a_kill_loses_nothing_and_repeats_nothing() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire, (OWNER, GROUP))):
+        desk.tell(BOOT)
+        desk.tell(INCIDENT)
+        await settle()
+    assert len(wire.sent) == 4
+    desk.on_record = lambda _record: None  # nobody listens: the process is dead
+    for fact in trade():
+        desk.tell(fact)
+    again, third = Wire(), Wire()
+    async with running(outbox(desk, again, (OWNER, GROUP))):
+        await settle()
+    assert len(again.sent) == 10  # five messages for each of two places
+    async with running(outbox(desk, third, (OWNER, GROUP))):
+        await settle()
+    assert third.sent == []
+
+
+async def test_replies_find_their_signal_after_a_restart() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)):
+        desk.tell(taken())
+        await settle()
+    again = Wire()
+    async with running(outbox(desk, again)):
+        desk.tell(f.OrderFilled(17, fill()))
+        await settle()
+    assert again.sent[0]["reply_parameters"]["message_id"] == wire.sent[0]["id"]
+
+
+async def test_a_new_place_hears_nothing_old() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)):
+        desk.tell(INCIDENT)
+        await settle()
+    desk.tell(BOOT)
+    again = Wire()
+    async with running(outbox(desk, again, (OWNER, GROUP))):
+        await settle()
+    assert [int(s["chat_id"]) for s in again.sent] == [OWNER, GROUP]
+    assert all("started" in words for words in texts(again))
+
+
+async def test_news_that_waited_say_how_late_they_are() -> None:
+    desk, wire = FakeDesk(), Wire()
+    desk.tell(INCIDENT, at_ms=desk.shown.at_ms - 14 * 60_000)
+    async with running(outbox(desk, wire)):
+        await settle()
+    assert texts(wire)[0].endswith("<i>14m late</i>")
+
+
+async def test_the_chart_of_a_signal_ends_at_its_bar_and_never_holds_words_back() -> None:
+    class Blind(FakeDesk):
+        async def chart(self, picture: object) -> bytes:
+            raise ValueError(picture)
+
+    for desk in (FakeDesk(), Blind()):
+        wire = Wire()
+        desk.history = candles(desk.shown.at_ms + 600_000)
+        async with running(outbox(desk, wire)):
+            desk.tell(taken())
+            await settle()
+        assert ("photo" in wire.sent[0]) is not isinstance(desk, Blind)
+        if desk.pictures:
+            assert int(desk.pictures[0].open_ms[-1]) == taken().signal.open_ms
+
+
+@pytest.mark.parametrize("history", [None, candles(0)])
+async def test_a_signal_without_candles_goes_out_in_words(history: CandlesView | None) -> None:
+    desk, wire = FakeDesk(), Wire()
+    desk.history = history
+    async with running(outbox(desk, wire)):
+        desk.tell(taken())
+        await settle()
+    assert [name for name, _ in wire.calls] == ["sendMessage"]
+
+
+# Urgency and pace
+
+
+async def test_safety_goes_first_after_a_silence() -> None:
+    desk, wire = FakeDesk(), Wire()
+    box = outbox(desk, wire)
+    for fact in (BOOT, f.OrderFilled(9, fill()), INCIDENT):
+        desk.tell(fact)
+    async with running(box):
+        await settle()
+    assert [words[0] for words in texts(wire)] == ["❗", "🚀", "🟢"]
+
+
+async def test_a_private_chat_gets_a_burst_of_three_then_one_a_second() -> None:
+    desk, wire = FakeDesk(), Wire()
+    start = desk.now_real.now
+    async with running(outbox(desk, wire)):
+        for _ in range(7):
+            desk.tell(INCIDENT)
+        await settle()
+    assert len(wire.sent) == 7
+    assert desk.now_real.now - start == pytest.approx(4.0, abs=0.01)
+
+
+async def test_a_full_queue_drops_old_news_but_never_money() -> None:
+    desk, wire = FakeDesk(), Wire()
+    box = outbox(desk, wire)
+    for number in range(MOST + 5):
+        desk.tell(BOOT if number < 10 else INCIDENT)
+    task = asyncio.create_task(box.run())
+    await settle()
+    assert box.depth == MOST
+    assert "dropped" in box.trouble
+    for _ in range(10):
+        desk.tell(INCIDENT)
+    await settle()
+    assert box.depth == MOST + 5
+    task.cancel()
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    ("faults", "sent", "again"),
+    [
+        ([wait(35)], 2, False),
+        ([no_network], 2, False),
+        ([refuse(502, "Bad Gateway")], 2, False),
+        ([lost_answer], 2, True),
+        ([lost_answer, no_network, wait(3)], 4, True),
+    ],
+)
+async def test_money_is_sent_until_it_arrives(
+    faults: list[Fault], sent: int, *, again: bool
+) -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = list(faults)
+    async with running(outbox(desk, wire)) as box:
+        desk.tell(INCIDENT)
+        await settle()
+        assert box.trouble == ""
+    assert len(wire.sent) == sent
+    assert texts(wire)[-1].endswith("<i>(again)</i>") is again
+    assert [t[:2] for t in desk.told] == [(1, OWNER)]
+
+
+async def test_a_wait_is_obeyed_to_the_second() -> None:
+    desk, wire = FakeDesk(), Wire()
+    start = desk.now_real.now
+    wire.faults["sendMessage"] = [wait(35)]
+    async with running(outbox(desk, wire)):
+        desk.tell(INCIDENT)
+        await settle()
+    assert desk.now_real.now - start >= 35
+
+
+async def test_a_lost_answer_is_repeated_only_when_telegram_is_there_and_not_for_ever() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [lost_answer] * 4
+    wire.faults["getMe"] = [no_network, no_network]
+    async with running(outbox(desk, wire)):
+        desk.tell(INCIDENT)
+        await settle()
+    assert len(wire.sent) == 4
+    assert desk.told == [(1, OWNER, 0)]
+
+
+async def test_news_with_a_lost_answer_are_not_repeated() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [lost_answer]
+    async with running(outbox(desk, wire)):
+        desk.tell(BOOT)
+        await settle()
+    assert len(wire.sent) == 1
+    assert desk.told == [(1, OWNER, 0)]
+
+
+async def test_refused_markup_is_sent_as_words() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [refuse(400, "Bad Request: can't parse entities")]
+    async with running(outbox(desk, wire)):
+        desk.tell(INCIDENT)
+        await settle()
+    assert "too <small>" in texts(wire)[-1]
+    assert "parse_mode" not in wire.sent[-1]
+
+
+async def test_what_telegram_refuses_for_good_is_not_repeated() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [refuse(400, "Bad Request: odd")] * 2
+    async with running(outbox(desk, wire)) as box:
+        desk.tell(INCIDENT)
+        await settle()
+        assert box.trouble == "Odd"
+    assert desk.told == [(1, OWNER, 0)]
+
+
+async def test_words_follow_markup_refusal_through_a_retry() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [refuse(400, "Bad Request: can't parse entities"), wait(2)]
+    async with running(outbox(desk, wire)):
+        desk.tell(INCIDENT)
+        await settle()
+    assert [t[:2] for t in desk.told] == [(1, OWNER)]
+
+
+async def test_a_photo_that_is_refused_becomes_words() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendPhoto"] = [refuse(400, "Bad Request: IMAGE_PROCESS_FAILED")]
+    async with running(outbox(desk, wire)):
+        desk.tell(taken())
+        await settle()
+    assert [name for name, _ in wire.calls] == ["sendPhoto", "sendMessage"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [refuse(403, "Forbidden: bot was blocked"), refuse(400, "Bad Request: chat not found")],
+)
+async def test_a_chat_that_refuses_us_is_left_alone_until_it_speaks(fault: Fault) -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [fault]
+    async with running(outbox(desk, wire)) as box:
+        desk.tell(INCIDENT)
+        desk.tell(INCIDENT)
+        await settle()
+        assert (len(wire.sent), box.depth, desk.told) == (1, 2, [])
+        box.revive(OWNER)
+        box.revive(OWNER)
+        await settle()
+    assert len(wire.sent) == 3
+
+
+async def test_a_group_that_moved_is_followed() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [refuse(400, "moved", migrate_to_chat_id=-777)]
+    async with running(outbox(desk, wire, (GROUP,))):
+        desk.tell(INCIDENT)
+        await settle()
+    assert [int(s["chat_id"]) for s in wire.sent] == [GROUP, -777]
+    assert [t[:2] for t in desk.told] == [(1, GROUP)]
+
+
+async def test_a_refused_token_waits_and_never_shows_the_token() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [refuse(401, "Unauthorized")]
+    start = desk.now_real.now
+    async with running(outbox(desk, wire)) as box:
+        task = asyncio.create_task(box.say(OWNER, WORDS))
+        await settle()
+        assert await task == 1000
+    assert desk.now_real.now - start >= 60
+
+
+async def test_answers_give_up_where_notices_do_not() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [no_network] * 3
+    async with running(outbox(desk, wire)) as box:
+        task = asyncio.create_task(box.say(OWNER, WORDS))
+        await settle()
+        assert await task is None
+        wire.faults["sendMessage"] = [lost_answer]
+        task = asyncio.create_task(box.say(OWNER, WORDS))
+        await settle()
+        assert await task is None
+
+
+async def test_an_answer_nobody_waits_for_any_more_is_still_sent() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)) as box:
+        task = asyncio.create_task(box.say(OWNER, WORDS))
+        await asyncio.sleep(0)
+        task.cancel()
+        await settle()
+    assert len(wire.sent) == 1
+
+
+async def test_a_message_that_cannot_be_built_does_not_stop_the_others() -> None:
+    desk, wire = FakeDesk(), Wire()
+    bad = Text("x", ((Button("b", "d", "no such style"),),))  # type: ignore[arg-type] # the point
+    async with running(outbox(desk, wire)) as box:
+        wire.faults["sendMessage"] = [_explode]
+        first = asyncio.create_task(box.say(OWNER, bad))
+        second = asyncio.create_task(box.say(OWNER, WORDS))
+        await settle()
+        assert first.done()
+        assert await second is not None
+
+
+def _explode() -> tuple[int, object]:
+    raise RuntimeError("not a Telegram error")
+
+
+async def test_a_fact_without_a_sentence_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Text:
+        raise KeyError("no sentence")
+
+    monkeypatch.setattr("bot.texts_notices.incident", broken)
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)):
+        desk.tell(INCIDENT)
+        await settle()
+    assert "<b>Incident</b> · record 1" in texts(wire)[0]
+
+
+# Edits
+
+
+async def test_edits_coalesce_and_keep_three_seconds() -> None:
+    desk, wire = FakeDesk(), Wire()
+    start = desk.now_real.now
+    async with running(outbox(desk, wire)) as box:
+        for words in "abcd":
+            box.edit(OWNER, 5, Text(words))
+        await settle()
+        for words in "efg":
+            box.edit(OWNER, 5, Text(words))
+        await settle()
+    assert [s["text"] for s in wire.named("editMessageText")] == ["d", "g"]
+    assert desk.now_real.now - start >= 3
+
+
+async def test_an_edit_that_changes_on_its_way_is_sent_again() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)) as box:
+
+        def meanwhile() -> tuple[int, object]:
+            box.edit(OWNER, 5, Text("newer"))
+            return 200, {"ok": True, "result": True}
+
+        wire.faults["editMessageText"] = [meanwhile]
+        box.edit(OWNER, 5, Text("older"))
+        await settle()
+        assert box.depth == 0
+    assert [s["text"] for s in wire.named("editMessageText")] == ["older", "newer"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls"),
+    [
+        (refuse(400, "Bad Request: message is not modified"), ["editMessageText"]),
+        (
+            refuse(400, "Bad Request: message to edit not found"),
+            ["editMessageText", "sendMessage"],
+        ),
+        (lost_answer, ["editMessageText", "editMessageText"]),
+    ],
+)
+async def test_failed_edits(fault: Fault, calls: list[str]) -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["editMessageText"] = [fault]
+    async with running(outbox(desk, wire)) as box:
+        box.edit(OWNER, 5, WORDS)
+        await settle()
+        assert box.depth == 0
+    assert [name for name, _ in wire.calls] == calls
+
+
+async def test_buttons_are_taken_away_or_it_is_let_be() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["editMessageReplyMarkup"] = [refuse(400, "Bad Request: gone")]
+    async with running(outbox(desk, wire)) as box:
+        box.edit(OWNER, 5, None)
+        await settle()
+        box.edit(OWNER, 6, None)
+        await settle()
+        assert box.depth == 0
+    assert [int(s["message_id"]) for s in wire.named("editMessageReplyMarkup")] == [5, 6]
+
+
+async def test_taking_buttons_away_does_not_undo_a_waiting_edit() -> None:
+    desk, wire = FakeDesk(), Wire()
+    box = outbox(desk, wire)
+    box.edit(OWNER, 5, Text("words"))
+    box.edit(OWNER, 5, None)
+    async with running(box):
+        await settle()
+    assert [name for name, _ in wire.calls] == ["editMessageText"]
+
+
+async def test_memory_of_edits_is_bounded() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)) as box:
+        box._edited = {(OWNER, n): 0.0 for n in range(MOST)}
+        box.edit(OWNER, 10**6, WORDS)
+        await settle()
+        assert len(box._edited) == MOST
+        assert (OWNER, 0) not in box._edited
+
+
+async def test_a_late_answer_to_a_tap_is_no_harm() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["answerCallbackQuery"] = [refuse(400, "Bad Request: query is too old")]
+    box = outbox(desk, wire)
+    await box.answer("q1", "words", is_alert=True)
+    assert wire.calls[0][1]["show_alert"] is True
+
+
+# The machinery
+
+
+async def test_nothing_leaves_before_telegram_knows_us() -> None:
+    desk, wire = FakeDesk(), Wire()
+    box = outbox(desk, wire)
+    task = asyncio.create_task(box.run())
+    desk.tell(INCIDENT)
+    await settle()
+    assert (wire.calls, box.depth, box.oldest_s) == ([], 1, 0.0)
+    await box.flush()
+    box.connected()
+    await settle()
+    assert (len(wire.calls), box.depth, box.oldest_s) == (1, 0, None)
+    task.cancel()
+
+
+async def test_the_last_words_leave_at_once() -> None:
+    desk, wire = FakeDesk(), Wire()
+    box = outbox(desk, wire)
+    async with running(box):
+        pass
+    desk.tell(f.GateClosed(GateName.SHUTTING_DOWN, "engine", "stopping"))
+    await box.flush()
+    assert "is stopping. Nothing is open." in texts(wire)[0]
+
+
+async def test_the_real_wait_ends_with_the_event_or_the_time() -> None:
+    event = asyncio.Event()
+    await pause(event, 0.001)
+    event.set()
+    await pause(event, None)
+    assert event.is_set()
+
+
+async def test_a_long_journal_lets_others_breathe() -> None:
+    desk, wire = FakeDesk(), Wire()
+    for _ in range(450):
+        desk.tell(f.NoticeSent(1, OWNER, 1))
+    box = outbox(desk, wire)
+    turns = 0
+    task = asyncio.create_task(box.run())
+    while not box.recovered.is_set():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 3
+    task.cancel()
+
+
+async def test_conditions_are_told_when_they_last_and_paired() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)):
+        closing = f.GateClosed(GateName.STALE_DATA, "engine", "all silent")
+        opening = f.GateOpened(GateName.STALE_DATA, "engine", "data flows")
+        desk.tell(closing)
+        desk.tell(opening)
+        await settle()
+        assert wire.sent == []
+        desk.tell(closing)
+        desk.show(at_ms=desk.shown.at_ms + 61_000)
+        desk.tell(f.NoticeSent(99, OWNER, 1))
+        await settle()
+        desk.show(at_ms=desk.shown.at_ms + 120_000)
+        desk.tell(opening)
+        await settle()
+    first, second = texts(wire)
+    assert "Market data is stale" in first
+    assert "stale data is over</b> after 3m: data flows" in second
+    assert all(s["disable_notification"] for s in wire.sent)
+
+
+async def test_everybody_but_the_actor_hears_of_a_gate() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire, (OWNER, GROUP))) as box:
+        desk.tell(f.GateClosed(GateName.OPERATOR, "@u11 (11)", "paused"))
+        desk.tell(f.GateOpened(GateName.OPERATOR, "@u11 (11)", "resumed"))
+        desk.tell(f.GateOpened(GateName.OPERATOR, "engine", "the pause is over"))
+        await settle()
+        assert box.depth == 0
+    assert sorted(int(s["chat_id"]) for s in wire.sent) == [GROUP, GROUP, GROUP, OWNER]
+
+
+async def test_a_stop_that_went_missing_rings_and_its_return_is_told() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)):
+        desk.tell(taken())
+        desk.tell(STOP_MISSING)
+        desk.tell(f.StopMoved(17, D("101.48"), StopKind.INITIAL))
+        await settle()
+    said = wire.sent[0]
+    assert "stop MISSING on the exchange" in said["text"]
+    assert said["disable_notification"] is False
+    assert [b["callback_data"] for b in buttons(said)] == ["r|positions #17"]
+    assert "stop is back at 101.48" in texts(wire)[-1]
+
+
+async def test_an_entry_that_never_filled_is_told() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)):
+        desk.tell(taken())
+        desk.tell(f.OrderPlaced(order(position_id=17)))
+        desk.tell(f.OrderEnded("alpha-1-1E", OrderState.CANCELED, ""))
+        desk.tell(f.OrderEnded("unknown", OrderState.CANCELED, ""))
+        await settle()
+    assert "not filled: canceled" in texts(wire)[-1]
+    assert len(wire.sent) == 2
