@@ -129,9 +129,10 @@ def _draw_range(rng: np.random.Generator, plot: _Plot) -> _Knots:
         inset = float(rng.uniform(0, 0.15))
         # The range tightens towards the level before it breaks, as an ascending triangle does.
         squeeze = 0.45 * plot.width * max(0.0, 1 - (plot.break_bar - bar) / 30)
+        squeeze = max(squeeze, float(rng.uniform(-0.3, 0.5)) * plot.width)  # some swings are short
         knots.append((bar, -inset if is_high else inset + squeeze - plot.width))
         is_high = not is_high
-        bar += float(rng.uniform(4.5, 7.5))
+        bar += float(rng.uniform(3.0, 8.5))
     knots.append((plot.break_bar - float(rng.uniform(3, 6)), float(rng.uniform(-1.3, -0.6))))
     knots.append((plot.break_bar, float(rng.uniform(-0.45, -0.2))))
     return knots
