@@ -4,7 +4,7 @@ They exist so that live, paper, sandbox and simulation differ only in which adap
 root builds. No adapter may raise a vendor's exception type or return a vendor's object.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from engine.core.events import (
     Event,
     HistoryLoaded,
     InstrumentsLoaded,
+    MarketEvent,
     TickersLoaded,
 )
 from engine.core.facts import Record
@@ -24,10 +25,6 @@ class Clock(Protocol):
 
     def now_ms(self) -> Ms:
         """Epoch milliseconds of the venue's clock, as well as we know it."""
-        ...
-
-    async def sleep_until(self, at_ms: Ms) -> None:
-        """Return at or after `at_ms` of this clock."""
         ...
 
 
@@ -95,7 +92,7 @@ class MarketData(Protocol):
         """Replace the wanted set; the stream works out the difference."""
         ...
 
-    def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncGenerator[MarketEvent, None]:
         """Events in receipt order; a gap is announced before newer data."""
         ...
 

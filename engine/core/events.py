@@ -88,6 +88,9 @@ class StreamDown(Event, frozen=True):
     reason: str
 
 
+MarketEvent = QuoteSeen | CandlesClosed | HistoryLoaded | StreamUp | StreamDown
+
+
 class FetchFailed(Event, frozen=True):
     """A read gave no answer: it changes no belief about orders or positions."""
 

@@ -2,11 +2,11 @@
 
 It exists because deadlines, ages and stamps must count the venue's clock while the host's may step
 or drift. At real pace time is the host's at the start plus the monotonic clock, slewed toward the
-venue. At another pace only the venue counts: when its clock stands still, so does ours soon after.
+venue. At another pace only the venue's words count: between two of them our time stands still, so
+that no deadline passes while an answer is under way.
 It must never read the wall clock again after the start.
 """
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -15,14 +15,10 @@ from engine.core.values import Ms
 SLEW_MAX = 0.1  # of real time: at most 100 ms are corrected in a second
 STEP_MS = 2000  # a venue farther ahead than this is jumped to, once a second reading agrees
 AGREE_MS = 1000
-AHEAD_MIN_MS = 1000  # at a scaled pace we run ahead of the venue's last word by at most this,
-AHEAD_REAL_MS = 500  # or by this much real time, whichever is more
-NAP_MIN_S = 0.005
-NAP_MAX_S = 1.0
 
 
 class TimeSource(Protocol):
-    """The host: a monotonic clock and a wall clock, both in seconds, and a way to wait."""
+    """The host: a monotonic clock and a wall clock, both in seconds."""
 
     def monotonic(self) -> float:
         """Seconds that only ever grow."""
@@ -30,10 +26,6 @@ class TimeSource(Protocol):
 
     def wall(self) -> float:
         """Epoch seconds."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after so many real seconds."""
         ...
 
 
@@ -46,9 +38,6 @@ class _Machine:
     def wall(self) -> float:
         return time.time()
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
 
 class VenueClock:
     """The `Clock` port; `observe` it once before the first reading."""
@@ -57,7 +46,7 @@ class VenueClock:
         assert speed > 0, speed
         self.speed = speed
         self._source = source or _Machine()
-        self._pace = _RealPace(self._source) if speed == 1 else _ScaledPace(self._source, speed)
+        self._pace = _RealPace(self._source) if speed == 1 else _ScaledPace()
         self._last_ms: Ms = 0
         self.skew_ms: float | None = None  # venue minus us at the last observation
 
@@ -76,12 +65,6 @@ class VenueClock:
         """Epoch milliseconds of the venue; never less than the reading before."""
         self._last_ms = max(self._last_ms, int(self._pace.estimate_ms()))
         return self._last_ms
-
-    async def sleep_until(self, at_ms: Ms) -> None:
-        """Return at or after `at_ms` of this clock, however long that takes."""
-        while (left_ms := at_ms - self.now_ms()) > 0:
-            nap_s = left_ms / self.speed / 1000
-            await self._source.sleep(min(max(nap_s, NAP_MIN_S), NAP_MAX_S))
 
 
 class _RealPace:
@@ -120,21 +103,15 @@ class _RealPace:
 
 
 class _ScaledPace:
-    """The venue's last word plus scaled real time, up to a bound."""
+    """The venue's newest word, and nothing in between."""
 
-    def __init__(self, source: TimeSource, speed: float) -> None:
-        self._source = source
-        self._speed = speed
-        self._bound_ms = max(AHEAD_MIN_MS, speed * AHEAD_REAL_MS)
+    def __init__(self) -> None:
         self._venue_ms: Ms | None = None
-        self._heard_at = 0.0
 
     def estimate_ms(self) -> float:
         if self._venue_ms is None:
             raise RuntimeError("a scaled clock was read before the venue told its time")
-        elapsed_ms = (self._source.monotonic() - self._heard_at) * 1000
-        return self._venue_ms + min(elapsed_ms * self._speed, self._bound_ms)
+        return self._venue_ms
 
     def observe(self, venue_ms: Ms) -> None:
-        if self._venue_ms is None or venue_ms > self._venue_ms:  # older words arrive late
-            self._venue_ms, self._heard_at = venue_ms, self._source.monotonic()
+        self._venue_ms = max(venue_ms, self._venue_ms or 0)  # older words arrive late

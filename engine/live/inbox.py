@@ -11,17 +11,13 @@ from collections import deque
 from engine.core.events import (
     CandlesClosed,
     Event,
-    HistoryLoaded,
+    MarketEvent,
     QuoteSeen,
-    StreamDown,
-    StreamUp,
 )
 from engine.core.values import Bar
 
 ACCOUNT_SLOTS = 10_000
 MARKET_SLOTS = 2_000  # bars and stream events; quotes are bounded by the number of symbols
-
-MarketEvent = QuoteSeen | CandlesClosed | HistoryLoaded | StreamUp | StreamDown
 
 
 class InboxFull(RuntimeError):
@@ -49,6 +45,11 @@ class Inbox:
     def account_waiting(self) -> int:
         """Events in the account lane."""
         return len(self._account)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether both lanes are."""
+        return not self._account and not self._market
 
     def put(self, event: Event) -> None:
         """Add to the account lane; raises `InboxFull`."""

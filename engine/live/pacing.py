@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from engine.core.events import Event
+from engine.core.events import MarketEvent
 
 DIALS_MAX, DIALS_WINDOW_S = 60, 300.0  # the venue allows 500
 
@@ -75,19 +75,19 @@ class Outlet:
 
     def clear(self) -> None:
         """Forget what nobody took."""
-        self._queue: asyncio.Queue[tuple[Event, ...] | Exception] = asyncio.Queue(maxsize=1)
+        self._queue: asyncio.Queue[tuple[MarketEvent, ...] | Exception] = asyncio.Queue(maxsize=1)
         self._wanted = asyncio.Event()
 
     async def asked(self) -> None:
         """Return while somebody waits for an event."""
         await self._wanted.wait()
 
-    async def put(self, events: tuple[Event, ...]) -> None:
+    async def put(self, events: tuple[MarketEvent, ...]) -> None:
         """Hand over; waits while an earlier one was not taken."""
         await self._queue.put(events)
         self._wanted.clear()
 
-    async def get(self) -> tuple[Event, ...]:
+    async def get(self) -> tuple[MarketEvent, ...]:
         """Ask, and wait for what comes; raises what broke a link."""
         if self._queue.empty():
             self._wanted.set()

@@ -70,6 +70,7 @@ class Runner:
         self._at_ms: Ms = 0
         self._is_stopping = False
         self._is_over = False
+        self._quiet = asyncio.Event()  # set after a turn that left nothing to do
         self._listeners: list[Listener] = []
         self._watchers: list[Callable[[Ms], None]] = []
         self._answers: dict[str, asyncio.Future[tuple[Record, ...]]] = {}
@@ -83,6 +84,19 @@ class Runner:
     def after_turn(self, watcher: Callable[[Ms], None]) -> None:
         """Call `watcher` with the stamp of every turn; an exception of it ends the process."""
         self._watchers.append(watcher)
+
+    async def settled(self) -> None:
+        """Wait until nothing is in the inbox, in a turn or under way.
+
+        At a scaled pace the market waits for this: its clock would outrun our answers otherwise.
+        """
+        while not (self._is_over or (self._is_idle and self._quiet.is_set())):
+            self._quiet.clear()
+            await self._quiet.wait()
+
+    @property
+    def _is_idle(self) -> bool:
+        return self._inbox.is_empty and not self._carrier.in_flight
 
     async def submit(self, command: Command) -> tuple[Record, ...]:
         """Put a command in and wait for the records of its turn; raises `EngineStopped`.
@@ -101,10 +115,15 @@ class Runner:
         self._at_ms = floor_ms
         try:
             while not self._is_stopping:
-                await self._turn(await self._inbox.get())
+                event = await self._inbox.get()
+                self._quiet.clear()
+                await self._turn(event)
+                if self._is_idle:
+                    self._quiet.set()
             await self._drain()
         finally:
             self._is_over = True
+            self._quiet.set()
             self._release_waiters()
 
     def stop(self) -> None:

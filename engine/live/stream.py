@@ -15,7 +15,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from engine.core.events import Event, StreamDown, StreamUp
+from engine.core.events import MarketEvent, StreamDown, StreamUp
 from engine.core.values import Ms
 from engine.errors import StreamError
 from engine.live.pacing import Attention, Dialer, Outlet, Timing
@@ -306,7 +306,7 @@ class PublicStream:
         if self._tasks is not None:
             self._tasks.append(asyncio.create_task(self._outlet.guard(link.run())))
 
-    async def events(self) -> AsyncGenerator[Event, None]:
+    async def events(self) -> AsyncGenerator[MarketEvent, None]:
         """Events in receipt order; ends only by closing it, or by raising what broke a link."""
         assert self._tasks is None, "the stream already has a reader"
         self._tasks = []

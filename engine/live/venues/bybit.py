@@ -11,7 +11,7 @@ from math import inf
 
 import msgspec
 
-from engine.core.events import CandlesClosed, Event, QuoteSeen
+from engine.core.events import CandlesClosed, MarketEvent, QuoteSeen
 from engine.core.values import Bar, Ms
 
 ARGS_MAX_CHARS = 21_000  # of all topics of one connection, in the venue's documents
@@ -28,7 +28,7 @@ class Data(msgspec.Struct, frozen=True):
     topic: str
     symbol: str
     ts: Ms
-    events: tuple[Event, ...]
+    events: tuple[MarketEvent, ...]
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -210,7 +210,7 @@ class BybitPublic:
         if message.type == "snapshot":
             self._prices[symbol] = _Prices()
         prices = self._prices.get(symbol)
-        events: tuple[Event, ...] = ()
+        events: tuple[MarketEvent, ...] = ()
         if prices is None:
             self.skipped["delta before snapshot"] += 1
         else:
@@ -236,7 +236,7 @@ class BybitPublic:
         self.skipped["impossible price"] += 1
         return None
 
-    def _quotes(self, symbol: str, ts: Ms, prices: _Prices) -> tuple[Event, ...]:
+    def _quotes(self, symbol: str, ts: Ms, prices: _Prices) -> tuple[MarketEvent, ...]:
         bid, ask, last = prices.bid, prices.ask, prices.last
         if bid is None or ask is None or last is None:
             return ()

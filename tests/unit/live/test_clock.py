@@ -1,6 +1,3 @@
-import asyncio
-from collections.abc import Callable
-
 import pytest
 
 from engine.live.clock import VenueClock
@@ -9,28 +6,18 @@ from engine.ports import Clock
 T0 = 1_700_000_000_000  # wall time at the start, ms
 
 
-Hook = Callable[[], None]
-
-
 class Host:
     """A machine whose clocks move only when told, or when somebody sleeps."""
 
     def __init__(self) -> None:
         self.mono = 50.0
         self.wall_s = T0 / 1000
-        self.naps: list[float] = []
-        self.after_nap: Hook = lambda: None
 
     def monotonic(self) -> float:
         return self.mono
 
     def wall(self) -> float:
         return self.wall_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.mono += seconds
-        self.after_nap()
 
     def clock(self, speed: float = 1.0) -> VenueClock:
         return VenueClock(speed, self)
@@ -155,75 +142,15 @@ def test_a_scaled_clock_needs_the_venue_first() -> None:
         Host().clock(60).now_ms()
 
 
-def test_a_scaled_clock_runs_ahead_of_the_venue_by_a_bound() -> None:
+def test_a_scaled_clock_is_the_venues_newest_word() -> None:
     host = Host()
     clock = host.clock(60)
     clock.observe(1_000_000)
-
-    seen = []
-    for _ in range(4):
-        host.mono += 0.25
-        seen.append(clock.now_ms())
-
-    assert seen == [1_015_000, 1_030_000, 1_030_000, 1_030_000]  # 60 * 500 ms, then it stands
-
-
-def test_a_slow_scaled_clock_may_run_a_second_ahead() -> None:
-    host = Host()
-    clock = host.clock(0.5)
-    clock.observe(1_000_000)
     host.mono += 10
-
-    assert clock.now_ms() == 1_001_000
-
-
-def test_a_scaled_clock_follows_the_venue_and_never_back() -> None:
-    host = Host()
-    clock = host.clock(10)
-    clock.observe(1_000_000)
-    host.mono += 0.5
-    assert clock.now_ms() == 1_005_000
+    assert clock.now_ms() == 1_000_000  # real time alone moves nothing
 
     clock.observe(1_003_000)
-    assert (clock.skew_ms, clock.now_ms()) == (-2000, 1_005_000)
-    host.mono += 0.1
-    assert clock.now_ms() == 1_005_000
-    host.mono += 0.2
-    assert clock.now_ms() == 1_006_000
+    assert (clock.skew_ms, clock.now_ms()) == (3000, 1_003_000)
 
     clock.observe(1_002_000)  # a late word changes nothing
-    assert clock.now_ms() == 1_006_000
-
-
-async def test_sleep_until_waits_in_naps_until_the_clock_is_there() -> None:
-    host = Host()
-    clock = host.clock()
-
-    await clock.sleep_until(T0 + 2500)
-
-    assert clock.now_ms() >= T0 + 2500
-    assert host.naps == [1.0, 1.0, 0.5]
-    await clock.sleep_until(T0)
-    assert len(host.naps) == 3
-
-
-async def test_sleep_until_waits_for_a_venue_that_stands_still() -> None:
-    host = Host()
-    clock = VenueClock(100, host)
-    clock.observe(1_000_000)
-    host.mono += 60
-    host.after_nap = lambda: clock.observe(1_090_000) if len(host.naps) == 5 else None
-
-    await clock.sleep_until(1_060_000)
-
-    assert host.naps == [pytest.approx(0.1)] * 5
-    assert clock.now_ms() == 1_090_000
-
-
-async def test_a_sleep_can_be_canceled() -> None:
-    clock = VenueClock()
-    task = asyncio.ensure_future(clock.sleep_until(clock.now_ms() + 60_000))
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    assert clock.now_ms() == 1_003_000

@@ -99,9 +99,6 @@ class HandClock:
     def now_ms(self) -> Ms:
         return self.ms
 
-    async def sleep_until(self, at_ms: Ms) -> None:
-        raise NotImplementedError
-
 
 class Room:
     """A runner with everything around it."""
@@ -284,6 +281,26 @@ async def test_a_failed_step_ends_the_process_with_its_last_words(
         await waiting
     with pytest.raises(EngineStopped, match="Pause: the engine has stopped"):
         await room.runner.submit(PAUSE)
+
+
+async def test_settled_waits_for_the_turn_and_for_what_is_under_way() -> None:
+    room = Room()
+    async with room.at_work():
+        room.carrier.in_flight = 1
+        settled = asyncio.create_task(room.runner.settled())
+        await room.turn(Tick())
+        assert not settled.done()
+
+        room.carrier.in_flight = 0
+        await room.turn(FAILED)
+        await asyncio.wait_for(settled, 1)
+
+
+async def test_nobody_waits_for_a_runner_that_has_ended() -> None:
+    room = Room()
+    async with room.at_work():
+        await room.turn(Tick())
+    await asyncio.wait_for(room.runner.settled(), 1)
 
 
 async def test_a_checkpoint_follows_the_turn_in_which_it_was_asked_for() -> None:
