@@ -176,11 +176,18 @@ async def do_panic(room: Room, tap: Tap) -> Answer:
     if result.is_done is False:
         watch.close()
         return failed(result.words, is_known=True)
+    _catch_up(board, watch, watch.ready())
 
     async def follow(chat_id: int, message_id: int) -> None:
         await _follow(room, board, watch, (chat_id, message_id))
 
     return Followed(_checklist(room, board), follow, watch.close)
+
+
+def _catch_up(board: Board, watch: Watch, record: Record | None) -> None:
+    while record is not None:
+        board.fold(record)
+        record = watch.ready()
 
 
 def _checklist(room: Room, board: Board) -> Text:
@@ -192,12 +199,8 @@ def _checklist(room: Room, board: Board) -> Text:
 async def _follow(room: Room, board: Board, watch: Watch, message: tuple[int, int]) -> None:
     """Edit the checklist as facts arrive, until the exchange shows flat."""
     until = room.desk.now_real() + FOLLOW_S
-    shown, is_verified, look_s = "", False, 0.0
+    shown, is_verified, look_s = _checklist(room, board).html, False, 0.0
     while not is_verified and room.desk.now_real() < until:
-        record: Record | None = await watch.next(VERIFY_EVERY_S)
-        while record is not None:
-            board.fold(record)
-            record = watch.ready()
         board.settle(p.id for p in room.desk.view().positions)
         if board.is_flat and room.desk.now_real() >= look_s:
             look_s = room.desk.now_real() + VERIFY_EVERY_S
@@ -206,3 +209,5 @@ async def _follow(room: Room, board: Board, watch: Watch, message: tuple[int, in
         if text.html != shown:
             room.outbox.edit(*message, text)
             shown = text.html
+        if not is_verified:
+            _catch_up(board, watch, await watch.next(VERIFY_EVERY_S))

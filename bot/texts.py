@@ -15,6 +15,7 @@ from bot.views.layout import (
     esc,
     in_r,
     keyboard,
+    label,
     money,
     pre,
     price,
@@ -63,7 +64,7 @@ def which_position(positions: Sequence[PositionView], *, is_named: bool) -> Text
     """Open positions as buttons that ask to close one."""
     if not positions:
         return NOTHING_OPEN
-    picks = [read(f"✖ #{p.id} {short(coin(p.symbol), 12)}", "close", f"#{p.id}") for p in positions]
+    picks = [read(f"✖ #{p.id} {label(coin(p.symbol), 12)}", "close", f"#{p.id}") for p in positions]
     lines = [picks[i : i + 2] for i in range(0, len(picks), 2)]
     words = "No open position is called exactly that. " if is_named else ""
     return Text(f"{words}Close which one?", keyboard(*lines, (read("✖ All", "close", "all"),)))
@@ -108,7 +109,7 @@ def stale_act(words: str, age_s: float, state: str) -> str:
 
 def which_symbol(found: Sequence[str], verb: str) -> Text:
     """Several markets, or none, fit what was typed."""
-    picks = [read(short(s, 20), verb, s) for s in found[:6]]
+    picks = [read(label(s), verb, s) for s in found[:6]]
     words = "Which one?" if found else "No market of ours is called that."
     return Text(words, keyboard(picks[:3], picks[3:], (read("🔎 Scan", "scan"),)))
 

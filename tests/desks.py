@@ -70,7 +70,7 @@ def verdict(symbol: str = "ARBUSDT", **changes: object) -> Verdict:
     return Verdict(**{**fields, **changes})  # type: ignore[arg-type] # keys are the caller's
 
 
-def position(number: int = 17, **changes: object) -> PositionView:
+def position(number: int = 17, /, **changes: object) -> PositionView:
     """A protected long of 12.3 SOL, two thirds of an R ahead."""
     fields: dict[str, object] = {
         "id": number,
@@ -166,7 +166,7 @@ HEALTH = Health(
 )
 
 
-def taken(number: int = 17, **changes: object) -> SignalTaken:
+def taken(number: int = 17, /, **changes: object) -> SignalTaken:
     fields: dict[str, object] = {
         "signal": signal(),
         "position_id": number,

@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from desks import PULSE, FakeDesk, settle
+from telegram_wire import GROUP, OWNER, TRADER, VIEWER, Wire, bot, buttons, message, tap, update
+
 from bot.conversation import Room
 from bot.dispatch import Dispatch
 from bot.gate import Gate, Role
 from bot.outbox import Outbox
 from bot.sender import Sender
-from desks import PULSE, FakeDesk, settle
 from engine.core.settings import Settings
-from telegram_wire import GROUP, OWNER, TRADER, VIEWER, Wire, bot, buttons, message, tap, update
 
 USERS = {OWNER: Role.OWNER, TRADER: Role.TRADER, VIEWER: Role.VIEWER}
 

@@ -147,10 +147,10 @@ def in_r(value: Number | None) -> str:
 
 
 def price(value: Number | None) -> str:
-    """A price as the exchange writes it: exact for Decimals, shortest for floats."""
+    """A price: exact for Decimals, eight significant digits of a float."""
     if value is None or not math.isfinite(value):
         return NONE
-    exact = value if isinstance(value, Decimal) else Decimal(repr(float(value))).normalize()
+    exact = value if isinstance(value, Decimal) else Decimal(f"{value:.8g}").normalize()
     return format(exact, "f")
 
 
@@ -180,9 +180,19 @@ def turn(label: str, *words: str) -> Button:
 
 
 def keyboard(*lines: Sequence[Button]) -> tuple[tuple[Button, ...], ...]:
-    """Rows of buttons; one whose data Telegram would refuse is left out."""
-    kept = (tuple(b for b in line if len(b.data.encode()) <= DATA_MAX) for line in lines)
+    """Rows of buttons; one that Telegram would refuse is left out."""
+    kept = (tuple(b for b in line if _is_legal(b)) for line in lines)
     return tuple(line[:ROW_MAX] for line in kept if line)
+
+
+def _is_legal(button: Button) -> bool:
+    data = button.data
+    return bool(button.label.strip()) and data.isascii() and 0 < len(data) <= DATA_MAX
+
+
+def label(words: object, limit: int = 20) -> str:
+    """Data as the label of a button: plain words, not HTML."""
+    return clip("".join(_visible(c) for c in str(words)), limit)
 
 
 def plain(markup: str) -> str:

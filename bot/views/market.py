@@ -15,6 +15,7 @@ from bot.views.layout import (
     coin,
     compact,
     keyboard,
+    label,
     percent,
     pre,
     price,
@@ -56,7 +57,7 @@ def scan(view: View, count: int = SCAN_ROWS) -> Text:
         return Text(f"{head} · {badge(view.mode)}\n{words}", keyboard(refresh))
     rows = [row(("market", 10), ("s", 1), ("dist", -7), ("blocked by", 12))]
     rows += [_scan_row(v) for v in ranked[:count]]
-    picks = [read(f"❓ {short(coin(v.symbol), 12)}", "why", v.symbol) for v in ranked[:6]]
+    picks = [read(f"❓ {label(coin(v.symbol), 12)}", "why", v.symbol) for v in ranked[:6]]
     return Text(
         f"{head} · {badge(view.mode)}\n{pre(rows)}", keyboard(picks[:3], picks[3:], refresh)
     )

@@ -16,6 +16,7 @@ from bot.views.layout import (
     coin,
     in_r,
     keyboard,
+    label,
     money,
     percent,
     pre,
@@ -31,6 +32,7 @@ from engine.core.values import CheckStatus, GateName, PositionState
 from engine.core.view import GateView, PositionView, TargetView, View
 
 ROWS = 12  # positions or errors in one table
+MS_MAX = 1000
 FAR_MS = 86_400_000  # a clock or feed further off than this is shown as a duration
 _WORDS = {
     "RUNNING": "🟢",
@@ -74,7 +76,9 @@ def status(view: View, health: Health) -> Text:
     if view.positions:
         parts.append(pre(_position_rows(view)))
     parts.append(f"<i>updated {when(view.at_ms, 'T')}</i>")
-    switch = read("▶ Resume", "resume") if view.gates else read("⏸ Pause", "pause")
+    lasting = (GateName.OPERATOR, GateName.KILL_SWITCH)
+    by_hand = any(gate.name in lasting for gate in view.gates)
+    switch = read("▶ Resume", "resume") if by_hand else read("⏸ Pause", "pause")
     buttons = keyboard(
         (turn("⟳ Refresh", "status"), read("📊 Positions", "positions"), read("🔎 Scan", "scan")),
         (read("💰 PnL", "pnl"), read("🩺 Health", "health"), switch),
@@ -95,15 +99,20 @@ def _numbers(view: View, health: Health) -> list[str]:
     unit = view.risk_unit_usd
     risk = f"{view.open_risk_usd / unit:.2f}R" if unit else NONE
     slots = f"{len(view.positions)}/{view.max_positions}"
-    skew = NONE if health.clock_skew_ms is None else f"{health.clock_skew_ms:.0f}ms"
-    api = NONE if health.api_latency_ms is None else f"{health.api_latency_ms:.0f}ms"
-    age = NONE if health.feed_age_ms is None else f"{health.feed_age_ms / 1000:.1f}s"
+    feed = f"ws {_brief(health.feed_age_ms)} api {_brief(health.api_latency_ms)}"
     return [
         row(("Open", 6), (slots, 7), (f"risk {risk}", 19)),
         row(("Scan", 6), (f"{_scan_age(view)} ago", 8), (_markets(view), 18)),
-        row(("Feed", 6), (f"ws {age}", 9), (f"api {api}", 9), (f"skew {skew}", 8)),
+        row(("Feed", 6), (f"{feed} skew {_brief(health.clock_skew_ms)}", 27)),
         row(("Up", 6), (span(health.uptime_s), 8), (f"start {view.boot}", 12)),
     ]
+
+
+def _brief(value: float | None) -> str:
+    """Milliseconds in at most six characters."""
+    if value is None:
+        return NONE
+    return f"{value:.0f}ms" if abs(value) < MS_MAX else f"{value / 1000:.1f}s"
 
 
 def _scan_age(view: View) -> str:
@@ -125,13 +134,13 @@ def _position_rows(view: View) -> list[str]:
 
 
 def _position_row(position: PositionView, at_ms: int) -> str:
-    age = span((at_ms - position.opened_ms) / 1000)
+    age = span((at_ms - position.opened_ms) / 1000).split(" ")[0]
     return row(
-        (coin(position.symbol), 9),
+        (coin(position.symbol), 10),
         (position.side[0], 1),
         (in_r(position.move_r), -7),
         (money(position.unrealized), -8),
-        (age, -5),
+        (age, -4),
     )
 
 
@@ -148,7 +157,7 @@ def positions(view: View) -> Text:
 
 
 def _label(position: PositionView) -> str:
-    return f"#{position.id} {short(coin(position.symbol), 12)}"
+    return f"#{position.id} {label(coin(position.symbol), 12)}"
 
 
 def position_card(position: PositionView, view: View) -> Text:

@@ -3,8 +3,6 @@
 from typing import Any
 
 import pytest
-
-from bot.gate import REMEMBERED, Admitted, Caller, Gate, Role
 from telegram_wire import (
     GROUP,
     OWNER,
@@ -18,6 +16,8 @@ from telegram_wire import (
     update,
     user,
 )
+
+from bot.gate import REMEMBERED, Admitted, Caller, Gate, Role
 
 USERS = {OWNER: Role.OWNER, TRADER: Role.TRADER, VIEWER: Role.VIEWER}
 

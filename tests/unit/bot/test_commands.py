@@ -1,18 +1,9 @@
 """The conversation: every command by every role, confirmations, old commands, failures."""
 
 import asyncio
-from typing import Any
 
 import pytest
-
-from bot import commands
-from bot.gate import Role
-from builders import D, fill, order, signal
 from desks import FakeDesk, gate, position, settle, taken, verdict, view
-from engine.core import events as e
-from engine.core import facts as f
-from engine.core.values import GateName, OrderState, Purpose
-from engine.core.view import Quote
 from talk import talking
 from telegram_wire import (
     GROUP,
@@ -27,12 +18,21 @@ from telegram_wire import (
     tap,
 )
 
+from bot import commands
+from bot.desk import Health
+from bot.gate import Role
+from builders import D, fill, order, signal
+from engine.core import events as e
+from engine.core import facts as f
+from engine.core.values import GateName, OrderState, Purpose
+from engine.core.view import Quote
+
 READS = ["/start", "/help", "/status", "/s", "/scan", "/why", "/positions", "/p", "/pnl", "/health"]
 ACTS = {"pause": TRADER, "resume": TRADER, "close": TRADER, "stop": OWNER, "panic": OWNER}
 PEOPLE = {OWNER: Role.OWNER, TRADER: Role.TRADER, VIEWER: Role.VIEWER}
 
 
-def held(**changes: Any) -> FakeDesk:
+def held(**changes: object) -> FakeDesk:
     desk = FakeDesk()
     desk.show(positions=(position(**changes),))
     return desk
@@ -512,7 +512,9 @@ async def test_close_all_is_quoted_again_and_refusals_are_listed() -> None:
 
 async def test_a_refused_leg_of_close_all_is_named() -> None:
     class Stubborn(FakeDesk):
-        async def command(self, command: e.Command) -> tuple[f.Record, ...]:
+        async def command(  # type: ignore[explicit-override] # typing: 3.12
+            self, command: e.Command
+        ) -> tuple[f.Record, ...]:
             self.refusal = "being closed already" if isinstance(command, e.Close) else ""
             return await super().command(command)
 
@@ -612,7 +614,7 @@ async def test_roles_come_before_age() -> None:
 
 async def test_a_failure_inside_is_told_with_a_trace() -> None:
     class Broken(FakeDesk):
-        def health(self) -> Any:
+        def health(self) -> Health:  # type: ignore[explicit-override] # typing: 3.12
             raise RuntimeError("secret detail")
 
     async with talking(Broken()) as talk:
@@ -623,7 +625,9 @@ async def test_a_failure_inside_is_told_with_a_trace() -> None:
 
 async def test_an_engine_that_says_nothing_is_not_called_done() -> None:
     class Mute(FakeDesk):
-        async def command(self, command: e.Command) -> tuple[f.Record, ...]:
+        async def command(  # type: ignore[explicit-override] # typing: 3.12
+            self, command: e.Command
+        ) -> tuple[f.Record, ...]:
             self.commands.append(command)
             return ()
 

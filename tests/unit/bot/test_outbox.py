@@ -3,15 +3,7 @@
 import asyncio
 
 import pytest
-
-from bot.outbox import MOST, pause
-from bot.views.layout import Button, Text
-from builders import D, fill, order
 from desks import FakeDesk, candles, settle, taken
-from engine.core import facts as f
-from engine.core.facts import AnyFact
-from engine.core.values import GateName, OrderState, Purpose, Side, StopKind
-from engine.core.view import CandlesView
 from talk import outbox, running
 from telegram_wire import (
     GROUP,
@@ -24,6 +16,14 @@ from telegram_wire import (
     refuse,
     wait,
 )
+
+from bot.outbox import MOST, pause
+from bot.views.layout import Button, Text
+from builders import D, fill, order
+from engine.core import facts as f
+from engine.core.facts import AnyFact
+from engine.core.values import GateName, OrderState, Purpose, Side, StopKind
+from engine.core.view import CandlesView
 
 WORDS = Text("<b>hello</b>")
 BOOT = f.Booted(boot=1, version="0.1.0", mode="paper", was_clean=True)
@@ -158,7 +158,9 @@ async def test_news_that_waited_say_how_late_they_are() -> None:
 
 async def test_the_chart_of_a_signal_ends_at_its_bar_and_never_holds_words_back() -> None:
     class Blind(FakeDesk):
-        async def chart(self, picture: object) -> bytes:
+        async def chart(  # type: ignore[explicit-override] # typing: 3.12
+            self, picture: object
+        ) -> bytes:
             raise ValueError(picture)
 
     for desk in (FakeDesk(), Blind()):

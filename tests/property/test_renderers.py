@@ -1,0 +1,173 @@
+"""Every renderer with hostile strings: it parses as Telegram HTML and stays inside every limit."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+from desks import CHECKS, HEALTH, PULSE, candles, gate, position, taken, trade, verdict, view
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot import texts, texts_notices
+from bot.sandbox.markup import written
+from bot.trades import Trade, TradeBook
+from bot.views import layout, market, money, status
+from bot.views.layout import Text
+from builders import T0, D, fill, signal
+from engine.core import facts as f
+from engine.core.values import Check, CheckStatus, GateName, OrderState, Side, StopKind, Target
+from engine.core.view import SkippedView
+
+NASTIEST = [
+    "",
+    " ",
+    "<b>&_*[]()~`",
+    "</pre><a href='x'>",
+    "\u202eabc\u2066",
+    "\ud800",
+    "x" * 200,
+    "\U0001f680" * 60,
+    "\x00\x1b[31m\n\t",
+    "USDT",
+    "&lt;&amp;",
+]
+NASTY = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(NASTIEST),
+    st.text(alphabet="<>&\"'/_*[]()~\U0001f680\u041f\n\t\x00", max_size=30),
+)
+
+
+@dataclass(frozen=True)
+class Bad:
+    """Strings from outside, each as hostile as the others."""
+
+    symbol: str
+    reason: str
+    name: str
+
+
+BAD = st.builds(Bad, NASTY, NASTY, NASTY)
+
+
+def views(bad: Bad) -> Iterator[tuple[Text, int]]:
+    """Every renderer, fed with them; with the limit of its kind of message."""
+    sym, why, name = bad.symbol, bad.reason, bad.name
+    checks = (*CHECKS, Check(name, why, CheckStatus.UNKNOWN, None, None, why)) * 8
+    claim = signal(symbol=sym, checks=checks)
+    one = verdict(sym, checks=checks, blocked_by=name, outcome=why)
+    held = tuple(position(n, symbol=sym) for n in range(10**6, 10**6 + 10))
+    shown = view(
+        gates=tuple(gate(g, why, name) for g in GateName),
+        positions=held,
+        verdicts={f"{sym}{n}": msgspec.structs.replace(one, symbol=f"{sym}{n}") for n in range(40)},
+        skipped=(SkippedView(T0, sym, why),) * 5,
+        instance=name,
+        mode=name,
+        trades=(trade(1, "5", T0),),
+    )
+    sick = msgspec.structs.replace(
+        HEALTH, version=name, source=why, stream_state=why, errors=((T0, why),) * 9
+    )
+    pulse = msgspec.structs.replace(PULSE, trouble=why)
+    done = _trade(signal=claim, targets=(Target(1.5, D(105), D(5)),) * 3)
+    many = msgspec.structs.replace(candles(), symbol=sym)
+    texts_of: list[Callable[[], Text]] = [
+        lambda: status.status(shown, sick),
+        lambda: status.positions(shown),
+        lambda: status.position_card(held[0], shown),
+        lambda: status.health_card(shown, sick, pulse),
+        lambda: market.scan(shown, 30),
+        lambda: market.why_symbol(one, shown),
+        lambda: market.why_overview(shown),
+        lambda: market.why_trade(done, shown),
+        lambda: money.pnl(shown, "all", "UTC"),
+        lambda: Text(money.close_question(held[0], money.cut_of(held[0], D(1), None), None)),
+        lambda: texts.welcome(status.header(shown, sick), name, "owner"),
+        lambda: texts.not_judged(sym),
+        lambda: texts.which_symbol([sym] * 6, "why"),
+        lambda: texts.which_position(held, is_named=True),
+        lambda: texts.unclear(why, "/why [SYM]"),
+        lambda: texts.not_done(why),
+        lambda: texts.doubtful(why),
+        lambda: texts.closing_all(1, [why] * 5),
+        lambda: texts.resumed(why),
+        lambda: Text(texts.resume_question(status.header(shown, sick), why)),
+        lambda: Text(texts.reason_question(why, 120)),
+        lambda: Text(texts.paused(why, T0)),
+        lambda: Text(texts.stale_act(why[:60], 99.0, "Now: nothing open.")),
+        lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
+        lambda: texts.help_verb("/x", why, (name,), "owner"),
+        *_notices(bad, done),
+    ]
+    yield from ((make(), layout.TEXT_MAX) for make in texts_of)
+    yield money.signal_taken(done, name), layout.CAPTION_MAX
+    picture = market.chart(many, name, held[0], done)
+    yield market.chart_caption(picture, name), layout.CAPTION_MAX
+
+
+def _trade(**changes: object) -> Trade:
+    book = TradeBook()
+    book.fold(f.Record(1, T0, taken(17, **changes)))
+    return book.trades[17]
+
+
+def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
+    sym, why, name = bad.symbol, bad.reason, bad.name
+    seen = f.OrderFilled(17, fill(symbol=sym))
+    result = f.PositionClosed(
+        position_id=17, symbol=sym, side=Side.LONG, rule=why, gross=D(1), fees=D(1), net=D(0),
+        result_r=0.0, mfe_r=0.0, mae_r=0.0, opened_ms=T0,
+    )  # fmt: skip
+    return [
+        lambda: texts_notices.filled(seen, done),
+        lambda: texts_notices.filled(seen, None),
+        lambda: texts_notices.unfilled(f.OrderEnded("x", OrderState.REFUSED, why), done),
+        lambda: texts_notices.stop_moved(
+            f.StopMoved(17, D(1), StopKind.BREAKEVEN), done, is_back=False
+        ),
+        lambda: texts_notices.stop_missing(f.StopMissing(17, why), None),
+        lambda: texts_notices.incident(f.Incident(name, why * 20, sym), name),
+        lambda: texts_notices.gate_closed(
+            f.GateClosed(GateName.KILL_SWITCH, name, why, T0, flatten=True), name
+        ),
+        lambda: texts_notices.gate_opened(f.GateOpened(GateName.DISK_BAD, name, why), name),
+        lambda: texts_notices.condition(f.GateClosed(GateName.STALE_DATA, name, why), T0),
+        lambda: texts_notices.recovered(f.GateOpened(GateName.STALE_DATA, name, why), 90_000),
+        lambda: texts_notices.booted(f.Booted(1, why, name, was_clean=False), name, [done] * 20),
+        lambda: texts_notices.stopping(name, [done]),
+        lambda: texts.sold(seen, done, name),
+        lambda: texts.sold(seen, None, name),
+        lambda: texts.ended(result, T0, name),
+        lambda: money.closed(result, name, T0),
+    ]
+
+
+def check(bad: Bad) -> None:
+    for text, limit in views(bad):
+        formatted = written(text.html, "HTML")  # raises what Telegram would refuse
+        assert layout.units(formatted.text) <= limit, text.html
+        assert len(formatted.entities) <= 90
+        assert all(len(line) <= layout.WIDTH and line.isascii() for line in _shown(text))
+        for line in text.buttons:
+            assert 1 <= len(line) <= layout.ROW_MAX
+            assert all(1 <= len(b.data.encode()) <= layout.DATA_MAX for b in line)
+            assert all(b.label.strip() for b in line)
+
+
+def _shown(text: Text) -> list[str]:
+    blocks = re.findall(r"<pre>\n(.*?)\n</pre>", text.html, re.DOTALL)
+    return [layout.plain(line) for block in blocks for line in block.split("\n")]
+
+
+@pytest.mark.parametrize("words", NASTIEST, ids=range(len(NASTIEST)))
+def test_the_nastiest_strings(words: str) -> None:
+    check(Bad(words, words, words))
+
+
+@settings(max_examples=25)
+@given(BAD)
+def test_any_strings(bad: Bad) -> None:
+    check(bad)

@@ -1,0 +1,215 @@
+"""The panic: lock first, then facts, then the exchange's own word; honest when a leg fails."""
+
+import pytest
+from desks import FakeDesk, position, settle
+from talk import Talk, talking
+from telegram_wire import OWNER, message
+
+from bot.panic import Board
+from bot.trades import TradeBook
+from builders import T0, D, fill, order
+from engine.core import events as e
+from engine.core import facts as f
+from engine.core.events import AccountPosition, AccountSeen
+from engine.core.values import GateName, OrderSide, OrderState, Purpose, Side
+
+LOCK = f.GateClosed(GateName.KILL_SWITCH, "@u11 (11)", "panic", flatten=True)
+FLAT = AccountSeen(D(10_000), (), (), ())
+
+
+def exit_of(number: int, tries: int = 1, **changes: object) -> list[f.AnyFact]:
+    """Exit orders of a position, the last one filled; then closed."""
+    ids = [f"x{number}{n}" for n in range(tries)]
+    placed = [f.OrderPlaced(order(Purpose.EXIT, id=i, position_id=number)) for i in ids]
+    part = fill(
+        Purpose.EXIT, order_id=ids[-1], **{"qty": D("12.3"), "price": D("183.95"), **changes}
+    )
+    return [*placed, f.OrderFilled(number, part), closed(number)]
+
+
+def closed(number: int) -> f.PositionClosed:
+    return f.PositionClosed(
+        position_id=number,
+        symbol="SOLUSDT",
+        side=Side.LONG,
+        rule="panic",
+        gross=D(20),
+        fees=D("1.7"),
+        net=D("18.3"),
+        result_r=0.51,
+        mfe_r=0.9,
+        mae_r=-0.1,
+        opened_ms=0,
+    )
+
+
+def lines(talk: Talk) -> list[str]:
+    """The checklist as it stands."""
+    text = talk.wire.named("editMessageText")[-1]["text"]
+    return str(text).split("<pre>\n")[1].split("\n</pre>")[0].split("\n")
+
+
+async def catch_up() -> None:
+    """Let the checklist catch up: its next look and the gap between edits."""
+    for _ in range(4):
+        await settle()
+
+
+async def test_a_panic_is_one_message_from_lock_to_verified() -> None:
+    desk = FakeDesk()
+    desk.show(positions=(position(), position(18, symbol="XRPUSDT", side=Side.SHORT)))
+    desk.tell(f.OrderPlaced(order(id="e1", position_id=99)))
+    cover = exit_of(18, side=OrderSide.BUY, qty=D(900), price=D("0.512"))
+    desk.follow_up = [LOCK, f.CancelAsked("e1", "kill_switch"), f.CancelAsked("t1", "flat")]
+    desk.follow_up += [f.OrderEnded("e1", OrderState.CANCELED, ""), *exit_of(17), *cover]
+    async with talking(desk) as talk:
+        raw = message("/panic now")
+        [first, *_] = await talk.hear(raw)
+        assert "🔴 <b>PANIC</b> by @u11 (11) · 🧪 PAPER" in first["text"]
+        assert desk.commands == [e.Panic(command_id=f"tg:{raw['update_id']}", by="@u11 (11)")]
+        await catch_up()
+        assert lines(talk) == [
+            "entries locked            15:06:40",
+            "entry orders canceled 1   15:06:40",
+            "SOLUSDT sold 12.3 183.95  15:06:40",
+            "XRPUSDT bought 900 0.512  15:06:40",
+            "exchange flat, verified   15:06:40",
+            "left orders 0",
+        ]
+        last = talk.wire.named("editMessageText")[-1]["text"]
+        assert "Realized <b>+36.60</b> USDT (+1.02R)" in last
+        assert "locked until <code>/resume</code>" in last
+        assert len(talk.wire.sent) == 1
+        assert desk.listening == 0
+
+
+async def test_a_panic_without_now_wants_the_red_button() -> None:
+    async with talking() as talk:
+        asked = await talk.say("/panic")
+        assert "PANIC?" in asked["text"]
+        assert talk.desk.commands == []
+        said = await talk.tap(asked, "PANIC")
+        assert "PANIC</b> by" in said["text"]
+        assert [type(c) for c in talk.desk.commands] == [e.Panic]
+
+
+@pytest.mark.parametrize("words", ["/panic later", "/panic now please"])
+async def test_panic_takes_no_other_words(words: str) -> None:
+    async with talking() as talk:
+        assert "Usage: <code>/panic [now]</code>" in (await talk.say(words))["text"]
+        assert talk.desk.commands == []
+
+
+async def test_a_refused_panic_is_told_and_nothing_listens_on() -> None:
+    async with talking() as talk:
+        talk.desk.refusal = "no"
+        assert "Not done: no" in (await talk.say("/panic now"))["text"]
+        assert talk.desk.listening == 0
+
+
+async def test_a_panic_that_breaks_leaves_nothing_listening() -> None:
+    class Broken(FakeDesk):
+        async def command(  # type: ignore[explicit-override] # typing: 3.12
+            self, command: e.Command
+        ) -> tuple[f.Record, ...]:
+            raise RuntimeError(command)
+
+    async with talking(Broken()) as talk:
+        assert "Something went wrong" in (await talk.say("/panic now"))["text"]
+        assert talk.desk.listening == 0
+
+
+async def test_verified_is_only_said_when_the_exchange_shows_flat() -> None:
+    desk = FakeDesk()
+    held = AccountPosition("SOLUSDT", Side.LONG, D(1), D(100), None)
+    answers: list[AccountSeen | None] = [None, AccountSeen(D(1), (held,), ("o1",), ()), FLAT]
+    desk.follow_up = [LOCK]
+    async with talking(desk) as talk:
+        seen: list[list[str]] = []
+        for answer in answers:
+            desk.seen = answer
+            if not seen:
+                await talk.hear(message("/panic now"))
+            desk.now_real.now += 3
+            desk.tell(f.NoticeSent(1, OWNER, 1))
+            await catch_up()
+            seen.append(lines(talk)[-2:])
+        assert [s[0].split("  ")[0] for s in seen] == [
+            "not verified, no answer",
+            "exchange shows SOLUSDT",
+            "exchange flat, verified",
+        ]
+        assert [s[1] for s in seen] == ["left orders -", "left orders 1", "left orders 0"]
+
+
+async def test_following_ends_in_time() -> None:
+    desk = FakeDesk()
+    desk.show(positions=(position(),))
+    async with talking(desk) as talk:
+        await talk.hear(message("/panic now"))
+        assert desk.listening == 1
+        desk.now_real.now += 200
+        desk.tell(LOCK)
+        await catch_up()
+        assert desk.listening == 0
+        assert talk.wire.named("editMessageText") == []
+
+
+async def test_an_undelivered_checklist_leaves_nothing_listening() -> None:
+    def gone() -> tuple[int, object]:
+        return 403, {"ok": False, "description": "Forbidden: bot was blocked by the user"}
+
+    async with talking() as talk:
+        talk.wire.faults["sendMessage"] = [gone]
+        await talk.say("/panic now")
+        assert isinstance(talk.desk.commands[0], e.Panic)
+        assert talk.desk.listening == 0
+
+
+def board(*facts: f.AnyFact) -> Board:
+    book = TradeBook()
+    found = Board([position(), position(18, symbol="XRPUSDT")], book)
+    for seq, fact in enumerate(facts, 1):
+        found.fold(f.Record(seq, T0, fact))
+    return found
+
+
+def test_only_facts_are_told() -> None:
+    stray = f.OrderFilled(99, fill(Purpose.EXIT))
+    entry = f.OrderFilled(17, fill())
+    foreign = f.OrderPlaced(order(Purpose.EXIT, position_id=99))
+    assert board(stray, entry, foreign, closed(99)).lines() == [
+        ("entries locked", None),
+        ("entry orders canceled 0", None),
+        ("SOLUSDT closing", None),
+        ("XRPUSDT closing", None),
+        ("exchange flat: waiting", None),
+        ("left orders -", None),
+    ]
+
+
+def test_a_leg_that_fails_stays_on_the_list_with_its_tries() -> None:
+    again = [f.OrderPlaced(order(Purpose.EXIT, id=f"x{n}", position_id=17)) for n in range(3)]
+    found = board(*again)
+    assert found.lines()[2][0] == "SOLUSDT closing RETRY 2"
+    assert not found.is_flat
+    found.settle([18])
+    assert (found.lines()[2][0], found.is_flat) == ("SOLUSDT ended", False)
+    found.settle([])
+    assert found.is_flat
+
+
+def test_a_closed_leg_counts_once() -> None:
+    found = board(closed(17), closed(17))
+    assert (found.net, found.result_r) == (D("18.3"), 0.51)
+
+
+def test_canceled_entries_are_counted_as_they_end() -> None:
+    book = TradeBook()
+    for name in ("e1", "e2"):
+        book.fold(f.Record(1, T0, f.OrderPlaced(order(id=name))))
+    found = Board([], book)
+    facts: list[f.AnyFact] = [f.CancelAsked("e1", "kill"), f.CancelAsked("e2", "kill")]
+    for fact in (*facts, f.OrderEnded("e1", OrderState.CANCELED, "")):
+        found.fold(f.Record(2, T0, fact))
+    assert found.lines()[1] == ("entry orders canceled 1 of 2", T0)

@@ -1,0 +1,99 @@
+"""Words into symbols, shares and times: forgiving for reads, exact for money."""
+
+from decimal import Decimal
+
+import pytest
+from desks import position
+
+from bot import parsing
+from bot.parsing import Unclear
+from builders import T0
+
+KNOWN = ("1000PEPEUSDT", "ARBUSDT", "ARKUSDT", "SOLUSDT", "SOLVUSDT")
+NASTY = ["", "\u0412\u0422\u0421", "BTCUSDT;DROP", "x" * 300, "\u202eSOL", "<b>", "..", "/"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("sol", ["SOLUSDT"]),
+        ("SOLUSDT", ["SOLUSDT"]),
+        ("SOL/USDT:USDT", ["SOLUSDT"]),
+        ("sol-usdt", ["SOLUSDT"]),
+        ("pepe", ["1000PEPEUSDT"]),
+        ("solv", ["SOLVUSDT"]),
+        ("so", ["SOLUSDT", "SOLVUSDT"]),
+        ("ar", ["ARBUSDT", "ARKUSDT"]),
+        ("arbb", ["ARBUSDT", "ARKUSDT"]),
+        ("zzz", []),
+    ],
+)
+def test_reads_are_forgiving(raw: str, expected: list[str]) -> None:
+    assert parsing.find_symbols(raw, KNOWN) == expected
+
+
+@pytest.mark.parametrize("raw", NASTY)
+def test_what_cannot_be_a_symbol_is_none(raw: str) -> None:
+    assert parsing.find_symbols(raw, KNOWN) == []
+    assert parsing.find_position(raw, (position(),)) is None
+
+
+@pytest.mark.parametrize("raw", ["#17", "sol", "SOLUSDT", "SOL/USDT:USDT"])
+def test_money_names_a_position_exactly(raw: str) -> None:
+    held = position()
+    assert parsing.find_position(raw, (held, position(18, symbol="SOLVUSDT"))) is held
+
+
+@pytest.mark.parametrize("raw", ["#18", "so", "17", "#", "#0x11", "#1\u0667"])
+def test_money_never_guesses(raw: str) -> None:
+    assert parsing.find_position(raw, (position(),)) is None
+
+
+def test_numbers_of_positions() -> None:
+    assert [parsing.position_number(x) for x in ("#17", "17", "#x")] == [17, None, None]
+
+
+@pytest.mark.parametrize(("raw", "expected"), [("50", "0.5"), ("1%", "0.01"), ("100", "1")])
+def test_shares(raw: str, expected: str) -> None:
+    assert parsing.share(raw) == Decimal(expected)
+
+
+@pytest.mark.parametrize("raw", ["30m", "4h", "2d"])
+def test_pauses_by_length(raw: str) -> None:
+    lengths = {"30m": 1_800_000, "4h": 14_400_000, "2d": 172_800_000}
+    assert parsing.pause_end([raw], T0, "UTC") == T0 + lengths[raw]
+
+
+@pytest.mark.parametrize(
+    ("words", "zone", "minutes"),
+    [("16:00", "UTC", 53.3333), ("8:00", "UTC", 1013.3333), ("12:00", "America/New_York", 53.3333)],
+)
+def test_pauses_until_a_wall_clock(words: str, zone: str, minutes: float) -> None:
+    end = parsing.pause_end(["until", words], T0, zone)  # T0 is 15:06:40 UTC
+    assert end is not None
+    assert (end - T0) / 60_000 == pytest.approx(minutes, abs=0.001)
+
+
+def test_no_words_pause_without_end() -> None:
+    assert parsing.pause_end([], T0, "UTC") is None
+
+
+@pytest.mark.parametrize("words", [["x"], ["until", "24:00"], ["4h", "5m"], ["31d"], ["0h"]])
+def test_other_pauses_are_unclear(words: list[str]) -> None:
+    with pytest.raises(Unclear, match="a pause is written 30m, 4h, 2d"):
+        parsing.pause_end(words, T0, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("/Why sol", ("why", "", ("sol",))),
+        ("/stop@break_bot", ("stop", "break_bot", ())),
+        ("hello /stop", ("", "", ())),
+        ("/", ("", "", ())),
+        ("", ("", "", ())),
+        ("  /p  #17 ", ("p", "", ("#17",))),
+    ],
+)
+def test_a_message_is_split(words: str, expected: tuple[str, str, tuple[str, ...]]) -> None:
+    assert parsing.split(words) == expected
