@@ -1,5 +1,6 @@
 """The embedded chat on a free loopback port, with a clock of our own: what its tests stand on."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from bot.sandbox.wire import Ask, Upload
 TOKEN = "1000001:" + "canary".ljust(35, "0")
 EPOCH_S = 1_750_000_000
 WAIT_S = 10.0
+JSON = "Content-Type: application/json"
 PIXEL = bytes.fromhex(  # a PNG of one pixel
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc000"
     "000301010018dd8db00000000049454e44ae426082"
@@ -57,6 +59,16 @@ class Site:
     async def bot(self, method: str, **values: object) -> tuple[int, Any]:
         """A Bot API call with a JSON body."""
         return await self.post(f"/bot{TOKEN}/{method}", values)
+
+    async def stall(self, path: str) -> int:
+        """The status of a POST whose body never arrives."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        lines = (f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 9", JSON, "", "")
+        writer.write("\r\n".join(lines).encode())
+        answer = await asyncio.wait_for(reader.readline(), WAIT_S)
+        writer.close()
+        await writer.wait_closed()
+        return int(answer.split()[1])
 
     async def rows(self, **query: str | int) -> list[dict[str, Any]]:
         _, found = await self.get("/chat/messages", **query)

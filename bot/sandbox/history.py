@@ -5,11 +5,21 @@ and the message a new version. It keeps a bounded number of messages and must ne
 """
 
 from collections.abc import Callable
+from typing import NotRequired, TypedDict
 
 from bot.sandbox.message import Content, Message
 from bot.sandbox.people import PEOPLE, PersonKey
 
 MESSAGES_MAX = 2000
+
+
+class News(TypedDict):
+    """What a page is told."""
+
+    messages: list[dict[str, object]]
+    next: int  # the `after` of the next question
+    room: int
+    action: NotRequired[str]
 
 
 class History:
@@ -60,7 +70,7 @@ class History:
         """The bot is typing, or the like."""
         self._actions[user] = (self._turn(), action)
 
-    def since(self, after: int, user: PersonKey | None = None) -> dict[str, object]:
+    def since(self, after: int, user: PersonKey | None = None) -> News:
         """What changed after a version: `messages` in order of last change, and `next`.
 
         With a user, that person's chat. Without, the owner's chat, what others said, and the bot's
@@ -69,13 +79,15 @@ class History:
         after = after if after <= self.version else 0
         found = [m for m in self._messages.values() if m.version > after and _is_news(m, after)]
         found.sort(key=lambda m: m.version)
-        said: dict[str, object] = {
+        said: News = {
             "messages": [m.row() for m in found if _is_shown(m, user)],
             "next": self.version,
             "room": self.room,
         }
         at, action = self._actions.get(user or "owner", (0, ""))
-        return {**said, "action": action} if at > after > 0 else said
+        if at > after > 0:
+            said["action"] = action
+        return said
 
     def _turn(self) -> int:
         self.version += 1

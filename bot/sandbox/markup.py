@@ -186,8 +186,7 @@ def _cannot(what: str) -> Exception:
 
 def _decode(reference: str) -> str:
     """The character; a reference to none stays as it was written."""
-    text = html_lib.unescape(reference)
-    return text if text.isprintable() or text.isspace() else reference
+    return html_lib.unescape(reference) or reference
 
 
 def _attributes(name: str, raw: str, where: str) -> dict[str, str]:

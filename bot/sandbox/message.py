@@ -118,7 +118,7 @@ def _content(content: Content) -> dict[str, object]:
         found["document"] = content.document.document()
     if content.body.text:
         found[text] = content.body.text
-        found[marks] = msgspec.to_builtins(content.body.entities)
+        found[marks] = [msgspec.to_builtins(entity) for entity in content.body.entities]
     if content.keyboard:
         found["reply_markup"] = {"inline_keyboard": msgspec.to_builtins(content.keyboard)}
     return found

@@ -22,6 +22,7 @@ from bot.sandbox.wire import Refused
 
 ANSWER_S = 5.0
 ALIVE_S = 15.0
+BODY_S = 10.0
 WRITE_S = 10.0
 RETRY_MS = 1000  # how soon a page comes back to a stream that broke
 STREAMS_MAX = 32
@@ -175,10 +176,12 @@ def _look(request: web.Request) -> Look:
 async def _read(request: web.Request, shape: type[T]) -> T:
     sized = request.clone(client_max_size=SAID_BYTES)
     try:
-        async with asyncio.timeout(WRITE_S):
+        async with asyncio.timeout(BODY_S):
             return msgspec.json.decode(await sized.read(), type=shape)
     except (msgspec.MsgspecError, UnicodeError) as e:
         raise _problem(web.HTTPBadRequest, str(e)) from e
+    except TimeoutError as e:
+        raise _problem(web.HTTPRequestTimeout, "the body did not arrive") from e
 
 
 def _json(body: object) -> web.Response:
@@ -190,4 +193,5 @@ def _json(body: object) -> web.Response:
 
 
 def _problem(kind: type[web.HTTPError], what: str) -> web.HTTPError:
-    return kind(body=msgspec.json.encode({"error": what}), content_type="application/json")
+    text = msgspec.json.encode({"error": what}).decode()
+    return kind(text=text, content_type="application/json")

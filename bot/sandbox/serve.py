@@ -6,8 +6,8 @@ more than it was told to.
 
 import asyncio
 import errno
-import sys
-from typing import TextIO
+from collections.abc import Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -54,15 +54,17 @@ async def listen(app: web.Application, host: str, port: int) -> tuple[web.AppRun
     return runner, int(runner.addresses[0][1])
 
 
+_say = partial(print, end="", flush=True)
+
+
 async def serve_chat(
-    host: str, port: int, token: str | None = None, out: TextIO = sys.stdout
+    host: str, port: int, token: str | None = None, say: Callable[[str], object] = _say
 ) -> None:
     """Serve the chat alone until canceled, and say how a bot joins it; raises `PortInUse`."""
     app = web.Application()
     mount(app, Chat(token))
     runner, port = await listen(app, host, port)
-    out.write(welcome(host, port, token))
-    out.flush()
+    say(welcome(host, port, token))
     try:
         await asyncio.Event().wait()
     finally:

@@ -16,6 +16,8 @@ from chatroom import EPOCH_S, PIXEL, Site, ask, served
 async_api = pytest.importorskip("playwright.async_api", reason="needs playwright")
 from playwright.async_api import Page, expect  # noqa: E402 -- only where it is installed
 
+expect.set_options(timeout=15_000)
+
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
