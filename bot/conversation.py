@@ -68,7 +68,8 @@ def command_id(tap: Tap, part: str = "") -> str:
 async def put(desk: Desk, command: Command) -> Result:
     """Put a command to the engine and wait for the facts of its turn."""
     try:
-        records = await asyncio.wait_for(desk.command(command), ANSWER_S)
+        async with asyncio.timeout(ANSWER_S):
+            records = await desk.command(command)
     except TimeoutError:
         return Result(
             is_done=None, words=f"no answer within {ANSWER_S:.0f} s; it may still take effect"
@@ -109,7 +110,8 @@ class Watch:
     async def next(self, seconds: float) -> Record | None:
         """The next record, or None when none came in time."""
         try:
-            return await asyncio.wait_for(self._records.get(), seconds)
+            async with asyncio.timeout(seconds):
+                return await self._records.get()
         except TimeoutError:
             return None
 

@@ -8,6 +8,7 @@ never block, raise or do work.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -56,11 +57,13 @@ class Post(msgspec.Struct, eq=False):
 
 
 async def pause(wake: asyncio.Event, seconds: float | None) -> None:
-    """Wait for the event, at most `seconds`."""
-    try:
-        await asyncio.wait_for(wake.wait(), seconds)
-    except TimeoutError:
-        return
+    """Wait for the event, at most `seconds`.
+
+    Not with `wait_for`: until Python 3.12 it swallows a cancelation that meets the event.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wake.wait()
 
 
 class Outbox:

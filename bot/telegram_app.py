@@ -6,8 +6,7 @@ the very start; Bot and Application carry the token in their repr and must never
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -45,6 +44,7 @@ _log = Log(__name__)
 POLL_S = 25
 DEAF_S = 90.0  # without an answered poll for this long, polling starts anew
 TIDY_S = 0.5
+RESTART_S = 1.0
 STOP_S = 1.6  # of the two seconds a stop may take
 BACKOFF_MAX_S = 60.0
 WATCH_S = 5.0
@@ -261,19 +261,30 @@ class TelegramChat:
 
     async def _stop_polling(self, seconds: float) -> None:
         if self._updater.running:
-            with contextlib.suppress(TelegramError, TimeoutError):
-                await asyncio.wait_for(self._updater.stop(), seconds)
+            await _within(seconds, self._updater.stop())
 
     async def _close(self) -> None:
         """Within two seconds: last words out, polling confirmed, connections closed."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.outbox.flush(), STOP_S / 3)
+        await _within(STOP_S / 3, self.outbox.flush())
         await self._stop_polling(STOP_S / 3)
         if self._app.running:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._app.stop(), STOP_S / 6)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._app.shutdown(), STOP_S / 6)
+            await _within(STOP_S / 6, self._app.stop())
+        await _within(STOP_S / 6, self._app.shutdown())
+
+
+async def _within(seconds: float, work: Coroutine[object, object, None]) -> None:
+    """Run to the end or leave it behind: PTB's stop swallows the first cancelation it gets."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        task.cancel()
+    task.add_done_callback(_look)
+
+
+def _look(task: asyncio.Future[None]) -> None:
+    """Take note of a failure while stopping, so that asyncio does not print it."""
+    if not task.cancelled() and task.exception() is not None:
+        _log.warning("chat.stop_failed", reason=type(task.exception()).__name__)
 
 
 def _request(account: Account, read_s: float) -> HTTPXRequest:
@@ -315,7 +326,7 @@ async def _forever(work: Callable[[], Awaitable[None]]) -> None:
             await work()
         except Exception:  # noqa: BLE001 -- logged with its trace, then started anew
             _log.error("chat.task_failed", task=work.__name__, exc_info=True)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(RESTART_S)
 
 
 def _backoff() -> Iterator[float]:
