@@ -108,11 +108,10 @@ class TradeBook:
             trade.entry_id = order.id
 
     def _take(self, record: Record, fact: SignalTaken) -> None:
+        if len(self.trades) >= KEPT:
+            over = (n for n, t in self.trades.items() if t.closed or not t.fills)
+            self.trades.pop(next(over, -1), None)
         self.trades[fact.position_id] = Trade(fact, record.seq, record.at_ms)
-        if len(self.trades) > KEPT:
-            spare = next((i for i, t in self.trades.items() if t.closed or not t.fills), None)
-            if spare is not None:
-                del self.trades[spare]
 
     def remember_root(self, of_seq: int, chat_id: int, message_id: int) -> None:
         """A message was delivered; if it told a signal, later ones answer it."""

@@ -86,26 +86,33 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
         lambda: money.pnl(shown, "all", "UTC"),
         lambda: Text(money.close_question(held[0], money.cut_of(held[0], D(1), None), None)),
         lambda: texts.welcome(status.header(shown, sick), name, "owner"),
-        lambda: texts.not_judged(sym),
-        lambda: texts.which_symbol([sym] * 6, "why"),
-        lambda: texts.which_position(held, is_named=True),
-        lambda: texts.unclear(why, "/why [SYM]"),
-        lambda: texts.not_done(why),
-        lambda: texts.doubtful(why),
-        lambda: texts.closing_all(1, [why] * 5),
-        lambda: texts.resumed(why),
         lambda: Text(texts.resume_question(status.header(shown, sick), why)),
-        lambda: Text(texts.reason_question(why, 120)),
-        lambda: Text(texts.paused(why, T0)),
-        lambda: Text(texts.stale_act(why[:60], 99.0, "Now: nothing open.")),
-        lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
-        lambda: texts.help_verb("/x", why, (name,), "owner"),
+        lambda: texts.which_position(held, is_named=True),
+        *_answers(bad),
         *_notices(bad, done),
     ]
     yield from ((make(), layout.TEXT_MAX) for make in texts_of)
     yield money.signal_taken(done, name), layout.CAPTION_MAX
     picture = market.chart(many, name, held[0], done)
     yield market.chart_caption(picture, name), layout.CAPTION_MAX
+
+
+def _answers(bad: Bad) -> list[Callable[[], Text]]:
+    sym, why, name = bad.symbol, bad.reason, bad.name
+    return [
+        lambda: texts.not_judged(sym),
+        lambda: texts.which_symbol([sym] * 6, "why"),
+        lambda: texts.unclear(why, "/why [SYM]"),
+        lambda: texts.not_done(why),
+        lambda: texts.doubtful(why),
+        lambda: texts.closing_all(1, [why] * 5),
+        lambda: texts.resumed(why),
+        lambda: Text(texts.reason_question(why, 120)),
+        lambda: Text(texts.paused(why, T0)),
+        lambda: Text(texts.stale_act(why[:60], 99.0, "Now: nothing open.")),
+        lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
+        lambda: texts.help_verb("/x", why, (name,), "owner"),
+    ]
 
 
 def _trade(**changes: object) -> Trade:

@@ -1,0 +1,50 @@
+"""What the chat remembers of trades, and for how long."""
+
+from desks import taken
+
+from bot.trades import KEPT, TradeBook
+from builders import T0, D, fill, order
+from engine.core import facts as f
+from engine.core.values import OrderState, Purpose
+
+
+def book(*facts: f.AnyFact) -> TradeBook:
+    found = TradeBook()
+    for seq, fact in enumerate(facts, 1):
+        found.fold(f.Record(seq, T0, fact))
+    return found
+
+
+def test_memory_is_bounded_and_forgets_what_is_over_first() -> None:
+    first: list[f.AnyFact] = [taken(1), f.OrderFilled(1, fill())]
+    found = book(*first, *(taken(n) for n in range(2, KEPT + 2)))
+    assert len(found.trades) == KEPT
+    assert 1 in found.trades
+    assert 2 not in found.trades
+
+
+def test_memory_never_forgets_what_is_open() -> None:
+    facts: list[f.AnyFact] = []
+    for number in range(KEPT + 1):
+        facts += [taken(number), f.OrderFilled(number, fill())]
+    found = book(*facts, taken(999))
+    assert len(found.trades) == KEPT + 2
+    assert len(found.open_trades) == KEPT + 1
+
+
+def test_live_orders_come_and_go() -> None:
+    placed = f.OrderPlaced(order(Purpose.EXIT, id="x1", position_id=5))
+    assert list(book(placed).orders) == ["x1"]
+    assert book(placed, f.OrderEnded("x1", OrderState.FILLED, "")).orders == {}
+
+
+def test_handled_updates_are_read_from_command_ids() -> None:
+    done = [f.CommandDone(key, "x", "pause", "") for key in ("tg:7", "tg:8:pause", "cli:9", "tg:x")]
+    assert book(*done).handled == {7, 8}
+
+
+def test_facts_of_unknown_positions_change_nothing() -> None:
+    found = book(taken(), f.OrderFilled(99, fill()), f.NoticeSent(1, 11, 5), f.NoticeSent(1, 12, 0))
+    assert found.trades[17].fills == []
+    assert found.trades[17].roots == {11: 5}
+    assert found.trades[17].filled("x") == (D(0), D(0))
