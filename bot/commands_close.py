@@ -91,11 +91,10 @@ async def _outcome(room: Room, watch: Watch, cut: money.Cut, by: str) -> Text | 
     exits: set[str] = set()
     filled: OrderFilled | None = None
     until = room.desk.now_real() + FILL_S
-    while (left := until - room.desk.now_real()) > 0:
-        record = await watch.next(left)
-        fact = record.fact if record is not None else None
+    while record := await watch.next(max(0.0, until - room.desk.now_real())):
+        fact = record.fact
         match fact:
-            case PositionClosed(position_id=cut.position_id) if record is not None:
+            case PositionClosed(position_id=cut.position_id):
                 return texts.ended(fact, record.at_ms, by)
             case OrderPlaced(order=order) if order.position_id == cut.position_id:
                 exits |= {order.id} if order.purpose is Purpose.EXIT else set()

@@ -35,12 +35,12 @@ _USER = re.compile(r"\((\d+)\)$")
 
 
 class Urgency(IntEnum):
-    """Delivery order; the first two are never dropped."""
+    """Delivery order; only news are ever dropped."""
 
     SAFETY = 0
-    MONEY = 1
-    NEWS = 2
-    CARD = 3
+    ANSWER = 1  # somebody is waiting for it
+    MONEY = 2
+    NEWS = 3
 
 
 class Notice(msgspec.Struct, frozen=True):

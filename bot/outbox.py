@@ -25,7 +25,7 @@ from engine.core.facts import Booted, NoticeSent, Record
 from engine.log import Log
 
 _log = Log(__name__)
-MOST = 1000  # messages waiting; news and cards beyond that are dropped, the oldest first
+MOST = 1000  # messages waiting; news beyond that are dropped, the oldest first
 EDIT_GAP_S = 3.0  # between two edits of one message
 LATE_S = 60.0
 BACKOFF_MAX_S = 60.0
@@ -119,7 +119,7 @@ class Outbox:
         """Send an answer; its message id, or None when it could not be delivered."""
         done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         born_s = self._desk.now_real()
-        post = Post(chat_id, text, Urgency.MONEY, born_s, picture=picture, reply_to=reply_to)
+        post = Post(chat_id, text, Urgency.ANSWER, born_s, picture=picture, reply_to=reply_to)
         post.done = done
         self._enqueue(post)
         return await done
@@ -131,7 +131,7 @@ class Outbox:
                 post.text = text if text is not None else post.text
                 return
         now = self._desk.now_real()
-        post = Post(chat_id, text, Urgency.MONEY, now, edit_id=message_id)
+        post = Post(chat_id, text, Urgency.ANSWER, now, edit_id=message_id)
         post.not_before_s = self._edited.get((chat_id, message_id), 0.0) + EDIT_GAP_S
         self._enqueue(post)
 
@@ -276,8 +276,8 @@ class Outbox:
             await self._send(post)
         except Exception:  # noqa: BLE001 -- one bad message must not silence all others
             _log.error("outbox.send_failed", exc_info=True)
-            self.trouble = "a message could not be built; see the log"
-            self._end(post, 0)
+            self.trouble = "a message failed inside; see the log"
+            self._forget(post)
         finally:
             self._in_flight = None
 
@@ -319,11 +319,14 @@ class Outbox:
 
     def _end(self, post: Post, message_id: int) -> None:
         """Out of the queue, told; id 0 says that nobody confirmed it."""
-        if post in self._posts:
-            self._posts.remove(post)
+        self._forget(post, message_id)
         for seq in post.covers:
             self.book.remember_root(seq, post.chat_id, message_id)
             self._desk.delivered(seq, post.chat_id, message_id)
+
+    def _forget(self, post: Post, message_id: int = 0) -> None:
+        if post in self._posts:
+            self._posts.remove(post)
         if post.done is not None and not post.done.done():
             post.done.set_result(message_id or None)
 

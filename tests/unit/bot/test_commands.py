@@ -1,5 +1,7 @@
 """The conversation: every command by every role, confirmations, old commands, failures."""
 
+import asyncio
+
 import pytest
 from desks import FakeDesk, gate, position, settle, taken, verdict, view
 from talk import talking
@@ -17,11 +19,13 @@ from telegram_wire import (
 
 from bot import commands
 from bot.desk import Health
-from bot.gate import Role
+from bot.dialogs import Answer, Choice, Question, Tap
+from bot.gate import Caller, Role
 from builders import signal
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.values import GateName
+from engine.errors import EngineError
 
 READS = ["/start", "/help", "/status", "/s", "/scan", "/why", "/positions", "/p", "/pnl", "/health"]
 ACTS = {"pause": TRADER, "resume": TRADER, "close": TRADER, "stop": OWNER, "panic": OWNER}
@@ -203,6 +207,51 @@ async def test_an_engine_that_says_nothing_is_not_called_done() -> None:
 
     async with talking(Mute()) as talk:
         assert "said nothing" in (await talk.say("/pause"))["text"]
+
+
+async def test_an_engine_that_fails_or_hangs_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Failing(FakeDesk):
+        async def command(  # type: ignore[explicit-override] # typing: 3.12
+            self, command: e.Command
+        ) -> tuple[f.Record, ...]:
+            self.commands.append(command)
+            await asyncio.sleep(0)
+            raise EngineError("the engine is stopping")
+
+    monkeypatch.setattr("bot.conversation.ANSWER_S", 0.0)
+    async with talking(Failing()) as talk:
+        assert (
+            "no answer within 0 s; it may still take effect" in (await talk.say("/pause"))["text"]
+        )
+        monkeypatch.setattr("bot.conversation.ANSWER_S", 5.0)
+        assert "Not done: the engine is stopping" in (await talk.say("/pause"))["text"]
+
+
+async def test_foreign_facts_are_not_taken_for_the_answer() -> None:
+    class Busy(FakeDesk):
+        async def command(  # type: ignore[explicit-override] # typing: 3.12
+            self, command: e.Command
+        ) -> tuple[f.Record, ...]:
+            other = self.tell(f.CommandRefused("other", "x", "pause", "not ours"))
+            return (other, *(await super().command(command)))
+
+    async with talking(Busy()) as talk:
+        assert "pause is done" in (await talk.say("/pause"))["text"]
+
+
+async def test_a_choice_without_an_answer_only_loses_its_buttons() -> None:
+    async def nothing(_tap: Tap) -> Answer:
+        return None
+
+    async with talking() as talk:
+        caller = Caller(OWNER, OWNER, "@u11", Role.OWNER, is_private=True)
+        question = Question("?", ((Choice("go", nothing),),), 30)
+        text, opened = talk.dispatch._dialogs.ask(question, caller)
+        opened.message_id = 5
+        assert await talk.hear(tap(text.buttons[0][0].data, 5)) == []
+        assert len(talk.wire.named("editMessageReplyMarkup")) == 1
 
 
 async def test_a_question_that_was_never_delivered_expires_quietly() -> None:

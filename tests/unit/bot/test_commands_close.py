@@ -78,6 +78,22 @@ async def test_a_share_is_reported_by_its_fills() -> None:
         assert [getattr(c, "share", None) for c in desk.commands] == [D("0.5")]
 
 
+async def test_a_close_whose_fills_take_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = held()
+    desk.follow_up = [closed(99)]
+    async with talking(desk) as talk:
+        asked = await talk.say("/close #17")
+        monkeypatch.setattr("bot.commands_close.FILL_S", 0.0005)
+        await talk.tap(asked, "Close")
+        async with asyncio.timeout(5):
+            while not talk.wire.named("editMessageText"):
+                talk.wire.called.clear()
+                await talk.wire.called.wait()
+        said = talk.wire.named("editMessageText")[-1]["text"]
+        assert said == "✔ close is done. The fills are told here."
+        assert desk.listening == 0
+
+
 async def test_a_double_tap_closes_once() -> None:
     desk = held()
     desk.follow_up = [closed()]

@@ -17,7 +17,8 @@ from telegram_wire import (
 )
 
 from bot.outbox import MOST
-from bot.views.layout import Button, Text
+from bot.views.layout import Text
+from builders import fill
 from engine.core import facts as f
 
 WORDS = Text("<b>hello</b>")
@@ -185,20 +186,34 @@ async def test_an_answer_nobody_waits_for_any_more_is_still_sent() -> None:
     assert len(wire.sent) == 1
 
 
-async def test_a_message_that_cannot_be_built_does_not_stop_the_others() -> None:
-    desk, wire = FakeDesk(), Wire()
-    bad = Text("x", ((Button("b", "d", "no such style"),),))  # type: ignore[arg-type] # the point
+async def test_a_fault_inside_does_not_stop_the_other_messages() -> None:
+    class Clumsy(FakeDesk):
+        def delivered(  # type: ignore[explicit-override] # typing: 3.12
+            self, of_seq: int, chat_id: int, message_id: int
+        ) -> None:
+            if of_seq == 1:
+                raise RuntimeError(message_id)
+            super().delivered(of_seq, chat_id, message_id)
+
+    desk, wire = Clumsy(), Wire()
     async with running(outbox(desk, wire)) as box:
-        wire.faults["sendMessage"] = [_explode]
-        first = asyncio.create_task(box.say(OWNER, bad))
-        second = asyncio.create_task(box.say(OWNER, WORDS))
+        desk.tell(INCIDENT)
+        desk.tell(INCIDENT)
         await settle()
-        assert first.done()
-        assert await second is not None
+        assert box.depth == 0
+    assert [t[:2] for t in desk.told] == [(2, OWNER)]
 
 
-def _explode() -> tuple[int, object]:
-    raise RuntimeError("not a Telegram error")
+async def test_answers_overtake_a_backlog_of_notices() -> None:
+    desk, wire = FakeDesk(), Wire()
+    box = outbox(desk, wire)
+    for number in range(5):
+        desk.tell(f.OrderFilled(number, fill(order_id=str(number))))
+    task = asyncio.create_task(box.say(OWNER, WORDS))
+    await asyncio.sleep(0)
+    async with running(box):
+        assert await task is not None
+    assert (len(texts(wire)), texts(wire)[0]) == (6, WORDS.html)
 
 
 async def test_a_fact_without_a_sentence_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:

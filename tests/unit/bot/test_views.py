@@ -291,12 +291,13 @@ def test_health_shows_the_chat_and_the_errors() -> None:
     pulse = msgspec.structs.replace(
         PULSE, outbox_depth=3, outbox_oldest_s=95.0, poll_age_s=None, trouble="HTTP 409 <x>"
     )
-    far = msgspec.structs.replace(HEALTH, feed_age_ms=2 * 86_400_000)
+    far = msgspec.structs.replace(HEALTH, feed_age_ms=2 * 86_400_000, clock_skew_ms=None)
     text = status.health_card(view(gates=(gate(GateName.DISK_BAD),)), far, pulse)
     rows = body(text)
     assert "Outbox      3 waiting, oldest 1m" in rows
     assert "Chat poll   -" in rows
     assert "Feed age    2d 00h" in rows
+    assert "Clock skew  -" in rows
     assert "Telegram: HTTP 409 &lt;x&gt;" in text.html
     assert "order_refused: too small" in text.html
 
