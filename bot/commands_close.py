@@ -197,10 +197,12 @@ def _checklist(room: Room, board: Board) -> Text:
 
 async def _follow(room: Room, board: Board, watch: Watch, message: tuple[int, int]) -> None:
     """Edit the checklist as facts arrive, until the exchange shows flat."""
-    until = room.desk.now_real() + FOLLOW_S
+    begun_s = room.desk.now_real()
     shown, is_verified, look_s = _checklist(room, board).html, False, 0.0
-    while not is_verified and room.desk.now_real() < until:
-        board.settle(p.id for p in room.desk.view().positions)
+    while not is_verified and room.desk.now_real() < begun_s + FOLLOW_S:
+        _catch_up(board, watch, watch.ready())
+        if room.desk.now_real() >= begun_s + VERIFY_EVERY_S:  # by now the facts had their turn
+            board.settle(p.id for p in room.desk.view().positions)
         if board.is_flat and room.desk.now_real() >= look_s:
             look_s = room.desk.now_real() + VERIFY_EVERY_S
             is_verified = board.verify(await room.desk.account(), room.desk.view().at_ms)

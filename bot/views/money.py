@@ -17,6 +17,7 @@ from bot.views.layout import (
     Text,
     badge,
     coin,
+    compact,
     esc,
     fold,
     in_r,
@@ -60,7 +61,7 @@ def signal_taken(trade: Trade, mode: str) -> Text:
         row(("Entry", 6), (price(signal.price), -9), ("trig", 4), (price(signal.trigger), -12)),
         stop,
         *_target_rows(trade),
-        row(("Size", 6), (f"{fact.qty} {coin(signal.symbol)}", -13)),
+        row(("Size", 6), (f"{fact.qty} {coin(signal.symbol)}", -13), (_notional(trade), -13)),
         row(("Risk", 6), (f"{money(fact.risk_usd, signed=False)} USDT", -13), (_risk(trade), -13)),
     ]
     name = f"<b>{short(signal.symbol, 30)} {signal.side}</b>"
@@ -91,6 +92,10 @@ def _target_rows(trade: Trade) -> list[str]:
     return rows
 
 
+def _notional(trade: Trade) -> str:
+    return f"{float(trade.taken.qty) * trade.taken.signal.price:.1f} USDT"
+
+
 def _risk(trade: Trade) -> str:
     equity = trade.taken.equity
     return f"{trade.taken.risk_usd / equity:.2%} of eq" if equity else "-"
@@ -105,11 +110,9 @@ def _reasons(signal: Signal) -> str:
 
 
 def _reason(check: Check) -> str:
-    need = check.need
-    wanted = (
-        f"{need:g}" if isinstance(need, float | int) else "..".join(f"{x:g}" for x in need or ())
-    )
-    return f"{check.name} {check.value:.3g} ({wanted})."
+    need = check.need if isinstance(check.need, tuple) else (check.need,)
+    wanted = "..".join(compact(bound) for bound in need)
+    return f"{check.name.replace('_', ' ')} {compact(check.value)} ({wanted})."
 
 
 def closed(fact: PositionClosed, mode: str, at_ms: Ms) -> Text:

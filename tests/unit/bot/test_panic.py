@@ -83,6 +83,34 @@ async def test_a_panic_is_one_message_from_lock_to_verified() -> None:
         assert desk.listening == 0
 
 
+async def test_facts_that_come_after_the_view_are_waited_for() -> None:
+    desk = FakeDesk()
+    desk.show(positions=(position(),))
+    desk.follow_up = [LOCK]
+    async with talking(desk) as talk:
+        await talk.hear(message("/panic now"))
+        desk.show(positions=())  # the view is ahead of the facts
+        for fact in exit_of(17):
+            desk.tell(fact)
+        await catch_up()
+        assert lines(talk)[2:4] == [
+            "SOLUSDT sold 12.3 183.95  15:06:40",
+            "exchange flat, verified   15:06:40",
+        ]
+
+
+async def test_a_position_that_never_filled_ends_without_a_fact() -> None:
+    desk = FakeDesk()
+    desk.show(positions=(position(),))
+    async with talking(desk) as talk:
+        await talk.hear(message("/panic now"))
+        desk.show(positions=())
+        desk.now_real.now += 3
+        desk.tell(LOCK)
+        await catch_up()
+        assert lines(talk)[2] == "SOLUSDT ended"
+
+
 async def test_a_panic_without_now_wants_the_red_button() -> None:
     async with talking() as talk:
         asked = await talk.say("/panic")

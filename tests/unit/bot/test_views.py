@@ -112,11 +112,11 @@ def test_the_signal_card() -> None:
         "Entry        103 trig    102.32264",
         "Stop      101.48   -1.48%   1.00R",
         "TP1       105.28   +2.21% 1.5R 50%",
-        "Size          10 SOL",
+        "Size          10 SOL   1030.0 USDT",
         "Risk      16.40 USDT   0.16% of eq",
     ]
     assert "volume 1.12 (1.4)." in text.html
-    assert "atr15 1.9 (0.5..12)." in text.html
+    assert "volume 24h 8.2M (5M)." in text.html
 
 
 def test_the_close_question() -> None:
