@@ -209,7 +209,7 @@ async def _until_signal(station: Station, chat: "_Chat") -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as group:
-        talking = group.create_task(chat.run(), name="chat")
+        talking = group.create_task(chat.run(stop), name="chat")
         trading = group.create_task(station.run(), name="engine")
         await stop.wait()
         _log.info("process.stopping")
@@ -217,6 +217,8 @@ async def _until_signal(station: Station, chat: "_Chat") -> None:
         await trading
         await chat.farewell()
         talking.cancel()
+    if chat.refused is not None:
+        raise chat.refused
 
 
 class _Chat:
@@ -230,6 +232,7 @@ class _Chat:
         self._settings = settings
         self._station = station
         self._chat: TelegramChat | None = None
+        self.refused: ChatRefused | None = None  # why everything ended, when it was the token
 
     def offer(self, records: Sequence[Record]) -> None:
         """Every record of the engine; before the chat runs, the journal keeps them for it."""
@@ -240,16 +243,18 @@ class _Chat:
         """Real seconds since Telegram last answered."""
         return None if self._chat is None else self._chat.pulse().poll_age_s
 
-    async def run(self) -> None:
-        """Talk until canceled; a refused token ends everything unless money is at risk."""
+    async def run(self, stop: asyncio.Event) -> None:
+        """Talk until canceled; a refused token stops everything unless money is at risk."""
         while True:
             self._chat = TelegramChat(self._account, self._floor, self._settings)
             try:
                 await self._chat.run()
             except ChatRefused as refused:
-                if not self._station.engine.ledger.positions:
-                    raise
                 _log.error("chat.refused", problem=refused)
+                if not self._station.engine.ledger.positions:
+                    self.refused = refused
+                    stop.set()
+                    return
             except EngineError as problem:
                 _log.error("chat.failed", problem=problem)
             except ExceptionGroup:

@@ -30,12 +30,17 @@ async def serve(venue: Venue, host: str, port: int) -> None:
         sys.stdout.write(f"venue listens on {_address(runner)}\n")
         sys.stdout.flush()
         async with asyncio.TaskGroup() as tasks:
-            pacing = tasks.create_task(venue.run())
+            pacing = tasks.create_task(_pace(venue))
             await stop.wait()
             pacing.cancel()
     finally:
         await venue.close()
         await runner.cleanup()
+
+
+async def _pace(venue: Venue) -> None:
+    await venue.run()
+    await venue.stand()
 
 
 async def listen(runner: web.AppRunner, host: str, port: int) -> None:

@@ -20,6 +20,7 @@ from engine.sim.venue_rest import Rest
 from engine.sim.venue_stream import PATIENCE_S, Stream
 
 PACE_S = 0.25  # real time between two steps
+STAND_S = 5.0  # real time between two repetitions of prices that no longer move
 STEP_MIN_MS = 1 * SECOND_MS
 STEP_MAX_MS = 25 * SECOND_MS
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -80,6 +81,12 @@ class Venue:
             await asyncio.sleep(due - loop.time())
             self._board.seek(self.now_ms + step_ms)
             await self._stream.publish()
+
+    async def stand(self) -> None:
+        """Repeat the last prices until canceled: what a market does after its recording."""
+        while True:
+            await self._stream.repeat()
+            await asyncio.sleep(STAND_S)
 
     async def close(self) -> None:
         """End all stream connections."""

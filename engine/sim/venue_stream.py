@@ -111,6 +111,12 @@ class Stream:
         messages = self._topics.step(topics)
         await asyncio.gather(*(self._deliver(client, messages) for client in self._clients))
 
+    async def repeat(self) -> None:
+        """Say the last prices again: a market that stands still is not a dead connection."""
+        for client in tuple(self._clients):
+            tickers = [t for t in client.topics.values() if t.kind == "tickers"]
+            await self._deliver(client, {t: self._topics.first(t) for t in tickers})
+
     async def close(self) -> None:
         """Say goodbye to everybody."""
         for client in tuple(self._clients):
