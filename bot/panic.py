@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from bot.trades import TradeBook
-from bot.views.layout import price
+from bot.views.layout import coin, price
 from engine.core.events import AccountSeen
 from engine.core.facts import (
     CancelAsked,
@@ -23,6 +23,8 @@ from engine.core.facts import (
 )
 from engine.core.values import GateName, Ms, OrderSide, Purpose
 from engine.core.view import PositionView
+
+COLUMNS = 25  # beside the time of day
 
 
 class Leg(msgspec.Struct):
@@ -43,7 +45,9 @@ class Leg(msgspec.Struct):
         if not self.qty:
             return f"{self.symbol} {'ended' if self.is_flat else 'closing'}{again}"
         average = price(round(self.value / self.qty, 6).normalize())
-        return f"{self.symbol} {self.verb} {self.qty} {average}{again}"
+        deal = f"{self.verb} {self.qty} {average}{again}"
+        is_wide = len(self.symbol) + 1 + len(deal) > COLUMNS
+        return f"{coin(self.symbol) if is_wide else self.symbol} {deal}"
 
 
 class Board:

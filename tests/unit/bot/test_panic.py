@@ -227,6 +227,11 @@ def test_a_leg_that_fails_stays_on_the_list_with_its_tries() -> None:
     assert found.is_flat
 
 
+def test_a_wide_leg_gives_up_the_quote_currency() -> None:
+    found = board(*exit_of(17, qty=D("10790.5"), price=D("1.3739")))
+    assert found.lines()[2][0] == "SOL sold 10790.5 1.3739"
+
+
 def test_a_closed_leg_counts_once() -> None:
     found = board(closed(17), closed(17))
     assert (found.net, found.result_r) == (D("18.3"), 0.51)
