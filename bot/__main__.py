@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from engine.errors import EngineError
@@ -71,6 +72,7 @@ def _trade(options: argparse.Namespace) -> int:
         port=options.port,
         seed=options.seed,
         data=options.data,
+        say=partial(print, flush=True),
     )
     return asyncio.run(app.run(chosen, os.environ))
     return asyncio.run(app.run(chosen, os.environ))

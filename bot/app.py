@@ -6,7 +6,7 @@ It must never decide a trade, and never end without the journal closed.
 
 import asyncio
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -58,6 +58,7 @@ class Options(NamedTuple):
     port: int
     seed: int | None
     data: Path | None
+    say: Callable[[str], None]  # to the person who started us
 
 
 def state_folder(options: Options, environment: Environment) -> Path:
@@ -127,7 +128,7 @@ async def _in_sandbox(
         settings = msgspec.structs.replace(settings, exchange=exchange)
         account = _account(environment) if is_joined else _embedded_account(sandbox)
         page = joins if is_joined else sandbox.rest_url
-        print(f"Breakout sandbox ({sandbox.words}): open {page}/", flush=True)  # noqa: T201
+        options.say(f"Breakout sandbox ({sandbox.words}): open {page}/")
         async with asyncio.TaskGroup() as group:
             pacing = group.create_task(sandbox.run(), name="market")
             await _trade(settings, account, memory, (options.speed, sandbox.words))

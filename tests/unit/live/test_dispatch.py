@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from engine.core.events import (
     FetchFailed,
     HistoryLoaded,
     InstrumentsLoaded,
+    MarketEvent,
     OrderAccepted,
     OrderGone,
     OrderRefused,
@@ -126,7 +127,7 @@ class Venue:
     def subscribe(self, symbols: Sequence[str]) -> None:
         self.wanted = symbols
 
-    def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncGenerator[MarketEvent, None]:
         raise NotImplementedError
 
 

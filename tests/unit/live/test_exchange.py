@@ -5,10 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from engine.core.values import Book, Instrument, Ticker
-from engine.errors import Transient
-from engine.live.exchange import PAGE_BARS, BybitReader
 from rest_venue import (
     BOOK,
     FRAME,
@@ -26,6 +22,10 @@ from rest_venue import (
     quoted,
     reply,
 )
+
+from engine.core.values import Book, Instrument, Ticker
+from engine.errors import Transient
+from engine.live.exchange import PAGE_BARS, BybitReader
 
 
 @pytest.fixture

@@ -4,10 +4,6 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-
-from engine.core import settings
-from engine.errors import Denied, EngineError, RateLimited, Transient
-from engine.live.exchange import BybitReader
 from rest_venue import (
     FRAME,
     INSTRUMENTS,
@@ -24,6 +20,10 @@ from rest_venue import (
     quoted,
     reply,
 )
+
+from engine.core import settings
+from engine.errors import Denied, EngineError, RateLimited, Transient
+from engine.live.exchange import BybitReader
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from websockets.asyncio.server import ServerConnection
 
 from engine.core.events import CandlesClosed, Event, QuoteSeen, StreamDown, StreamUp
 from engine.core.values import Bar
-from engine.live.pacing import DIALS_MAX, DIALS_WINDOW_S, Dialer
 from engine.live.stream import FRAME_MAX_BYTES, PublicStream
 from engine.live.venues.bybit import ARGS_MAX_CHARS, topics
 
@@ -395,16 +394,3 @@ async def test_a_defect_reaches_the_reader_and_is_no_silent_end(station: Station
         with pytest.raises(ExceptionGroup) as caught:
             await soon(first)
         assert caught.group_contains(RuntimeError, match="clock")
-
-
-async def test_connects_are_capped_whatever_happens() -> None:
-    time = MovedTime()
-    dialer = Dialer(time.timing())
-    for _ in range(DIALS_MAX):
-        await soon(dialer.wait(0))
-        time.move(1)
-    late = asyncio.create_task(dialer.wait(0))
-    assert await time.nap() == DIALS_WINDOW_S - DIALS_MAX
-    await soon(late)
-    time.move(1)
-    await soon(dialer.wait(0))
