@@ -214,8 +214,10 @@ async def _until_signal(station: Station, chat: "_Chat") -> None:
         trading = group.create_task(station.run(), name="engine")
         await stop.wait()
         _log.info("process.stopping")
-        await station.stop()
-        await trading
+        if station.has_begun:
+            await station.stop()
+            await trading
+        trading.cancel()
         await chat.farewell()
         talking.cancel()
     if chat.refused is not None:

@@ -30,6 +30,7 @@ from engine.ports import Exchange, MarketData
 
 INSTRUMENTS_MS = 6 * 3600 * 1000  # trading rules older than this are read again
 CLOCK_MS = 60_000
+CLOCK_AGAIN_S = 1.0  # real time between two questions to a venue that must answer first
 BEAT_MIN_S = 0.05  # real time between two ticks, however fast the market's clock runs
 
 _log = Log(__name__)
@@ -71,6 +72,7 @@ class Station:
         self._start = start
         self._heard_s: float | None = None  # monotonic, of the newest market event
         self.latency_ms: float | None = None  # of the last time request, real milliseconds
+        self.has_begun = False  # turns are being made; before that there is nothing to bring down
         self._settings = settings
         self._dispatch = Dispatch(World(ports.exchange, ports.exchange, ports.data), ports.inbox)
         recorder = Recorder(
@@ -104,6 +106,13 @@ class Station:
         half_ms = self.latency_ms / 2 if self._ports.clock.speed == 1 else 0.0
         self._ports.clock.observe(int(venue_ms + half_ms))
 
+    async def _first_clock(self) -> None:
+        """At a scaled pace only the venue knows the time: without it nothing can begin."""
+        await self.set_clock()
+        while self._ports.clock.speed != 1 and not self._ports.clock.is_anchored:
+            await asyncio.sleep(CLOCK_AGAIN_S)
+            await self.set_clock()
+
     @property
     def feed_age_s(self) -> float | None:
         """Real seconds since the newest market event; None before the first."""
@@ -111,7 +120,8 @@ class Station:
 
     async def run(self) -> None:
         """Trade until `stop`; any exception ends everything, and a restart recovers."""
-        await self.set_clock()
+        await self._first_clock()
+        self.has_begun = True
         start = self._start
         was_clean = self._ports.store.was_clean
         self._ports.inbox.put(e.Started(start.version, start.mode, was_clean, start.balance))
