@@ -1,9 +1,12 @@
 """What holds for every test: loopback only, and money and floats are never mixed."""
 
 import decimal
+import errno
 import ipaddress
+import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -39,3 +42,33 @@ def _no_mixing_of_money_and_floats() -> Iterator[None]:
     with decimal.localcontext() as context:
         context.traps[decimal.FloatOperation] = True
         yield
+
+
+class Disk:
+    """Writes below one folder, refused by the kernel's own rules when a file outgrows its room.
+
+    A resource limit would do the same to the whole process, the test runner's output included.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._write = os.write
+        self.room: int | None = None  # bytes a file may have; None = enough
+
+    def write(self, fd: int, content: bytes | memoryview) -> int:
+        """As `os.write`: takes what fits, and fails when nothing does."""
+        path = Path(f"/proc/self/fd/{fd}").readlink()
+        if self.room is None or not path.is_relative_to(self._folder):
+            return self._write(fd, content)
+        left = self.room - os.fstat(fd).st_size
+        if left <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._write(fd, content[:left])
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """The disk under `tmp_path`."""
+    found = Disk(tmp_path)
+    monkeypatch.setattr(os, "write", found.write)
+    return found

@@ -1,9 +1,9 @@
 import os
-import resource
 import stat
 from pathlib import Path
 
 import pytest
+from conftest import Disk
 
 from engine.errors import StoreError, StoreLocked
 from engine.live.claim import Claim
@@ -62,14 +62,13 @@ def test_a_place_that_is_no_directory_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_marked", [False, True])
-def test_a_disk_that_takes_no_writes_is_found_at_once(tmp_path: Path, *, is_marked: bool) -> None:
+def test_a_disk_that_takes_no_writes_is_found_at_once(
+    tmp_path: Path, disk: Disk, *, is_marked: bool
+) -> None:
     if is_marked:
         (tmp_path / "kind").write_bytes(b"paper\n")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        with pytest.raises(StoreError, match="found: File too large; check owner and free space"):
-            Claim(tmp_path, "paper")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    disk.room = 0
+    with pytest.raises(StoreError, match="found: No space left on device; check owner and free"):
+        Claim(tmp_path, "paper")
+    disk.room = None
     Claim(tmp_path, "paper").release(is_clean=True)

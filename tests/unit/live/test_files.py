@@ -1,20 +1,10 @@
-import resource
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Disk
 
 from engine.live.files import keep_previous, write_atomic
-
-
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """A disk that takes 4 bytes a file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("is_durable", [False, True])
@@ -29,12 +19,12 @@ def test_a_file_is_replaced_and_private(tmp_path: Path, *, is_durable: bool) -> 
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
 
 
-@pytest.mark.usefixtures("full_disk")
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, disk: Disk) -> None:
+    disk.room = 4
     path = tmp_path / "f"
     write_atomic(path, b"old", is_durable=True)
 
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(OSError, match="No space left"):
         write_atomic(path, b"longer than four", is_durable=True)
 
     assert path.read_bytes() == b"old"

@@ -1,9 +1,9 @@
-import resource
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Disk
 
 from engine.core.facts import GateOpened, Incident, Record
 from engine.core.values import GateName
@@ -198,28 +198,18 @@ def test_a_torn_line_is_cut_off_before_the_next_one(tmp_path: Path) -> None:
     assert read(tmp_path) == list(some(1, 3))
 
 
-@pytest.fixture
-def limit() -> Iterator[Callable[[int], None]]:
-    """Sets how many bytes the disk takes for one file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk_refuses_and_later_takes_everything(
-    tmp_path: Path, limit: Callable[[int], None]
-) -> None:
+def test_a_full_disk_refuses_and_later_takes_everything(tmp_path: Path, disk: Disk) -> None:
     journal = Journal(tmp_path, 0)
     journal.append(some(1, 1))
-    limit(len(line_of(record(1))) + 7)  # the next line tears after 7 bytes
+    disk.room = len(line_of(record(1))) + 7  # the next line tears after 7 bytes
 
     for _ in range(2):
-        with pytest.raises(StoreError, match="expected to append to the journal, found: File too"):
+        with pytest.raises(StoreError, match="expected to append to the journal, found: No space"):
             journal.append(some(2, 3))
     assert journal.last_seq == 1
     journal.rotate()  # not while what was written is in doubt
 
-    limit(1_000_000)
+    disk.room = None
     journal.append(some(2, 4))
     journal.close()
     assert read(tmp_path) == list(some(1, 4))

@@ -1,10 +1,10 @@
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Disk
 
 from engine.core.facts import Incident, Record
 from engine.errors import JournalCorrupt, StoreError, StoreLocked
@@ -240,19 +240,16 @@ def test_it_knows_how_the_last_owner_ended(tmp_path: Path) -> None:
     assert seen == [True, True, False]
 
 
-async def test_a_full_disk_refuses_and_keeps_what_was_there(tmp_path: Path) -> None:
+async def test_a_full_disk_refuses_and_keeps_what_was_there(tmp_path: Path, disk: Disk) -> None:
     await aged(tmp_path)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with opened(tmp_path) as store:
         store.load()
-        resource.setrlimit(resource.RLIMIT_FSIZE, (5, hard))
-        try:
-            with pytest.raises(StoreError, match="File too large"):
-                await store.append(some(8, 8))
-            with pytest.raises(StoreError, match="File too large"):
-                await store.checkpoint(state(7), 7)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        disk.room = 5
+        with pytest.raises(StoreError, match="No space left"):
+            await store.append(some(8, 8))
+        with pytest.raises(StoreError, match="No space left"):
+            await store.checkpoint(state(7), 7)
+        disk.room = None
         await store.append(some(8, 9))
     assert reload(tmp_path) == Loaded(state(5), some(6, 9))
 
