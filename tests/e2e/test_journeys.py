@@ -143,7 +143,7 @@ async def test_panic_locks_flattens_reports_and_stays_locked(tmp_path: Path) -> 
             lambda m: m["message_id"] == card["message_id"] and "flat, verified" in m["text"]
         )
         assert "entries locked" in report["text"]
-        assert all(symbol in report["text"] for symbol in SYMBOLS)
+        assert all(symbol[:3] in report["text"] for symbol in SYMBOLS)
         assert not report["buttons"]
         old = await person.press(card["message_id"], card["buttons"][0][0]["data"])
         assert "nothing done" in old["answer"]
