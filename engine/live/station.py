@@ -17,7 +17,7 @@ from engine.core.facts import Record
 from engine.core.intents import FetchInstruments
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
-from engine.errors import ExchangeError
+from engine.errors import Denied, ExchangeError
 from engine.live.clock import VenueClock
 from engine.live.dispatch import Dispatch, World
 from engine.live.inbox import Inbox
@@ -99,6 +99,8 @@ class Station:
         try:
             venue_ms = await self._ports.exchange.time_ms()
         except ExchangeError as problem:
+            if isinstance(problem, Denied) and not (self.has_begun or self.engine.ledger.positions):
+                raise  # nothing is at risk and no retry will help: say so and end
             _log.warning("clock.unset", problem=problem)
             return
         self.latency_ms = (time.monotonic() - asked_s) * 1000

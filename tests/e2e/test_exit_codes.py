@@ -1,5 +1,7 @@
 """What the operator can mend is one clear line and its exit code, and nothing is lost."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -70,18 +72,25 @@ async def test_damaged_locked_and_foreign_state(tmp_path: Path) -> None:
     assert journal.read_bytes() == damaged
 
 
-async def test_a_refused_token(tmp_path: Path) -> None:
+@asynccontextmanager
+async def refusing(status: int, body: dict[str, object]) -> AsyncIterator[str]:
+    """A server that answers everything with this; its address."""
+
     async def refuse(_request: web.Request) -> web.Response:
-        body = {"ok": False, "error_code": 401, "description": "Unauthorized"}
-        return web.json_response(body, status=401)
+        return web.json_response(body, status=status)
 
     app = web.Application()
     app.router.add_route("*", "/{anything:.*}", refuse)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    async with running("engine", "venue", "--port", "0") as venue:
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_a_refused_token(tmp_path: Path) -> None:
+    body: dict[str, object] = {"ok": False, "error_code": 401, "description": "Unauthorized"}
+    async with refusing(401, body) as telegram, running("engine", "venue", "--port", "0") as venue:
         address = await venue.address()
         code, said = await ending(
             "bot",
@@ -89,12 +98,24 @@ async def test_a_refused_token(tmp_path: Path) -> None:
             *("--set", f"exchange.ws_public_url={address.replace('http', 'ws')}/v5/public/linear"),
             BREAKOUT_STATE_DIR=str(tmp_path),
             TELEGRAM_TOKEN=TOKEN,
-            TELEGRAM_API_URL=f"http://127.0.0.1:{port}",
+            TELEGRAM_API_URL=telegram,
             TELEGRAM_ALLOWED_USERS="1:owner",
         )
-    await runner.cleanup()
     assert (code, "token" in said) == (4, True), said
     assert TOKEN not in said
+
+
+async def test_an_exchange_that_denies_us(tmp_path: Path) -> None:
+    body: dict[str, object] = {"retCode": 10009, "retMsg": "region restricted", "result": {}}
+    async with refusing(200, body) as address:
+        code, said = await ending(
+            "bot",
+            *("--set", f"exchange.rest_url={address}"),
+            BREAKOUT_STATE_DIR=str(tmp_path),
+            TELEGRAM_TOKEN=TOKEN,
+            TELEGRAM_API_URL=address,
+        )
+    assert (code, "10009 region restricted" in said) == (5, True), said
 
 
 async def test_the_real_bot_trades_paper_on_a_venue_and_chat_of_their_own(tmp_path: Path) -> None:
