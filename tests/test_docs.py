@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import config, environment
+from bot.commands import TABLE
+from engine import __version__, config, environment
 from engine.core.settings import Settings
 from engine.errors import ConfigError
 
@@ -19,9 +20,6 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
-READING = ["start", "help", "status", "scan", "why", "positions", "chart", "pnl"]
-ACTING = ["close", "pause", "resume", "stop", "panic", "health"]
-COMMANDS = [*READING, *ACTING]
 STALE = (
     "EXCHANGE_API_KEY",
     "ALLOW_LIVE",
@@ -78,7 +76,13 @@ def test_readme_lists_the_keys_of_each_section(section: str) -> None:
 
 
 def test_readme_lists_the_commands() -> None:
-    assert re.findall(r"^\| `/(\w+)` \|", README, re.MULTILINE) == COMMANDS
+    listed = re.findall(r"^\| `/(\w+)` \|", README, re.MULTILINE)
+    assert sorted(listed) == sorted(verb.name for verb in TABLE)
+
+
+def test_changelog_names_the_commands_and_the_program_its_version() -> None:
+    assert [v.name for v in TABLE if f"`/{v.name}`" not in CHANGELOG] == []
+    assert __version__ == VERSION
 
 
 def test_readme_lists_the_environment() -> None:
