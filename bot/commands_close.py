@@ -212,3 +212,5 @@ async def _follow(room: Room, board: Board, watch: Watch, message: tuple[int, in
             shown = text.html
         if not is_verified:
             _catch_up(board, watch, await watch.next(VERIFY_EVERY_S))
+    if not is_verified:
+        room.outbox.edit(*message, texts.given_up(_checklist(room, board)))

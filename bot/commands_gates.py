@@ -97,7 +97,7 @@ async def do_resume(room: Room, tap: Tap, reason: str) -> Answer:
     result = await put(room.desk, command)
     if not result.is_done:
         return failed(result.words, is_known=result.is_done is False)
-    return texts.resumed(result.words)
+    return texts.resumed([status.gate_line(gate) for gate in room.desk.view().gates])
 
 
 async def stop(room: Room, ask: Ask) -> Answer:

@@ -9,6 +9,7 @@ from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Photo
 from bot.parsing import Unclear, count, find_position, find_symbols, position_number
 from bot.views import market, money, status
+from engine.core.view import View
 
 
 async def start(room: Room, ask: Ask) -> Answer:
@@ -59,7 +60,7 @@ async def why(room: Room, ask: Ask) -> Answer:
         return texts.NO_TRADE if trade is None else market.why_trade(trade, view)
     found = find_symbols(ask.args[0], _known(room))
     if len(found) != 1:
-        return texts.which_symbol(found, "why")
+        return _which(view, found, "why")
     verdict = view.verdicts.get(found[0])
     return texts.not_judged(found[0]) if verdict is None else market.why_symbol(verdict, view)
 
@@ -69,11 +70,11 @@ async def chart(room: Room, ask: Ask) -> Answer:
     no_more(ask, 1)
     view = room.desk.view()
     if not ask.args:
-        nearest = market.nearest(view)
-        return texts.which_symbol([p.symbol for p in view.positions] + nearest, "chart")
+        picks = [*(p.symbol for p in view.positions), *market.nearest(view)]
+        return texts.which_symbol(picks, "chart", texts.PICK_MARKET)
     found = find_symbols(ask.args[0], _known(room))
     if len(found) != 1:
-        return texts.which_symbol(found, "chart")
+        return _which(view, found, "chart")
     candles = room.desk.candles(found[0], market.CHART_BARS)
     if candles is None or not len(candles.open_ms):
         return texts.NO_CHART
@@ -96,6 +97,13 @@ def no_more(ask: Ask, most: int) -> None:
     """Refuse words that would be ignored."""
     if len(ask.args) > most:
         raise Unclear("that is more than this command takes")
+
+
+def _which(view: View, found: list[str], verb: str) -> Answer:
+    """Ask which of several markets is meant; when none is, offer those near a trade."""
+    if found:
+        return texts.which_symbol(found, verb)
+    return texts.which_symbol(market.nearest(view), verb, texts.UNKNOWN_MARKET)
 
 
 def _known(room: Room) -> set[str]:

@@ -2,7 +2,7 @@
 
 It exists so that the outbox only delivers and the sentences only speak. What it yields for a
 record depends on earlier records alone, so after a restart the same journal gives the same notices.
-It must never drop a fill, a stop or an incident.
+It must never drop a fill, a stop or an incident; refusals that repeat are counted.
 """
 
 import re
@@ -31,6 +31,7 @@ from engine.core.values import GateName, Ms, StopKind
 
 HOLD_MS: Ms = 60_000  # a condition shorter than this is nobody's business
 QUIET = frozenset({GateName.STALE_DATA, GateName.UNRECONCILED})
+REPEATING = frozenset({"order_refused", "stop_refused"})  # asked again every few seconds
 _USER = re.compile(r"\((\d+)\)$")
 
 
@@ -66,6 +67,7 @@ class Teller:
         self._mode = ""
         self._held: dict[GateName, Notice] = {}  # conditions too young to tell
         self._told: dict[GateName, Ms] = {}  # conditions told, with the time they closed
+        self._refused: dict[tuple[str, str | None, str], tuple[Ms, int]] = {}  # told when, unsaid
         self._alarmed: set[int] = set()  # positions whose stop was missing
 
     def take(self, record: Record) -> list[Notice]:
@@ -78,10 +80,21 @@ class Teller:
             case GateOpened() as fact:
                 return self._gate_opened(record, fact)
             case Incident() as fact:
-                words = texts.incident(fact, self._mode)
-                return [self._notice(record, Urgency.SAFETY, words)]
+                return self._incident(record, fact)
             case _:
                 return self._of_trade(record)
+
+    def _incident(self, record: Record, fact: Incident) -> list[Notice]:
+        """Told at once; a refusal that repeats is counted, and told again after a while."""
+        # the detail begins with what was refused: an exit must not hide behind an entry
+        key = (fact.code, fact.symbol, fact.detail.partition(" ")[0])
+        told_ms, unsaid = self._refused.get(key, (record.at_ms - HOLD_MS, 0))
+        if fact.code in REPEATING and record.at_ms - told_ms < HOLD_MS:
+            self._refused[key] = (told_ms, unsaid + 1)
+            return []
+        self._refused[key] = (record.at_ms, 0)
+        words = texts.incident(fact, self._mode, unsaid, told_ms)
+        return [self._notice(record, Urgency.SAFETY, words)]
 
     @property
     def is_holding(self) -> bool:

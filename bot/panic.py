@@ -10,7 +10,8 @@ from decimal import Decimal
 import msgspec
 
 from bot.trades import TradeBook
-from bot.views.layout import coin, price
+from bot.views.layout import coin, decimals, price
+from bot.views.status import digits_of
 from engine.core.events import AccountSeen
 from engine.core.facts import (
     CancelAsked,
@@ -31,6 +32,7 @@ class Leg(msgspec.Struct):
     """One position on its way out."""
 
     symbol: str
+    decimals: int  # of its prices
     qty: Decimal = Decimal(0)
     value: Decimal = Decimal(0)
     verb: str = ""
@@ -41,20 +43,24 @@ class Leg(msgspec.Struct):
     @property
     def words(self) -> str:
         """What the checklist says of it."""
-        again = f" RETRY {self.tries - 1}" if self.tries > 1 and not self.is_flat else ""
         if not self.qty:
-            return f"{self.symbol} {'ended' if self.is_flat else 'closing'}{again}"
-        average = price(round(self.value / self.qty, 6).normalize())
-        deal = f"{self.verb} {self.qty} {average}{again}"
+            return f"{self.symbol} {'ended' if self.is_flat else 'closing'}"
+        deal = f"{self.verb} {self.qty} {price(self.value / self.qty, self.decimals)}"
         is_wide = len(self.symbol) + 1 + len(deal) > COLUMNS
         return f"{coin(self.symbol) if is_wide else self.symbol} {deal}"
+
+    @property
+    def end(self) -> Ms | str | None:
+        """When it last filled; while it will not close, how often it was asked again."""
+        is_stuck = self.tries > 1 and not self.is_flat
+        return f"RETRY {self.tries - 1}" if is_stuck else self.at_ms
 
 
 class Board:
     """Folds the records of a panic."""
 
     def __init__(self, held: Iterable[PositionView], book: TradeBook) -> None:
-        self.legs = {p.id: Leg(p.symbol) for p in held}
+        self.legs = {p.id: Leg(p.symbol, digits_of(p)) for p in held}
         self._entries = {i for i, o in book.orders.items() if o.purpose is Purpose.ENTRY}
         self._canceled: dict[str, Ms | None] = {}
         self._locked_ms: Ms | None = None
@@ -95,6 +101,7 @@ class Board:
             return
         leg.qty += fact.fill.qty
         leg.value += fact.fill.qty * fact.fill.price
+        leg.decimals = max(leg.decimals, decimals(fact.fill.price))
         leg.verb = "sold" if fact.fill.side is OrderSide.SELL else "bought"
         leg.at_ms = record.at_ms
 
@@ -123,14 +130,14 @@ class Board:
         self._verified = ("exchange flat, verified", at_ms)
         return True
 
-    def lines(self) -> list[tuple[str, Ms | None]]:
-        """The checklist: words, and when it happened."""
-        rows: list[tuple[str, Ms | None]] = [("entries locked", self._locked_ms)]
+    def lines(self) -> list[tuple[str, Ms | str | None]]:
+        """The checklist: words, and when it happened or how often it was tried again."""
+        rows: list[tuple[str, Ms | str | None]] = [("entries locked", self._locked_ms)]
         times = list(self._canceled.values())
         ended = [t for t in times if t is not None]
         done = f"{len(ended)}" if len(ended) == len(times) else f"{len(ended)} of {len(times)}"
         rows.append((f"entry orders canceled {done}", max(ended, default=self._locked_ms)))
-        rows += [(leg.words, leg.at_ms) for leg in self.legs.values()]
+        rows += [(leg.words, leg.end) for leg in self.legs.values()]
         rows.append(self._verified or ("exchange flat: waiting", None))
         rows.append((f"left orders {'-' if self._left is None else self._left}", None))
         return rows

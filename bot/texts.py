@@ -12,6 +12,7 @@ from bot.views.layout import (
     Text,
     badge,
     coin,
+    decimals,
     esc,
     in_r,
     keyboard,
@@ -23,6 +24,7 @@ from bot.views.layout import (
     short,
     span,
     when,
+    who,
 )
 from engine.core.facts import (
     OrderFilled,
@@ -107,10 +109,14 @@ def stale_act(words: str, age_s: float, state: str) -> str:
     return f"{sent}\nEntries are paused now. {state}"
 
 
-def which_symbol(found: Sequence[str], verb: str) -> Text:
-    """Several markets, or none, fit what was typed."""
-    picks = [read(label(s), verb, s) for s in found[:6]]
-    words = "Which one?" if found else "No market of ours is called that."
+WHICH = "Which one?"
+UNKNOWN_MARKET = "No market of ours is called that. Nearest to a trade now:"
+PICK_MARKET = "Which market? Open positions first, then the nearest to a trade."
+
+
+def which_symbol(symbols: Sequence[str], verb: str, words: str = WHICH) -> Text:
+    """Markets to choose from."""
+    picks = [read(label(s), verb, s) for s in dict.fromkeys(symbols)][:6]
     return Text(words, keyboard(picks[:3], picks[3:], (read("🔎 Scan", "scan"),)))
 
 
@@ -139,9 +145,11 @@ def reason_question(gate_words: str, ttl_s: float) -> str:
     )
 
 
-def resumed(words: str) -> Text:
+def resumed(left: Sequence[str]) -> Text:
     """Entries are on, or what still keeps them off."""
-    return Text(f"🟢 <b>Resumed</b>: {short(words)}.", keyboard((read("Status", "status"),)))
+    mark, words = ("🟡", "but entries wait") if left else ("🟢", "entries are on")
+    head = f"{mark} <b>Resumed</b>, {words}."
+    return Text("\n".join([head, *left]), keyboard((read("Status", "status"),)))
 
 
 ALREADY_ON = Text("Entries are on already.", keyboard((read("Status", "status"),)))
@@ -203,15 +211,16 @@ def sold(fact: OrderFilled, trade: Trade | None, by: str) -> Text:
     """The exit order of a close, filled."""
     fill = fact.fill
     qty, average = (fill.qty, fill.price) if trade is None else trade.filled(fill.order_id)
-    deal = f"{SOLD[fill.side]} {qty} @ {price(round(average, 10).normalize())}"
-    return Text(f"✔ {deal} {short(fill.symbol, 30)} · by {short(by, 60)}")
+    digits = decimals(fill.price) if trade is None else trade.decimals
+    deal = f"{SOLD[fill.side]} {qty} @ {price(average, digits)}"
+    return Text(f"✔ {deal} {short(fill.symbol, 30)} · by {who(by)}")
 
 
 def ended(fact: PositionClosed, at_ms: Ms, by: str) -> Text:
     """A close that made the position flat."""
     result = f"<b>{in_r(fact.result_r)}</b>, {money(fact.net, thin=True)} USDT net"
     head = f"✔ <b>{short(fact.symbol, 30)} {fact.side}</b> closed {result}"
-    return Text(f"{head} · by {short(by, 60)} · {when(at_ms, 'T')}")
+    return Text(f"{head} · by {who(by)} · {when(at_ms, 'T')}")
 
 
 def closing_all(done: int, refused: Sequence[str]) -> Text:
@@ -231,9 +240,16 @@ def panic_question(count: int) -> str:
 
 def panic(lines: Sequence[str], by: str, mode: str, realized: str) -> Text:
     """The checklist (chat.md 3.3.6)."""
-    head = f"🔴 <b>PANIC</b> by {short(by, 60)} · {badge(mode)}"
+    head = f"🔴 <b>PANIC</b> by {who(by)} · {badge(mode)}"
     tail = "Entries stay locked until <code>/resume</code>."
     return Text(f"{head}\n{pre(lines)}\n{realized}{tail}")
+
+
+def given_up(checklist: Text) -> Text:
+    """A checklist that is not kept up to date any longer, though it is not finished."""
+    words = "⚠️ <b>This list is no longer updated</b>; closing goes on. See the positions."
+    buttons = keyboard((read("📊 Positions", "positions"), read("Status", "status")))
+    return Text(f"{checklist.html}\n{words}", buttons)
 
 
 def realized(net: Decimal, result_r: float) -> str:

@@ -11,12 +11,14 @@ from bot.trades import Trade
 from bot.views.layout import (
     Text,
     badge,
+    decimals,
     keyboard,
     price,
     read,
     short,
     span,
     when,
+    who,
 )
 from engine.core.facts import (
     Booted,
@@ -54,7 +56,8 @@ def filled(fact: OrderFilled, trade: Trade | None) -> Text:
     """An execution; the numbers are those of the whole order so far."""
     fill, number = fact.fill, fact.position_id
     qty, average = (fill.qty, fill.price) if trade is None else trade.filled(fill.order_id)
-    what = f"{SOLD[fill.side]} {qty} @ {price(round(average, 10).normalize())}"
+    digits = decimals(fill.price) if trade is None else trade.decimals
+    what = f"{SOLD[fill.side]} {qty} @ {price(average, digits)}"
     head, tag = _head(trade, number), f"<code>#{number}</code>"
     if fill.purpose is Purpose.ENTRY:
         return Text(f"🚀 {head} filled: {what}{_slip(trade, average)} · {tag}")
@@ -98,12 +101,14 @@ def stop_missing(fact: StopMissing, trade: Trade | None) -> Text:
     return Text(f"{head}\n{short(fact.detail)}\n{after}", buttons)
 
 
-def incident(fact: Incident, mode: str) -> Text:
-    """Something a person must know about now."""
+def incident(fact: Incident, mode: str, unsaid: int, since_ms: Ms) -> Text:
+    """Something a person must know about now; `unsaid` ones like it came since it was last told."""
     symbol = f" {short(fact.symbol, 30)}" if fact.symbol else ""
-    head = f"❗ <b>{short(fact.code.replace('_', ' '), 60)}</b>{symbol} · {badge(mode)}"
+    title = fact.code.replace("_", " ").capitalize()
+    head = f"❗ <b>{short(title, 60)}</b>{symbol} · {badge(mode)}"
+    again = f"\nSeen {unsaid + 2}x since {when(since_ms)}." if unsaid else ""
     buttons = keyboard((read("Status", "status"), read("Positions", "positions")))
-    return Text(f"{head}\n<code>{short(fact.detail, 1500)}</code>", buttons)
+    return Text(f"{head}\n<code>{short(fact.detail, 1500)}</code>{again}", buttons)
 
 
 def gate_closed(fact: GateClosed, mode: str) -> Text:
@@ -112,7 +117,7 @@ def gate_closed(fact: GateClosed, mode: str) -> Text:
     title = GATES.get(fact.gate, fact.gate)
     until = f" until {when(fact.until_ms)}" if fact.until_ms is not None else ""
     close = " Every position is being closed." if fact.flatten else ""
-    words = f"{mark} <b>{title}</b>{until} by {short(fact.by, 60)} · {badge(mode)}"
+    words = f"{mark} <b>{title}</b>{until} by {who(fact.by)} · {badge(mode)}"
     rest = "Exits and stops go on."
     return Text(f"{words}\n{short(fact.why)}. {rest}{close}", keyboard((read("Status", "status"),)))
 
@@ -120,8 +125,9 @@ def gate_closed(fact: GateClosed, mode: str) -> Text:
 def gate_opened(fact: GateOpened, mode: str) -> Text:
     """A lasting reason ended."""
     title = {GateName.OPERATOR: "Pause ended", GateName.KILL_SWITCH: "Lock lifted"}
-    head = f"🟢 <b>{title.get(fact.gate, short(fact.gate, 40) + ' is over')}</b>"
-    words = f"{head} by {short(fact.by, 60)} · {badge(mode)}\n{short(fact.why)}"
+    name = fact.gate.replace("_", " ")
+    head = f"🟢 <b>{title.get(fact.gate, short(name, 40) + ' is over')}</b>"
+    words = f"{head} by {who(fact.by)} · {badge(mode)}\n{short(fact.why)}"
     return Text(words, keyboard((read("Status", "status"),)))
 
 
@@ -144,7 +150,13 @@ def booted(fact: Booted, name: str, held: Sequence[Trade]) -> Text:
     mark, what = ("🟢", "started") if fact.was_clean else ("⚠️", "is back after a crash")
     head = f"{mark} <b>{short(name, 20)}</b> {what}{tail} · {badge(fact.mode)}"
     words = f"Version {short(fact.version, 40)}, start {fact.boot}. Comparing with the exchange."
-    return Text(f"{head}\n{words}", keyboard((read("Status", "status"),)))
+    buttons = (read("Status", "status"), read("🔎 Scan", "scan"), read("Help", "help"))
+    if fact.boot > 1:
+        return Text(f"{head}\n{words}", keyboard(buttons[:1]))
+    return Text(f"{head}\n{words}\n{HINT}", keyboard(buttons))
+
+
+HINT = "New here? Try /status, /scan or <code>/why BTC</code>; trades are told by themselves."
 
 
 def stopping(name: str, held: Sequence[Trade]) -> Text:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from bot.views.layout import decimals
 from engine.core.facts import (
     CommandDone,
     CommandRefused,
@@ -45,6 +46,11 @@ class Trade(msgspec.Struct):
     def side(self) -> Side:
         """LONG or SHORT."""
         return self.taken.signal.side
+
+    @property
+    def decimals(self) -> int:
+        """Of a price of its market."""
+        return decimals(self.taken.stop)
 
     def filled(self, order_id: str) -> tuple[Decimal, Decimal]:
         """Quantity and average price of one order's executions so far; (0, 0) when none."""

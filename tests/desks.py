@@ -1,6 +1,8 @@
 """A desk for chat tests: a journal in memory, a settable view, a clock that stands still."""
 
 import asyncio
+import html
+import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
@@ -9,6 +11,8 @@ import numpy as np
 from telegram_wire import T_S
 
 from bot.desk import Health, Pulse
+from bot.trades import Trade, TradeBook
+from bot.views.layout import Text
 from builders import T0, D, signal
 from engine.chart import Picture
 from engine.core.events import AccountSeen, Command
@@ -178,6 +182,21 @@ def taken(number: int = 17, /, **changes: object) -> SignalTaken:
         "equity": D(10_000),
     }
     return SignalTaken(**{**fields, **changes})  # type: ignore[arg-type] # keys are the caller's
+
+
+def body(text: Text) -> list[str]:
+    """The fixed-width lines of a card."""
+    return [
+        line
+        for part in re.findall(r"<pre>(.*?)</pre>", text.html, re.DOTALL)
+        for line in html.unescape(part).split("\n")
+    ]
+
+
+def a_trade(**changes: object) -> Trade:
+    book = TradeBook()
+    book.fold(Record(1, T0, taken(17, **changes)))
+    return book.trades[17]
 
 
 class Clock:

@@ -28,6 +28,8 @@ _COMPACT = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 _MODES = {"paper": "🧪 PAPER", "live": "💵 LIVE"}
 
+_NUMBERED = re.compile(r"^(@\w+) \(\d+\)$")
+
 Style = Literal["primary", "success", "danger"]
 Number = int | float | Decimal
 
@@ -74,7 +76,7 @@ def short(words: object, limit: int = 200) -> str:
 
 def pre(lines: Iterable[str]) -> str:
     """Rows in fixed width: ASCII only, cut at the width of a phone."""
-    return "<pre>\n" + "\n".join(esc(_narrow(line)) for line in lines) + "\n</pre>"
+    return "<pre>" + "\n".join(esc(_narrow(line)) for line in lines) + "</pre>"
 
 
 def _narrow(line: str) -> str:
@@ -92,9 +94,19 @@ def row(*cells: tuple[object, int]) -> str:
     return " ".join(done)
 
 
+def who(by: str) -> str:
+    """A person as the chat names them: without the number that facts keep."""
+    return short(_NUMBERED.sub(r"\1", by), 60)
+
+
 def badge(mode: str) -> str:
     """Which money this is about."""
     return _MODES.get(mode, short(mode, 20))
+
+
+def icon(mode: str) -> str:
+    """The badge without its word, where a line is short."""
+    return badge(mode).partition(" ")[0]
 
 
 def fold(words: str) -> str:
@@ -132,26 +144,48 @@ def money(amount: Number | None, *, signed: bool = True, thin: bool = False) -> 
     """An amount with two decimals; `thin` separates thousands (outside `<pre>` only)."""
     if amount is None or not math.isfinite(amount):
         return NONE
-    words = f"{amount:+,.2f}" if signed else f"{amount:,.2f}"
+    words = f"{_rounded(amount, 2):{'+' if signed else ''},.2f}"
     return words.replace(",", THIN if thin else "")
 
 
 def percent(value: Number | None, digits: int = 2) -> str:
     """A signed percentage."""
-    return NONE if value is None or not math.isfinite(value) else f"{value:+.{digits}f}%"
+    if value is None or not math.isfinite(value):
+        return NONE
+    return f"{_rounded(value, digits):+.{digits}f}%"
 
 
 def in_r(value: Number | None) -> str:
     """A signed multiple of initial risk."""
-    return NONE if value is None or not math.isfinite(value) else f"{value:+.2f}R"
+    return NONE if value is None or not math.isfinite(value) else f"{_rounded(value, 2):+.2f}R"
 
 
-def price(value: Number | None) -> str:
-    """A price: exact for Decimals, eight significant digits of a float."""
+def fixed(value: Number, digits: int) -> str:
+    """A number with so many decimals, never a minus zero."""
+    return f"{_rounded(value, digits):.{digits}f}"
+
+
+def _rounded(value: Number, digits: int) -> Number:
+    if isinstance(value, Decimal):
+        return round(value, digits) + 0  # the sum turns -0 into 0
+    return round(value, digits) + 0
+
+
+def price(value: Number | None, digits: int | None = None) -> str:
+    """A price with so many decimals; without them exact, a float to eight significant digits."""
     if value is None or not math.isfinite(value):
         return NONE
-    exact = value if isinstance(value, Decimal) else Decimal(f"{value:.8g}").normalize()
-    return format(exact, "f")
+    return format(_exact(value), "f") if digits is None else fixed(value, digits)
+
+
+def decimals(*prices: Number | None) -> int:
+    """How many decimals show all these prices in full; legal prices carry those of their tick."""
+    known = (_exact(p) for p in prices if p is not None and math.isfinite(p))
+    return max([0, *(-int(x.as_tuple().exponent) for x in known)])
+
+
+def _exact(value: Number) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(f"{value:.8g}").normalize()
 
 
 def compact(value: float | None) -> str:
@@ -161,7 +195,7 @@ def compact(value: float | None) -> str:
     for size, unit in _COMPACT:
         if abs(value) >= size:
             return f"{value / size:.3g}{unit}"
-    return f"{value:.3g}"
+    return f"{value + 0.0:.3g}"
 
 
 def coin(symbol: str) -> str:

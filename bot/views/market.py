@@ -7,13 +7,19 @@ engine judged; a check without a value says so and why.
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bot.trades import Trade
+from bot.views import checks
 from bot.views.layout import (
     NONE,
     Text,
     badge,
     coin,
-    compact,
+    decimals,
+    fixed,
+    icon,
     keyboard,
     label,
     percent,
@@ -26,21 +32,15 @@ from bot.views.layout import (
     turn,
     when,
 )
+from bot.views.status import gate_line
 from engine.chart import Kind, Line, Mark, Picture
 from engine.core.values import Check, CheckStatus, Level, Ms, Side, Verdict
 from engine.core.view import CandlesView, PositionView, View
 
 SCAN_ROWS = 12
 SCAN_MAX = 30
-WHY_ROWS = 40
 CHART_BARS = 120
 LEVELS_A_SIDE = 3
-_RESULTS = {
-    CheckStatus.PASS: "ok",
-    CheckStatus.FAIL: "NO",
-    CheckStatus.UNKNOWN: "?",
-    CheckStatus.EXCLUDED: "excl",
-}
 _HOT = {"TAKEN": 0, "SIGNAL": 1, "REFUSED": 2}
 
 
@@ -50,17 +50,17 @@ def scan(view: View, count: int = SCAN_ROWS) -> Text:
     newest = view.last_batch_ms
     as_of = NONE if newest is None else when(newest + view.frame_s * 1000)
     frame = span(view.frame_s)
-    head = f"🔎 <b>{len(ranked)} markets judged</b> · {frame} bars, closed {as_of}"
+    head = f"🔎 <b>{len(ranked)} markets</b> · {frame} bars to {as_of} · {icon(view.mode)}"
     refresh = (turn("⟳ Refresh", "scan", str(count)), read("❓ Why so few", "why"))
     if not ranked:
         words = "No bar of a watched market has closed yet."
-        return Text(f"{head} · {badge(view.mode)}\n{words}", keyboard(refresh))
-    rows = [row(("market", 10), ("s", 1), ("dist", -7), ("blocked by", 12))]
+        return Text(f"{head}\n{words}", keyboard(refresh))
+    rows = [row(("market", 8), ("s", 1), ("dist", -6), ("ATR", -5), ("blocked by", 10))]
     rows += [_scan_row(v) for v in ranked[:count]]
+    legend = "dist to the trigger; minus = beyond it"
     picks = [read(f"❓ {label(coin(v.symbol), 12)}", "why", v.symbol) for v in ranked[:6]]
-    return Text(
-        f"{head} · {badge(view.mode)}\n{pre(rows)}", keyboard(picks[:3], picks[3:], refresh)
-    )
+    words = f"{head}\n{pre(rows)}\n<i>{legend}</i>"
+    return Text(words, keyboard(picks[:3], picks[3:], refresh))
 
 
 def nearest(view: View, count: int = 6) -> list[str]:
@@ -76,9 +76,16 @@ def _nearness(verdict: Verdict) -> tuple[int, float, str]:
 
 def _scan_row(verdict: Verdict) -> str:
     side = NONE if verdict.level is None else verdict.level.side[0]
-    blocked = verdict.outcome if verdict.outcome in _HOT else verdict.blocked_by or "nothing near"
-    distance = percent(verdict.distance_pct)
-    return row((coin(verdict.symbol), 10), (side, 1), (distance, -7), (blocked, 12))
+    is_hot = verdict.outcome in _HOT and verdict.outcome != "REFUSED"
+    blocked = verdict.outcome.lower() if is_hot else checks.label(verdict.blocked_by)
+    atr = verdict.distance_atr
+    return row(
+        (coin(verdict.symbol), 8),
+        (side, 1),
+        (percent(verdict.distance_pct, 1), -6),
+        (NONE if atr is None else fixed(atr, 1), -5),
+        (blocked, 10),
+    )
 
 
 def why_symbol(verdict: Verdict, view: View) -> Text:
@@ -89,55 +96,45 @@ def why_symbol(verdict: Verdict, view: View) -> Text:
     head = (
         f"❓ <b>{short(verdict.symbol, 30)}</b> {short(outcome, 20)} · {frame} · {when(closed_ms)}"
     )
-    parts = [head, pre(check_rows(verdict.checks)), _conclusion(verdict, view)]
+    parts = [head, pre(checks.table(verdict.checks)), _conclusion(verdict, view)]
     parts += _reasons(verdict.checks)
+    parts += [f"📊 {p.side} <code>#{p.id}</code> is open here." for p in _held(verdict, view)]
+    parts += [gate_line(gate) for gate in view.gates]
     buttons = keyboard((read("📊 Chart", "chart", verdict.symbol), read("🔎 Scan", "scan")))
     return Text("\n".join(p for p in parts if p), buttons)
+
+
+def _held(verdict: Verdict, view: View) -> list[PositionView]:
+    return [p for p in view.positions if p.symbol == verdict.symbol]
 
 
 def _conclusion(verdict: Verdict, view: View) -> str:
     words = []
     if verdict.blocked_by is not None:
-        words.append(f"Blocked by <b>{short(verdict.blocked_by, 40)}</b>.")
+        words.append(f"Blocked by <b>{short(checks.label(verdict.blocked_by), 40)}</b>.")
     if verdict.level is not None:
         side = "resistance" if verdict.level.side is Side.LONG else "support"
-        words.append(
-            f"Nearest {side} {price(verdict.level.price)}, {percent(verdict.distance_pct)}."
-        )
+        digits = decimals(verdict.price, verdict.level.price)
+        gap = verdict.distance_pct
+        words.append(f"Nearest {side} {price(verdict.level.price, digits)}, {_gap(gap)}.")
     wait_ms = verdict.open_ms + 2 * view.frame_s * 1000 - view.at_ms
     if wait_ms > 0:
         words.append(f"Next check in {span(wait_ms / 1000)}.")
     return " ".join(words)
 
 
-def check_rows(checks: Sequence[Check]) -> list[str]:
-    """The table of checks, one row each."""
-    rows = [row(("gate", 13), ("value", 7), ("need", 7), ("", 4))]
-    rows += [_check_row(c) for c in checks[:WHY_ROWS]]
-    return rows if len(checks) <= WHY_ROWS else [*rows, f"and {len(checks) - WHY_ROWS} more"]
+def _gap(distance_pct: float | None) -> str:
+    """How far the trigger is, in words."""
+    if distance_pct is None:
+        return "distance unknown"
+    side = "beyond its trigger" if distance_pct < 0 else "to its trigger"
+    return f"{fixed(abs(distance_pct), 2)}% {side}"
 
 
-def _check_row(check: Check) -> str:
-    result = _RESULTS[check.status]
-    is_soft = check.is_advisory and check.status is not CheckStatus.EXCLUDED
-    mark = f"({result})" if is_soft else result
-    name = check.name.replace("_", " ")
-    return row((name, 13), (compact(check.value), 7), (_need(check), 7), (mark, 4))
-
-
-def _need(check: Check) -> str:
-    need = check.need
-    if isinstance(need, tuple):
-        return "-".join(compact(bound) for bound in need)
-    return compact(need)
-
-
-def _reasons(checks: Sequence[Check]) -> list[str]:
+def _reasons(found: Sequence[Check]) -> list[str]:
     """Words of the checks that have some: why a value is missing, or what does not fit a column."""
-    told = [c for c in checks if c.reason and c.status is not CheckStatus.PASS]
-    return [
-        f"<i>{short(c.name.replace('_', ' '), 30)}: {short(c.reason, 120)}</i>" for c in told[:8]
-    ]
+    told = [c for c in found if c.reason and c.status is not CheckStatus.PASS]
+    return [f"<i>{short(checks.label(c.name), 30)}: {short(c.reason, 120)}</i>" for c in told[:8]]
 
 
 def why_trade(trade: Trade, view: View) -> Text:
@@ -145,26 +142,26 @@ def why_trade(trade: Trade, view: View) -> Text:
     signal, number = trade.taken.signal, trade.taken.position_id
     closed_ms = signal.open_ms + view.frame_s * 1000
     name = f"<b>{short(signal.symbol, 30)} {signal.side}</b> <code>#{number}</code>"
-    head = f"❓ {name} taken · {when(closed_ms)} · {badge(view.mode)}"
+    head = f"❓ {name} taken · {when(closed_ms)} · {icon(view.mode)}"
     level = signal.level
-    words = (
-        f"Broke {price(level.price)} ({level.touches} touches), closed at {price(signal.price)}."
-    )
+    digits = decimals(trade.taken.stop)
+    broke = f"Broke {price(level.price, digits)} ({level.touches} touches)"
+    words = f"{broke}, closed at {price(signal.price, digits)}."
     buttons = keyboard((read("📊 Chart", "chart", signal.symbol), read("Positions", "positions")))
-    return Text(f"{head}\n{pre(check_rows(signal.checks))}\n{words}", buttons)
+    return Text(f"{head}\n{pre(checks.table(signal.checks))}\n{words}", buttons)
 
 
 def why_overview(view: View) -> Text:
     """What stands between the markets and a trade, at their last closed bar."""
     verdicts = view.verdicts.values()
     head = f"❓ <b>Why so few trades</b> · {len(verdicts)} markets at their last bar"
-    blocked = Counter(v.blocked_by or v.outcome.lower() for v in verdicts)
-    rows = [
-        row((name.replace("_", " "), 24), (count, -9)) for name, count in blocked.most_common(14)
-    ]
+    blocked = Counter(
+        checks.label(v.blocked_by) if v.blocked_by else v.outcome.lower() for v in verdicts
+    )
+    rows = [row((name, 24), (count, -9)) for name, count in blocked.most_common(14)]
     parts = [f"{head} · {badge(view.mode)}"]
     parts.append(pre([row(("blocked by", 24), ("markets", -9)), *rows]) if rows else "None judged.")
-    parts += [f"🔒 {short(g.name, 30)}: {short(g.why)}" for g in view.gates]
+    parts += [gate_line(gate) for gate in view.gates]
     parts += [_skip_line(s.signal_id, s.reason, s.at_ms) for s in view.skipped[-3:]]
     return Text("\n".join(parts), keyboard((turn("⟳ Refresh", "why"), read("🔎 Scan", "scan"))))
 
@@ -179,10 +176,29 @@ def chart(
 ) -> Picture:
     """The picture behind `/chart`: candles, nearest levels, and the open trade's lines."""
     lines = _level_lines(candles)
+    words = [mode.upper(), *_last(candles)]
     if position is not None:
         lines += _position_lines(position)
+        words.append(f"{position.side} #{position.id}")
     marks = _marks(trade) if trade is not None else ()
-    return _picture(candles, mode, tuple(lines), marks)
+    return _picture(candles, " · ".join(words), tuple(lines), marks)
+
+
+def _last(candles: CandlesView) -> list[str]:
+    """The last close, and the nearest level with its distance."""
+    if not len(candles.open_ms):
+        return []
+    last, digits = float(candles.ohlcv[-1, 3]), _digits(candles.ohlcv)
+    words = [f"last {price(last, digits)}"]
+    for level in candles.levels[:1]:
+        away = percent((level.price - last) / last * 100)
+        words.append(f"level {price(level.price, digits)} ({away})")
+    return words
+
+
+def _digits(ohlcv: NDArray[np.float64]) -> int:
+    """Decimals of the last few candles' prices."""
+    return decimals(*ohlcv[-20:, :4].ravel().tolist())
 
 
 def signal_chart(candles: CandlesView, mode: str, trade: Trade) -> Picture | None:
@@ -200,11 +216,12 @@ def signal_chart(candles: CandlesView, mode: str, trade: Trade) -> Picture | Non
     then = CandlesView(
         candles.symbol, candles.frame_s, candles.open_ms[shown], candles.ohlcv[shown], ()
     )
-    return _picture(then, mode, tuple(lines), ())
+    words = f"{mode.upper()} · {signal.side} breakout #{fact.position_id}"
+    return _picture(then, words, tuple(lines), ())
 
 
 def _picture(
-    candles: CandlesView, mode: str, lines: tuple[Line, ...], marks: tuple[Mark, ...]
+    candles: CandlesView, words: str, lines: tuple[Line, ...], marks: tuple[Mark, ...]
 ) -> Picture:
     open_ms, ohlcv = candles.open_ms[-CHART_BARS:], candles.ohlcv[-CHART_BARS:]
     since = int(open_ms[0]) if len(open_ms) else 0
@@ -215,8 +232,7 @@ def _picture(
         ohlcv=ohlcv,
         lines=lines,
         marks=tuple(m for m in marks if m.at_ms >= since),
-        title=f"{candles.symbol} {span(candles.frame_s)}",
-        subtitle=mode.upper(),
+        title=words,
     )
 
 
@@ -250,9 +266,10 @@ def _marks(trade: Trade) -> tuple[Mark, ...]:
 
 def chart_caption(picture: Picture, mode: str) -> Text:
     """The words under a chart."""
-    last = float(picture.ohlcv[-1, 3]) if len(picture.ohlcv) else None
-    closed_ms = int(picture.open_ms[-1]) + picture.frame_s * 1000 if len(picture.open_ms) else 0
+    has_bars = len(picture.open_ms) > 0
+    last = price(float(picture.ohlcv[-1, 3]), _digits(picture.ohlcv)) if has_bars else NONE
+    closed_ms = int(picture.open_ms[-1]) + picture.frame_s * 1000 if has_bars else 0
     name = f"📊 <b>{short(picture.symbol, 30)}</b> {span(picture.frame_s)} · {badge(mode)}"
-    words = f"{name}\nLast close {price(last)} at {when(closed_ms)}"
+    words = f"{name}\nLast close {last} at {when(closed_ms)}"
     again = (read("⟳ Again", "chart", picture.symbol), read("❓ Why", "why", picture.symbol))
     return Text(words, keyboard(again))

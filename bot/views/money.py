@@ -12,14 +12,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bot.trades import Trade
+from bot.views import checks
 from bot.views.layout import (
     NONE,
     Text,
     badge,
     coin,
-    compact,
+    decimals,
     esc,
     fold,
+    icon,
     in_r,
     keyboard,
     money,
@@ -33,7 +35,7 @@ from bot.views.layout import (
     turn,
 )
 from engine.core.facts import PositionClosed
-from engine.core.values import Check, Ms, Side, Signal
+from engine.core.values import Ms, Side, Signal
 from engine.core.view import PositionView, Quote, TradeView, View
 
 RULES = {
@@ -55,17 +57,18 @@ def rule_name(rule: str) -> str:
 def signal_taken(trade: Trade, mode: str) -> Text:
     """The caption under the chart of an approved signal."""
     fact, signal = trade.taken, trade.taken.signal
-    number = fact.position_id
-    stop = row(("Stop", 6), (price(fact.stop), -9), (_away(fact.stop, signal), -8), ("1.00R", -7))
+    number, digits = fact.position_id, trade.decimals
+    entry, trigger = price(signal.price, digits), price(signal.trigger, digits)
+    stop = price(fact.stop, digits)
     rows = [
-        row(("Entry", 6), (price(signal.price), -9), ("trig", 4), (price(signal.trigger), -12)),
-        stop,
+        row(("Entry", 5), (entry, -10), ("trig", -7), (trigger, -9)),
+        row(("Stop", 5), (stop, -10), (_away(fact.stop, signal), -7), ("1.00R", -9)),
         *_target_rows(trade),
-        row(("Size", 6), (f"{fact.qty} {coin(signal.symbol)}", -13), (_notional(trade), -13)),
-        row(("Risk", 6), (f"{money(fact.risk_usd, signed=False)} USDT", -13), (_risk(trade), -13)),
+        row(("Size", 5), (f"{fact.qty} {coin(signal.symbol)}", -14), (_notional(trade), -13)),
+        row(("Risk", 5), (f"{money(fact.risk_usd, signed=False)} USDT", -14), (_risk(trade), -13)),
     ]
     name = f"<b>{short(signal.symbol, 30)} {signal.side}</b>"
-    head = f"🚀 {name} breakout · {badge(mode)} <code>#{number}</code>"
+    head = f"🚀 {name} breakout · {icon(mode)} <code>#{number}</code>"
     buttons = keyboard(
         (
             read("📊 Chart", "chart", signal.symbol),
@@ -74,7 +77,7 @@ def signal_taken(trade: Trade, mode: str) -> Text:
             read("✖ Close", "close", f"#{number}"),
         )
     )
-    return Text(f"{head}\n{pre(rows)}\n{fold(_reasons(signal))}", buttons)
+    return Text(f"{head}\n{pre(rows)}\n{fold(_reasons(trade))}", buttons)
 
 
 def _away(target: Decimal, signal: Signal) -> str:
@@ -86,8 +89,9 @@ def _target_rows(trade: Trade) -> list[str]:
     rows = []
     for rank, target in enumerate(fact.targets, 1):
         share = f"{target.qty / fact.qty:.0%}" if fact.qty else "-"
-        end = (f"{target.r:g}R {share}", -8)
-        cells = (f"TP{rank}", 6), (price(target.price), -9), (_away(target.price, signal), -8)
+        end = (f"{target.r:g}R {share}", -9)
+        at = price(target.price, trade.decimals)
+        cells = (f"TP{rank}", 5), (at, -10), (_away(target.price, signal), -7)
         rows.append(row(*cells, end))
     return rows
 
@@ -101,18 +105,12 @@ def _risk(trade: Trade) -> str:
     return f"{trade.taken.risk_usd / equity:.2%} of eq" if equity else "-"
 
 
-def _reasons(signal: Signal) -> str:
-    level = signal.level
+def _reasons(trade: Trade) -> str:
+    signal, level = trade.taken.signal, trade.taken.signal.level
     hours = (level.last_ms - level.first_ms) / 3_600_000
-    words = [f"Level {price(level.price)} held {level.touches} touches / {hours:.0f} h."]
-    words += [_reason(c) for c in signal.checks if c.value is not None and c.need is not None]
-    return esc(" ".join(words)[:600])
-
-
-def _reason(check: Check) -> str:
-    need = check.need if isinstance(check.need, tuple) else (check.need,)
-    wanted = "..".join(compact(bound) for bound in need)
-    return f"{check.name.replace('_', ' ')} {compact(check.value)} ({wanted})."
+    at = price(level.price, trade.decimals)
+    held = f"Level {at} held {level.touches} touches / {hours:.0f} h."
+    return esc(f"{held} {checks.sentences(signal.checks)}"[:600])
 
 
 def closed(fact: PositionClosed, mode: str, at_ms: Ms) -> Text:
@@ -158,16 +156,26 @@ def close_question(position: PositionView, cut: Cut, quote: Quote | None) -> str
         f"✖ <b>Close {what}{short(cut.symbol, 30)} {cut.side}</b> <code>#{cut.position_id}</code>?"
     )
     verb = "Sell" if cut.side is Side.LONG else "Buy"
-    about = "" if is_whole else "about "
-    qty = f"{about}{(cut.qty * cut.share).normalize():f} {coin(cut.symbol)}"
+    about = "" if is_whole else "~"
+    name, digits = coin(cut.symbol), _quoted(position, quote)
     rows = [
-        row((verb, 5), (f"{qty} at market", 28)),
-        row(("Now", 5), (price(cut.price), 11), (_spread(quote), 16)),
+        row((verb, 5), (f"{about}{_amount(cut.qty * cut.share)} {name} at market", 28)),
+        row(("Now", 5), (price(cut.price, digits), 11), (_spread(quote), 16)),
         row(("Est.", 5), (_estimate(position, is_whole=is_whole), 28)),
     ]
     if not is_whole:
-        rows.append(row(("Left", 5), (f"stop {price(position.stop)}", 28)))
+        left = f"{about}{_amount(cut.qty * (1 - cut.share))} {name}"
+        rows.append(row(("Left", 5), (f"{left} stop {price(position.stop, digits)}", 28)))
     return f"{head}\n{pre(rows)}"
+
+
+def _amount(qty: Decimal) -> str:
+    return f"{qty.normalize():f}"
+
+
+def _quoted(position: PositionView, quote: Quote | None) -> int:
+    bids = () if quote is None else (quote.bid, quote.ask)
+    return decimals(position.stop, *bids) if position.stop else decimals(position.mark, *bids)
 
 
 def _spread(quote: Quote | None) -> str:
@@ -191,8 +199,10 @@ def pnl(view: View, period: str, zone: str) -> Text:
     net = sum((t.net for t in trades), Decimal(0))
     result = sum(t.result_r for t in trades)
     head = f"💰 <b>Net {money(net, thin=True)}</b> USDT · {in_r(result)} · {_TITLES[period]}"
-    body = pre(_day_rows(trades, ZoneInfo(zone))) if trades else "No closed trades."
-    words = f"{head} · {badge(view.mode)}\n{body}{_open_line(view)}"
+    count = len(view.trades)
+    none = f"No trade closed in this period, {count} before." if count else "No trade closed yet."
+    body = pre(_day_rows(trades, ZoneInfo(zone))) if trades else none
+    words = f"{head} · {icon(view.mode)}\n{body}{_open_line(view)}"
     tabs = (turn(label, "pnl", p) for label, p in _tab_labels())
     return Text(words, keyboard(tuple(tabs), (read("📊 Positions", "positions"),)))
 

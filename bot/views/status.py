@@ -5,7 +5,6 @@ that is not known is a dash; nothing here is computed that the engine did not st
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from bot.desk import Health, Pulse
 from bot.views.layout import (
@@ -14,6 +13,8 @@ from bot.views.layout import (
     badge,
     clock,
     coin,
+    decimals,
+    icon,
     in_r,
     keyboard,
     label,
@@ -27,7 +28,9 @@ from bot.views.layout import (
     span,
     turn,
     when,
+    who,
 )
+from engine.core.gates import ENGINE
 from engine.core.values import CheckStatus, GateName, PositionState
 from engine.core.view import GateView, PositionView, TargetView, View
 
@@ -36,37 +39,45 @@ MS_MAX = 1000
 FAR_MS = 86_400_000  # a clock or feed further off than this is shown as a duration
 _WORDS = {
     "RUNNING": "🟢",
+    "STARTING": "🟡",
     "PAUSED": "🟡",
     "STOPPED": "🔴",
     "LOCKED": "🔴",
 }
+_STARTING = (GateName.STALE_DATA, GateName.UNRECONCILED)  # hold at every start for a moment
+_GATES = {
+    GateName.KILL_SWITCH: "entries locked, ",
+    GateName.DISK_BAD: "the disk does not take our records: ",
+}
 
 
-def headline(view: View) -> tuple[str, GateView | None]:
-    """The word for the whole state, and the gate that gives it."""
+def headline(view: View) -> str:
+    """The word for the whole state, from the gates."""
     gates = {gate.name: gate for gate in view.gates}
-    locked, operator = gates.get(GateName.KILL_SWITCH), gates.get(GateName.OPERATOR)
-    if locked is not None:
-        return "LOCKED", locked
-    if operator is not None:
-        return ("STOPPED" if operator.why == "stopped" else "PAUSED"), operator
-    return ("PAUSED", view.gates[0]) if view.gates else ("RUNNING", None)
+    operator = gates.get(GateName.OPERATOR)
+    if GateName.KILL_SWITCH in gates:
+        return "LOCKED"
+    if operator is not None and operator.why == "stopped":
+        return "STOPPED"
+    if not gates:
+        return "RUNNING"
+    is_new = all(g.name in _STARTING and g.since_ms <= view.started_ms for g in view.gates)
+    return "STARTING" if is_new else "PAUSED"
 
 
 def header(view: View, health: Health) -> str:
-    """First lines of the status card: state, money, market, name."""
-    word, gate = headline(view)
-    source = short(health.source, 60)
+    """First lines of the status card: state, money, market, name, and why entries are off."""
+    word, source = headline(view), short(health.source.partition(",")[0], 40)
     first = f"{_WORDS[word]} <b>{word}</b> · {badge(view.mode)} · {source} · "
-    lines = [f"{first}<b>{short(view.instance, 20)}</b>"]
-    if gate is not None:
-        lines.append(_gate_line(gate))
-    return "\n".join(lines)
+    first += f"<b>{short(view.instance, 20)}</b>"
+    return "\n".join([first, *(gate_line(gate) for gate in view.gates)])
 
 
-def _gate_line(gate: GateView) -> str:
+def gate_line(gate: GateView) -> str:
+    """Why entries are off, since when, by whom and until when."""
     until = f", until {when(gate.until_ms)}" if gate.until_ms is not None else ""
-    words = f"{short(gate.name, 30)}: {short(gate.why)} by {short(gate.by, 60)}"
+    by = "" if gate.by == ENGINE else f" by {who(gate.by)}"
+    words = f"{_GATES.get(gate.name, '')}{short(gate.why)}{by}"
     return f"🔒 {words}, since {when(gate.since_ms)}{until}"
 
 
@@ -150,7 +161,8 @@ def positions(view: View) -> Text:
     head = f"📊 {word} · {badge(view.mode)} · {when(view.at_ms, 'T')}"
     refresh = (turn("⟳ Refresh", "positions"), read("🔎 Scan", "scan"))
     if not view.positions:
-        return Text(f"{head}\nNothing is open.", keyboard(refresh))
+        words = "Nothing is open. Scan shows the markets nearest to a trade."
+        return Text(f"{head}\n{words}", keyboard(refresh))
     one_each = [read(_label(p), "positions", f"#{p.id}") for p in view.positions[:ROWS]]
     lines = [one_each[i : i + 3] for i in range(0, len(one_each), 3)]
     return Text(f"{head}\n{pre(_position_rows(view))}", keyboard(*lines, refresh))
@@ -165,7 +177,7 @@ def position_card(position: PositionView, view: View) -> Text:
     number = f"<code>#{position.id}</code>"
     name = f"<b>{short(position.symbol, 30)} {position.side}</b>"
     mark = "🟢" if _is_protected(position) else "⚠️"
-    head = f"{mark} {name} {number} · {in_r(position.move_r)} · {badge(view.mode)}"
+    head = f"{mark} {name} {number} · {in_r(position.move_r)} · {icon(view.mode)}"
     buttons = keyboard(
         (
             read("✖ Close", "close", f"#{position.id}"),
@@ -187,19 +199,37 @@ def _is_protected(position: PositionView) -> bool:
 
 def _card_rows(position: PositionView, view: View) -> list[str]:
     entry, unrealized = position.entry, position.unrealized
-    change = None
+    digits, change = digits_of(position), None
     if entry and position.mark is not None:
         change = position.side.sign * (position.mark - float(entry)) / float(entry) * 100
     return [
-        row(("Now", 6), (price(position.mark), 11), ("entry", 5), (price(entry), 9)),
-        row(("uPnL", 6), (money(unrealized), 10), (percent(change), 8), (in_r(position.move_r), 7)),
-        row(("Net if closed", 13), (f"{money(position.net_if_closed)} (fee, slip)", 20)),
-        row(("Stop", 6), (price(position.stop), 11), (_stop_words(position), 15)),
-        *[_target_row(rank, t, position.qty0) for rank, t in enumerate(position.targets, 1)],
-        row(("MFE", 6), (in_r(position.mfe_r), 8), ("MAE", 3), (in_r(position.mae_r), 14)),
-        row(("Qty", 6), (f"{position.qty} of {position.qty0}", 27)),
-        row(("Age", 6), (span((view.at_ms - position.opened_ms) / 1000), 8), (position.state, 18)),
+        row(
+            ("Now", 5),
+            (price(position.mark, digits), -10),
+            ("entry", -7),
+            (price(entry, digits), -9),
+        ),
+        row(
+            ("uPnL", 5),
+            (money(unrealized), -10),
+            (percent(change), -7),
+            (in_r(position.move_r), -9),
+        ),
+        row(("Net if closed", 13), (money(position.net_if_closed), -10), ("all costs", -9)),
+        row(("Stop", 5), (price(position.stop, digits), -10), (_stop_words(position), -17)),
+        *[_target_row(rank, t, position) for rank, t in enumerate(position.targets, 1)],
+        row(("Best", 5), (in_r(position.mfe_r), -10), ("worst", -7), (in_r(position.mae_r), -9)),
+        row(("Qty", 5), (f"{position.qty} of {position.qty0} {coin(position.symbol)}", 28)),
+        row(
+            ("Age", 5), (span((view.at_ms - position.opened_ms) / 1000), -10), (position.state, -17)
+        ),
     ]
+
+
+def digits_of(position: PositionView) -> int:
+    """How many decimals the prices of its market have."""
+    legal = [p for p in (position.stop, *(t.price for t in position.targets)) if p is not None]
+    return decimals(*legal) if legal else decimals(position.level_price, position.mark)
 
 
 def _stop_words(position: PositionView) -> str:
@@ -209,17 +239,17 @@ def _stop_words(position: PositionView) -> str:
     return f"on exchange {ok}" if ok == "ok" else ok
 
 
-def _target_row(rank: int, target: TargetView, qty0: Decimal) -> str:
-    share = f"{target.qty / qty0:.0%}" if qty0 else NONE
-    return row((f"TP{rank}", 6), (price(target.price), 11), (target.state, 9), (share, 5))
+def _target_row(rank: int, target: TargetView, position: PositionView) -> str:
+    share = f"{target.qty / position.qty0:.0%}" if position.qty0 else NONE
+    at = price(target.price, digits_of(position))
+    return row((f"TP{rank}", 5), (at, -10), (target.state, -8), (share, -8))
 
 
 def health_card(view: View, health: Health, pulse: Pulse) -> Text:
     """How the machinery is doing."""
-    word, _ = headline(view)
-    head = f"🩺 <b>{word}</b> · {badge(view.mode)} · {short(health.source, 60)}"
+    head = f"🩺 <b>{headline(view)}</b> · {badge(view.mode)} · {short(health.source, 60)}"
     parts = [f"{head} · <b>{short(view.instance, 20)}</b>", pre(_health_rows(view, health, pulse))]
-    parts += [_gate_line(gate) for gate in view.gates]
+    parts += [gate_line(gate) for gate in view.gates]
     if pulse.trouble:
         parts.append(f"Telegram: {short(pulse.trouble)}")
     parts += [f"{when(at_ms)} {short(words)}" for at_ms, words in health.errors[-5:]]
@@ -255,6 +285,7 @@ def _milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if abs(value) < FAR_MS else span(abs(value) / 1000)
 
 
-def panic_rows(lines: Sequence[tuple[str, int | None]]) -> list[str]:
-    """A checklist: words on the left, market time on the right when it happened."""
-    return [row((words, 25), (clock(at_ms) if at_ms else "", -8)) for words, at_ms in lines]
+def panic_rows(lines: Sequence[tuple[str, int | str | None]]) -> list[str]:
+    """A checklist: words on the left; on the right when it happened, or what is going on."""
+    ends = [(words, clock(end) if isinstance(end, int) else end or "") for words, end in lines]
+    return [row((words, 25), (end, -8)) for words, end in ends]

@@ -181,13 +181,13 @@ async def test_a_restart_repeats_nothing_and_old_buttons_are_dead() -> None:
         phone = Phone(site)
         async with living(desk, site):
             desk.tell(f.Incident("order_refused", "once"))
-            await phone.sees("order refused")
+            await phone.sees("Order refused")
             await phone.says("/close sol")
             asked = await phone.sees("Close SOLUSDT")
         async with living(desk, site):
             assert await phone.taps(asked, "Close") == "expired, nothing done"
         rows = await site.rows()
-    assert len([r for r in rows if "order refused" in r["text"]]) == 1
+    assert len([r for r in rows if "Order refused" in r["text"]]) == 1
     assert desk.commands == []
 
 

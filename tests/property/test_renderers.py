@@ -106,10 +106,11 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: texts.not_done(why),
         lambda: texts.doubtful(why),
         lambda: texts.closing_all(1, [why] * 5),
-        lambda: texts.resumed(why),
+        lambda: texts.resumed([status.gate_line(gate(GateName.DISK_BAD, why, name))]),
         lambda: Text(texts.reason_question(why, 120)),
         lambda: Text(texts.paused(why, T0)),
         lambda: Text(texts.stale_act(why[:60], 99.0, "Now: nothing open.")),
+        lambda: texts.given_up(texts.panic([why], name, name, "")),
         lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
         lambda: texts.help_verb("/x", why, (name,), "owner"),
     ]
@@ -136,7 +137,7 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
             f.StopMoved(17, D(1), StopKind.BREAKEVEN), done, is_back=False
         ),
         lambda: texts_notices.stop_missing(f.StopMissing(17, why), None),
-        lambda: texts_notices.incident(f.Incident(name, why * 20, sym), name),
+        lambda: texts_notices.incident(f.Incident(name, why * 20, sym), name, 3, T0),
         lambda: texts_notices.gate_closed(
             f.GateClosed(GateName.KILL_SWITCH, name, why, T0, flatten=True), name
         ),
@@ -165,7 +166,7 @@ def check(bad: Bad) -> None:
 
 
 def _shown(text: Text) -> list[str]:
-    blocks = re.findall(r"<pre>\n(.*?)\n</pre>", text.html, re.DOTALL)
+    blocks = re.findall(r"<pre>(.*?)</pre>", text.html, re.DOTALL)
     return [layout.plain(line) for block in blocks for line in block.split("\n")]
 
 

@@ -149,11 +149,11 @@ async def test_answers_are_replies_and_refresh_edits_in_place() -> None:
         ("/why #99", "No trade of that number"),
         ("/why a b", "that is more than this command takes"),
         ("/chart nonsense", "No market of ours"),
-        ("/chart", "Which one?"),
+        ("/chart", "Which market?"),
         ("/positions #99", "Nothing is open"),
         ("/scan 0", "a count is a whole number from 1 to 30"),
         ("/scan 1e1", "a count is a whole number from 1 to 30"),
-        ("/scan 2", "2 markets judged"),
+        ("/scan 2", "2 markets</b>"),
         ("/pnl 9d", "a period is one of today, 7d, 30d, all"),
         ("/status now", "that is more than this command takes"),
     ],
@@ -161,6 +161,20 @@ async def test_answers_are_replies_and_refresh_edits_in_place() -> None:
 async def test_arguments_of_reads(words: str, expected: str) -> None:
     async with talking() as talk:
         assert expected in (await talk.say(words))["text"]
+
+
+async def test_an_unknown_market_offers_those_nearest_to_a_trade() -> None:
+    async with talking() as talk:
+        for words in ("/why nonsense", "/chart nonsense"):
+            verb = words.split()[0][1:]
+            data = [b["callback_data"] for b in buttons(await talk.say(words))]
+            assert data == [f"r|{verb} ARBUSDT", f"r|{verb} SOLUSDT", "r|scan"]
+
+
+async def test_the_chart_picker_names_each_market_once() -> None:
+    async with talking(held()) as talk:
+        data = [b["callback_data"] for b in buttons(await talk.say("/chart"))]
+        assert data == ["r|chart SOLUSDT", "r|chart ARBUSDT", "r|scan"]
 
 
 async def test_an_ambiguous_market_becomes_buttons() -> None:
@@ -275,7 +289,7 @@ async def test_why_shows_the_checks_of_a_trade() -> None:
     desk = FakeDesk()
     desk.tell(taken())
     async with talking(desk) as talk:
-        assert "Broke 102.2 (11 touches)" in (await talk.say("/why #17"))["text"]
+        assert "Broke 102.20 (11 touches)" in (await talk.say("/why #17"))["text"]
 
 
 def test_every_verb_has_an_example_that_finds_it() -> None:

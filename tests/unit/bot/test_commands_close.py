@@ -52,7 +52,7 @@ async def test_close_is_quoted_confirmed_and_reported() -> None:
         assert "Expires in 30 s" in asked["text"]
         done = await talk.tap(asked, "Close", TRADER)
         assert "closed <b>+0.54R</b>, +17.00 USDT net" in done["text"]
-        assert "by @u22 (22)" in done["text"]
+        assert "by @u22 ·" in done["text"]
         assert buttons(done) == []
         [command] = desk.commands
         assert isinstance(command, e.Close)

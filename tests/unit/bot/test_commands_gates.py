@@ -78,6 +78,14 @@ async def test_resume_is_plain_after_a_pause_and_needless_when_on() -> None:
         assert talk.desk.commands == [e.Resume(command_id=key, by="@u22 (22)")]
 
 
+async def test_resume_says_what_still_keeps_entries_off() -> None:
+    desk = FakeDesk()
+    desk.show(gates=(gate(GateName.STALE_DATA, "no market data yet", "engine"),))
+    async with talking(desk) as talk:
+        said = (await talk.say("/resume"))["text"].split(", since")[0]
+        assert said == "🟡 <b>Resumed</b>, but entries wait.\n🔒 no market data yet"
+
+
 async def test_resume_by_button_or_with_real_money_is_confirmed() -> None:
     desk = FakeDesk()
     desk.show(gates=(gate(GateName.OPERATOR),))

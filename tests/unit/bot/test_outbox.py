@@ -13,6 +13,7 @@ from telegram_wire import (
 )
 
 from bot.outbox import MOST, pause
+from bot.views import layout
 from bot.views.layout import Text
 from builders import D, fill, order
 from engine.core import facts as f
@@ -22,7 +23,7 @@ from engine.core.view import CandlesView
 
 WORDS = Text("<b>hello</b>")
 BOOT = f.Booted(boot=1, version="0.1.0", mode="paper", was_clean=True)
-INCIDENT = f.Incident("order_refused", "too <small>", "SOLUSDT")
+INCIDENT = f.Incident("foreign_fill", "too <small>", "SOLUSDT")
 STOP_MISSING = f.StopMissing(17, "the exchange shows no stop")
 
 
@@ -74,12 +75,12 @@ async def test_a_trade_is_told_as_a_chain_of_replies() -> None:
 
     said = wire.sent[1:]
     assert [words.split("\n")[0] for words in texts(wire)[1:]] == [
-        "🚀 <b>SOLUSDT LONG</b> breakout · 🧪 PAPER <code>#17</code>",
-        "🚀 <b>SOLUSDT LONG</b> filled: bought 4 @ 103 (slip +0.0 bps) · <code>#17</code>",
+        "🚀 <b>SOLUSDT LONG</b> breakout · 🧪 <code>#17</code>",
+        "🚀 <b>SOLUSDT LONG</b> filled: bought 4 @ 103.00 (slip +0.0 bps) · <code>#17</code>",
         "🚀 <b>SOLUSDT LONG</b> filled: bought 10 @ 103.06 (slip +5.8 bps) · <code>#17</code>",
         "🎯 <b>SOLUSDT LONG</b> target: sold 5 @ 105.28, 5 left · <code>#17</code>",
         "🛑 <b>SOLUSDT LONG</b> stop to breakeven 103.3 · <code>#17</code>",
-        "🛑 <b>SOLUSDT LONG</b> stop: sold 5 @ 103.2, 0 left · <code>#17</code>",
+        "🛑 <b>SOLUSDT LONG</b> stop: sold 5 @ 103.20, 0 left · <code>#17</code>",
         "🛑 <b>SOLUSDT LONG</b> closed <b>-1.02R</b>, -11.00 USDT",
     ]
     assert said[0]["photo"] == "attached"
@@ -288,6 +289,39 @@ async def test_conditions_are_told_when_they_last_and_paired() -> None:
     assert "Market data is stale" in first
     assert "stale data is over</b> after 3m: data flows" in second
     assert all(s["disable_notification"] for s in wire.sent)
+
+
+async def test_a_refusal_that_repeats_is_counted_and_told_again_after_a_minute() -> None:
+    def refusal(order_id: str, symbol: str = "SOLUSDT") -> f.Incident:
+        return f.Incident("order_refused", f"{order_id} refused, FUNDS", symbol)
+
+    desk, wire = FakeDesk(), Wire()
+    start_ms = desk.shown.at_ms
+    async with running(outbox(desk, wire)):
+        for after_s in (0, 20, 59, 60, 130):
+            desk.tell(refusal(f"TARGET a{after_s}"), at_ms=start_ms + after_s * 1000)
+        desk.tell(refusal("EXIT b"))
+        desk.tell(refusal("TARGET c", "XRPUSDT"))
+        await settle()
+    told = [layout.plain(words).split("\n")[1:] for words in texts(wire)]
+    assert told == [
+        ["TARGET a0 refused, FUNDS"],
+        ["TARGET a60 refused, FUNDS", "Seen 4x since 15:06."],
+        ["TARGET a130 refused, FUNDS"],
+        ["EXIT b refused, FUNDS"],
+        ["TARGET c refused, FUNDS"],
+    ]
+    assert not any(s["disable_notification"] for s in wire.sent)
+
+
+@pytest.mark.parametrize(("boot", "is_new"), [(1, True), (2, False)])
+async def test_only_the_first_start_says_what_to_try(boot: int, *, is_new: bool) -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with running(outbox(desk, wire)):
+        desk.tell(f.Booted(boot=boot, version="0.1.0", mode="paper", was_clean=True))
+        await settle()
+    assert ("New here? Try /status, /scan or <code>/why BTC</code>" in texts(wire)[0]) is is_new
+    assert ("r|scan" in [b["callback_data"] for b in buttons(wire.sent[0])]) is is_new
 
 
 async def test_everybody_but_the_actor_hears_of_a_gate() -> None:

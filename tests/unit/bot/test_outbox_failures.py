@@ -23,7 +23,7 @@ from engine.core import facts as f
 
 WORDS = Text("<b>hello</b>")
 BOOT = f.Booted(boot=1, version="0.1.0", mode="paper", was_clean=True)
-INCIDENT = f.Incident("order_refused", "too <small>", "SOLUSDT")
+INCIDENT = f.Incident("foreign_fill", "too <small>", "SOLUSDT")
 STOP_MISSING = f.StopMissing(17, "the exchange shows no stop")
 
 

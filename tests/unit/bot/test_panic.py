@@ -3,10 +3,11 @@
 import pytest
 from desks import FakeDesk, position, settle
 from talk import Talk, talking
-from telegram_wire import OWNER, message
+from telegram_wire import OWNER, buttons, message
 
 from bot.panic import Board
 from bot.trades import TradeBook
+from bot.views.status import panic_rows
 from builders import T0, D, fill, order
 from engine.core import events as e
 from engine.core import facts as f
@@ -46,7 +47,7 @@ def closed(number: int) -> f.PositionClosed:
 def lines(talk: Talk) -> list[str]:
     """The checklist as it stands."""
     text = talk.wire.named("editMessageText")[-1]["text"]
-    return str(text).split("<pre>\n")[1].split("\n</pre>")[0].split("\n")
+    return str(text).split("<pre>")[1].split("</pre>")[0].split("\n")
 
 
 async def catch_up() -> None:
@@ -65,7 +66,7 @@ async def test_a_panic_is_one_message_from_lock_to_verified() -> None:
     async with talking(desk) as talk:
         raw = message("/panic now")
         [first, *_] = await talk.hear(raw)
-        assert "🔴 <b>PANIC</b> by @u11 (11) · 🧪 PAPER" in first["text"]
+        assert "🔴 <b>PANIC</b> by @u11 · 🧪 PAPER" in first["text"]
         assert desk.commands == [e.Panic(command_id=f"tg:{raw['update_id']}", by="@u11 (11)")]
         await catch_up()
         assert lines(talk) == [
@@ -180,7 +181,9 @@ async def test_following_ends_in_time() -> None:
         desk.tell(LOCK)
         await catch_up()
         assert desk.listening == 0
-        assert talk.wire.named("editMessageText") == []
+        [last] = talk.wire.named("editMessageText")
+        assert "This list is no longer updated" in last["text"]
+        assert [b["callback_data"] for b in buttons(last)] == ["r|positions", "r|status"]
 
 
 async def test_an_undelivered_checklist_leaves_nothing_listening() -> None:
@@ -219,10 +222,13 @@ def test_only_facts_are_told() -> None:
 def test_a_leg_that_fails_stays_on_the_list_with_its_tries() -> None:
     again = [f.OrderPlaced(order(Purpose.EXIT, id=f"x{n}", position_id=17)) for n in range(3)]
     found = board(*again)
-    assert found.lines()[2][0] == "SOLUSDT closing RETRY 2"
+    assert found.lines()[2] == ("SOLUSDT closing", "RETRY 2")
+    found.fold(f.Record(9, T0, f.OrderFilled(17, fill(Purpose.EXIT, qty=D(5)))))
+    rows = panic_rows(found.lines())
+    assert rows[2] == "SOLUSDT sold 5 100.00      RETRY 2"
     assert not found.is_flat
     found.settle([18])
-    assert (found.lines()[2][0], found.is_flat) == ("SOLUSDT ended", False)
+    assert (found.lines()[2], found.is_flat) == (("SOLUSDT sold 5 100.00", T0), False)
     found.settle([])
     assert found.is_flat
 

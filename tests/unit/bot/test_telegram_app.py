@@ -179,7 +179,7 @@ async def test_a_stop_says_the_last_words_within_two_seconds() -> None:
         await until(wire, "getUpdates")
         desk.tell(f.Incident("last", "words"))
         begun = time.monotonic()
-    assert "last" in wire.sent[-1]["text"]
+    assert "Last" in wire.sent[-1]["text"]
     assert time.monotonic() - begun < 2
 
 

@@ -1,6 +1,5 @@
 """Every card: golden layouts, missing values, and hostile strings inside Telegram's limits."""
 
-import re
 from decimal import Decimal
 
 import msgspec
@@ -9,19 +8,17 @@ from desks import (
     CHECKS,
     HEALTH,
     PULSE,
-    candles,
+    a_trade,
+    body,
     gate,
-    level,
     position,
-    taken,
     trade,
-    verdict,
     view,
 )
 
 from bot.panic import Board
-from bot.trades import Trade, TradeBook
-from bot.views import layout, market, money, status
+from bot.trades import TradeBook
+from bot.views import layout, money, status
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
@@ -31,7 +28,7 @@ from engine.core.values import (
     Purpose,
     Side,
 )
-from engine.core.view import GateView, Quote, TargetView
+from engine.core.view import GateView, Quote
 
 FULL = view(
     positions=(position(),),
@@ -39,20 +36,7 @@ FULL = view(
 )
 
 
-def body(text: Text) -> list[str]:
-    """The fixed-width lines of a card."""
-    return [
-        line
-        for part in re.findall(r"<pre>\n(.*?)\n</pre>", text.html, re.DOTALL)
-        for line in part.split("\n")
-    ]
-
-
-def a_trade(**changes: object) -> Trade:
-    book = TradeBook()
-    book.fold(f.Record(1, T0, taken(17, **changes)))
-    return book.trades[17]
-
+AT_START = msgspec.structs.replace(gate(GateName.STALE_DATA), since_ms=FULL.started_ms)
 
 # Golden layouts
 
@@ -60,7 +44,7 @@ def a_trade(**changes: object) -> Trade:
 def test_the_status_card() -> None:
     text = status.status(FULL, HEALTH)
     head, equity, *_ = text.html.split("\n")
-    assert head == "🟢 <b>RUNNING</b> · 🧪 PAPER · simulation, seed 7, 60x · <b>alpha</b>"
+    assert head == "🟢 <b>RUNNING</b> · 🧪 PAPER · simulation · <b>alpha</b>"
     assert equity == "Equity <b>10\u2009412.55</b> USDT  +127.31 (+1.24%) today"
     assert body(text) == [
         "Open   1/3     risk 1.10R",
@@ -74,49 +58,33 @@ def test_the_status_card() -> None:
 
 def test_the_position_card() -> None:
     text = status.position_card(FULL.positions[0], FULL)
-    assert text.html.startswith("🟢 <b>SOLUSDT LONG</b> <code>#17</code> · +0.62R · 🧪 PAPER\n")
+    assert text.html.startswith("🟢 <b>SOLUSDT LONG</b> <code>#17</code> · +0.62R · 🧪\n")
     assert body(text) == [
-        "Now    184         entry 182.44",
-        "uPnL   +19.19     +0.86%   +0.62R",
-        "Net if closed +16.70 (fee, slip)",
-        "Stop   179.85      on exchange ok",
-        "TP1    186.22      working   50%",
-        "MFE    +0.91R   MAE -0.18R",
-        "Qty    12.3 of 12.3",
-        "Age    2h10     PROTECTED",
+        "Now       184.00   entry    182.44",
+        "uPnL      +19.19  +0.86%    +0.62R",
+        "Net if closed     +16.70 all costs",
+        "Stop      179.85    on exchange ok",
+        "TP1       186.22  working      50%",
+        "Best      +0.91R   worst    -0.18R",
+        "Qty   12.3 of 12.3 SOL",
+        "Age         2h10         PROTECTED",
     ]
-
-
-def test_the_why_card() -> None:
-    text = market.why_symbol(verdict(), FULL)
-    assert body(text) == [
-        "gate          value   need",
-        "volume 24h    8.2M    5M      ok",
-        "atr15         1.9     0.5-12  ok",
-        "volume        1.12    1.4     NO",
-        "spread        -       30      ?",
-        "near          0.2     0.5     (ok)",
-        "tpm           -       -       excl",
-    ]
-    tail = text.html.split("</pre>\n")[1]
-    assert tail == (
-        "Blocked by <b>volume</b>. Nearest resistance 102.2, +0.41%. Next check in 5m.\n"
-        "<i>spread: no quote yet</i>"
-    )
 
 
 def test_the_signal_card() -> None:
     text = money.signal_taken(a_trade(signal=signal(checks=CHECKS)), "paper")
-    assert text.html.startswith("🚀 <b>SOLUSDT LONG</b> breakout · 🧪 PAPER <code>#17</code>")
+    assert text.html.startswith("🚀 <b>SOLUSDT LONG</b> breakout · 🧪 <code>#17</code>")
     assert body(text) == [
-        "Entry        103 trig    102.32264",
-        "Stop      101.48   -1.48%   1.00R",
-        "TP1       105.28   +2.21% 1.5R 50%",
+        "Entry     103.00    trig    102.32",
+        "Stop      101.48  -1.48%     1.00R",
+        "TP1       105.28  +2.21%  1.5R 50%",
         "Size          10 SOL   1030.0 USDT",
         "Risk      16.40 USDT   0.16% of eq",
     ]
-    assert "volume 1.12 (1.4)." in text.html
-    assert "volume 24h 8.2M (5M)." in text.html
+    assert layout.plain(text.html.split("</pre>\n")[1]) == (
+        "Level 102.20 held 11 touches / 3 h. ATR15 1.90 % (0.5-12). "
+        "Volume 1.12x the 20-bar median (need 1.4x). 24 h turnover 8.2M USDT (need 5M)."
+    )
 
 
 def test_the_close_question() -> None:
@@ -129,16 +97,16 @@ def test_the_close_question() -> None:
         "Est.  +16.70 net of fees +0.53R",
     ]
     assert body(Text(half)) == [
-        "Sell  about 6.15 SOL at market",
+        "Sell  ~6.15 SOL at market",
         "Now   183.98      spread 1.1 bps",
         "Est.  +0.62R price move",
-        "Left  stop 179.85",
+        "Left  ~6.15 SOL stop 179.85",
     ]
     short = position(side=Side.SHORT, risk0_usd=None, net_if_closed=None)
     blind = money.close_question(short, money.cut_of(short, D(1), None), None)
     assert body(Text(blind)) == [
         "Buy   12.3 SOL at market",
-        "Now   184         spread -",
+        "Now   184.00      spread -",
         "Est.  - net of fees -",
     ]
     assert money.cut_of(short, D(1), quote).price == 184.0
@@ -146,7 +114,7 @@ def test_the_close_question() -> None:
 
 def test_the_pnl_card() -> None:
     text = money.pnl(FULL, "7d", "UTC")
-    head = "💰 <b>Net -9.40</b> USDT · -0.31R · last 7 days · 🧪 PAPER"
+    head = "💰 <b>Net -9.40</b> USDT · -0.31R · last 7 days · 🧪"
     assert text.html.startswith(head)
     assert text.html.endswith("Open: 1, net if closed now +16.70 USDT")
     assert body(text) == [
@@ -162,7 +130,9 @@ def test_the_pnl_card() -> None:
 def test_pnl_periods_begin_at_midnight_of_the_zone() -> None:
     early = view(trades=(trade(1, "5", T0 - 14 * 3_600_000),))  # 01:06 in UTC
     assert "Net +5.00" in money.pnl(early, "today", "UTC").html
-    assert "No closed trades." in money.pnl(early, "today", "America/New_York").html
+    far = money.pnl(early, "today", "America/New_York").html
+    assert far.endswith("\nNo trade closed in this period, 1 before.")
+    assert money.pnl(view(), "all", "UTC").html.endswith("\nNo trade closed yet.")
     many = view(trades=tuple(trade(n, "1", T0 - n * 86_400_000) for n in range(25, 0, -1)))
     rows = body(money.pnl(many, "all", "UTC"))
     assert len(rows) == 1 + money.DAYS_SHOWN + 1 + 3
@@ -194,24 +164,6 @@ def test_the_closed_card() -> None:
     ]
 
 
-def test_the_scan_ranks_signals_first_then_the_nearest() -> None:
-    found = {
-        "A": verdict("FARUSDT", distance_atr=3.0),
-        "B": verdict("NEARUSDT", distance_atr=-0.2),
-        "C": verdict("HOTUSDT", outcome="SIGNAL", distance_atr=9.0),
-        "D": verdict("LOSTUSDT", level=None, distance_atr=None, distance_pct=None, blocked_by=None),
-    }
-    text = market.scan(view(verdicts=found))
-    assert body(text) == [
-        "market     s    dist blocked by",
-        "HOT        L  +0.41% SIGNAL",
-        "NEAR       L  +0.41% volume",
-        "FAR        L  +0.41% volume",
-        "LOST       -       - nothing near",
-    ]
-    assert "No bar of a watched market" in market.scan(view(verdicts={}, last_batch_ms=None)).html
-
-
 # States
 
 
@@ -223,6 +175,8 @@ def test_the_scan_ranks_signals_first_then_the_nearest() -> None:
         ((gate(GateName.OPERATOR, "stopped"),), "🔴 <b>STOPPED", "r|resume"),
         ((gate(GateName.OPERATOR), gate(GateName.KILL_SWITCH)), "🔴 <b>LOCKED", "r|resume"),
         ((gate(GateName.STALE_DATA),), "🟡 <b>PAUSED", "r|pause"),
+        ((AT_START,), "🟡 <b>STARTING", "r|pause"),
+        ((AT_START, gate(GateName.DISK_BAD)), "🟡 <b>PAUSED", "r|pause"),
     ],
 )
 def test_the_headline_comes_from_the_gates(
@@ -231,7 +185,21 @@ def test_the_headline_comes_from_the_gates(
     text = status.status(view(gates=gates), HEALTH)
     assert text.html.startswith(word)
     assert text.buttons[1][2].data == switch
-    assert ("🔒" in text.html) is bool(gates)
+    assert text.html.count("🔒") == len(gates)
+
+
+def test_every_closed_gate_is_said_in_words() -> None:
+    gates = (
+        gate(GateName.KILL_SWITCH, "panic"),
+        gate(GateName.STALE_DATA, "no market data yet", "engine"),
+        gate(GateName.DISK_BAD, "no space left", "engine"),
+    )
+    lines = status.header(view(gates=gates), HEALTH).split("\n")[1:]
+    assert [line.split(", since <tg-time")[0] for line in lines] == [
+        "🔒 entries locked, panic by @u11",
+        "🔒 no market data yet",
+        "🔒 the disk does not take our records: no space left",
+    ]
 
 
 def test_a_pause_shows_its_end() -> None:
@@ -256,10 +224,10 @@ def test_unknown_values_are_dashes() -> None:
     )  # fmt: skip
     card = status.position_card(lost, view(positions=(lost,)))
     assert body(card)[:4] == [
-        "Now    -           entry -",
-        "uPnL   -          -        -",
-        "Net if closed - (fee, slip)",
-        "Stop   -           not yet",
+        "Now            -   entry         -",
+        "uPnL           -       -         -",
+        "Net if closed          - all costs",
+        "Stop           -           not yet",
     ]
     assert "Open:" not in money.pnl(view(positions=(lost,)), "all", "UTC").html
     unpriced = position(net_if_closed=None)
@@ -302,56 +270,6 @@ def test_health_shows_the_chat_and_the_errors() -> None:
     assert "order_refused: too small" in text.html
 
 
-def test_why_nothing_is_traded() -> None:
-    found = {s: verdict(s, blocked_by=None, outcome="QUIET") for s in ("AUSDT", "BUSDT")}
-    text = market.why_overview(view(verdicts={**found, "C": verdict("C")}))
-    assert body(text)[1:] == [
-        "quiet                            2",
-        "volume                           1",
-    ]
-    assert "skipped <b>XRPUSDT</b>: slots" in text.html
-    assert "None judged." in market.why_overview(view(verdicts={})).html
-
-
-def test_why_of_a_quiet_market_claims_little() -> None:
-    quiet = verdict(level=None, blocked_by=None, checks=(), outcome="QUIET", open_ms=T0 - 10**7)
-    assert market.why_symbol(quiet, view()).html.endswith("</pre>")
-    short = verdict(level=level(Side.SHORT))
-    assert "Nearest support" in market.why_symbol(short, view()).html
-
-
-# Charts
-
-
-def test_the_chart_shows_levels_trade_and_fills() -> None:
-    held = position(targets=(
-        TargetView(1.5, D(105), D(5), "filled"), TargetView(2.8, D(108), D(5), "working")
-    ))  # fmt: skip
-    done = a_trade()
-    done.fills = [fill(exchange_ms=T0), fill(exchange_ms=1)]
-    picture = market.chart(candles(), "paper", held, done)
-    lines = [(line.label, line.kind) for line in picture.lines]
-    assert lines == [
-        ("4 touches", "level"),
-        ("4 touches", "level"),
-        ("entry", "entry"),
-        ("stop", "stop"),
-        ("2.8R", "target"),
-    ]
-    assert [m.at_ms for m in picture.marks] == [T0]
-    assert "Last close 100.5" in market.chart_caption(picture, "paper").html
-
-
-def test_the_chart_of_a_market_without_a_trade() -> None:
-    many = msgspec.structs.replace(candles(), levels=(level(),) * 9)
-    picture = market.chart(many, "paper", None, None)
-    assert len(picture.lines) == market.LEVELS_A_SIDE
-    bare = position(entry=None, stop=None, targets=())
-    assert len(market.chart(many, "paper", bare, None).lines) == market.LEVELS_A_SIDE
-    empty = candles(bars=0)
-    assert "Last close -" in market.chart_caption(market.chart(empty, "x", None, None), "x").html
-
-
 # Layout
 
 
@@ -366,6 +284,24 @@ def test_numbers_and_spans() -> None:
     ]  # fmt: skip
     assert [layout.price(x) for x in (102.322641234, D("0.10"), 1e-7, None)] == [
         "102.32264", "0.10", "0.0000001", "-",
+    ]  # fmt: skip
+
+
+def test_no_number_is_minus_zero() -> None:
+    tiny = -0.0004
+    shown = [layout.money(tiny), layout.money(D("-0.001"), signed=False), layout.percent(tiny)]
+    shown += [layout.in_r(tiny), layout.fixed(tiny, 2), layout.price(tiny, 1), layout.compact(-0.0)]
+    assert shown == ["+0.00", "0.00", "+0.00%", "+0.00R", "0.00", "0.0", "0"]
+
+
+def test_prices_show_as_many_decimals_as_their_tick() -> None:
+    assert [layout.decimals(*x) for x in ([D("101.50")], [1.25, D(3)], [None, 1e-7], [D(10), 1e9], [])] == [2, 2, 7, 0, 0]  # fmt: skip  # noqa: E501
+    assert [layout.price(x, 3) for x in (13.745486, D("13.7"), None)] == ["13.745", "13.700", "-"]
+
+
+def test_people_are_shown_without_the_number_facts_keep() -> None:
+    assert [layout.who(x) for x in ("@ann (1001)", "user (11)", "engine", "<b>")] == [
+        "@ann", "user (11)", "engine", "&lt;b&gt;",
     ]  # fmt: skip
 
 
