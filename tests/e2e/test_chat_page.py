@@ -4,14 +4,17 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
+from plays import CALM, write_play
+from programs import PATIENCE_S, running
 
 from bot.sandbox import api
 from bot.sandbox.people import OWNER_ID, VIEWER_ID
 from bot.sandbox.room import Chat, Say
 from bot.sandbox.wire import Upload
-from chatroom import EPOCH_S, PIXEL, Site, ask, served
+from chatroom import EPOCH_S, PIXEL, ask, served
 
 async_api = pytest.importorskip("playwright.async_api", reason="needs playwright")
 from playwright.async_api import Page, expect  # noqa: E402 -- only where it is installed
@@ -34,10 +37,11 @@ COLUMNS = "0123456789" * 3 + "0123"  # 34, the widest line a table may have
 
 # No market beside the chat, or no server at all for a while: the browser says so by itself.
 _HARMLESS = re.compile(r"404|ERR_CONNECTION|ERR_INCOMPLETE")
+_NOTHING = re.compile(r"(?!)")
 
 
 @asynccontextmanager
-async def phone(site: Site) -> AsyncIterator[Page]:
+async def phone(url: str, harmless: re.Pattern[str] = _HARMLESS) -> AsyncIterator[Page]:
     """The page on a phone; fails on any error the page itself reports."""
     problems: list[str] = []
     async with async_api.async_playwright() as playwright:
@@ -48,10 +52,10 @@ async def phone(site: Site) -> AsyncIterator[Page]:
         page = await context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda said: problems.append(said.text))
-        await page.goto(site.url)
+        await page.goto(url)
         yield page
         await browser.close()
-    assert [problem for problem in problems if not _HARMLESS.search(problem)] == []
+    assert [problem for problem in problems if not harmless.search(problem)] == []
 
 
 def send(room: Chat, text: str, **values: object) -> int:
@@ -66,7 +70,7 @@ def keys(*names: str, style: str = "danger") -> dict[str, object]:
 
 
 async def test_talk_tap_photo_and_edit() -> None:
-    async with served() as site, phone(site) as page:
+    async with served() as site, phone(site.url) as page:
         room = site.room
         await expect(
             page.get_by_text("Simulation: no real money, no real exchange")
@@ -105,7 +109,7 @@ async def test_talk_tap_photo_and_edit() -> None:
 
 
 async def test_a_full_card_fits_a_phone_and_says_everything() -> None:
-    async with served() as site, phone(site) as page:
+    async with served() as site, phone(site.url) as page:
         room = site.room
         asked = room.say(Say("/status"))
         reply = {"message_id": asked.message_id}
@@ -156,7 +160,7 @@ async def test_menu_people_and_a_page_that_comes_late() -> None:
         api.answer(room, ask("setMyCommands", commands=menu))
         for number in range(40):
             send(room, f"line {number}")
-        async with phone(site) as page:
+        async with phone(site.url) as page:
             await expect(page.get_by_text("line 39")).to_be_in_viewport()
             await page.get_by_role("button", name="Menu of commands").click()
             await page.get_by_role("option", name="/status").click()
@@ -187,7 +191,7 @@ async def test_menu_people_and_a_page_that_comes_late() -> None:
 
 
 async def test_a_deleted_message_goes() -> None:
-    async with served() as site, phone(site) as page:
+    async with served() as site, phone(site.url) as page:
         message_id = send(site.room, "before")
         await expect(page.get_by_text("before")).to_be_visible()
         api.answer(site.room, ask("deleteMessage", message_id=message_id))
@@ -198,7 +202,7 @@ async def test_a_page_finds_its_way_into_a_restarted_room() -> None:
     async with AsyncExitStack() as first:
         site = await first.enter_async_context(served(Chat(clock=lambda: EPOCH_S + 10.0)))
         send(site.room, "before")
-        async with phone(site) as page:
+        async with phone(site.url) as page:
             await expect(page.get_by_text("before")).to_be_visible()
             await first.aclose()
             await expect(page.get_by_role("status").first).to_have_text("connecting…")
@@ -207,3 +211,30 @@ async def test_a_page_finds_its_way_into_a_restarted_room() -> None:
                 send(later, "after")
                 await expect(page.get_by_text("after")).to_be_visible()
                 await expect(page.get_by_text("before")).to_have_count(0)
+
+
+async def test_the_whole_sandbox_from_a_signal_to_its_reasons(tmp_path: Path) -> None:
+    play = write_play(tmp_path / "play", *[CALM] * 100)
+    where = ["--state-dir", str(tmp_path / "state"), "--port", "0", "--data", str(play)]
+    async with running("bot", "--sandbox", *where, "--speed", "600") as program:
+        async with phone(await program.address(), _NOTHING) as page:
+            await from_signal_to_reasons(page)
+        assert await program.stop() == 0
+
+
+async def from_signal_to_reasons(page: Page) -> None:
+    signal = page.locator(".message").filter(has=page.locator(".photo img")).first
+    await expect(signal).to_be_visible(timeout=PATIENCE_S * 1000)
+    await expect(signal.locator("img")).to_have_js_property("naturalWidth", 1080)
+    await expect(signal.locator("blockquote")).to_contain_text("Level 102.20 held")
+    await signal.get_by_role("button", name="Why").click()
+    why = page.locator(".message").filter(has_text="taken")
+    await expect(why.locator("pre")).to_contain_text("volume 24h")
+    await expect(why).to_contain_text("Broke 102.20")
+    [quote] = await why.locator(".quote").evaluate_all("all => all.map(e => e.offsetHeight)")
+    assert quote < 50  # the name and one line
+    widths = await page.evaluate(
+        "[document.documentElement, ...document.querySelectorAll('#scroll, pre, .bubble')]"
+        ".map(e => e.scrollWidth - e.clientWidth)"
+    )
+    assert set(widths) == {0}
