@@ -7,7 +7,7 @@ never be believed twice, and one that names nothing of ours must never be booked
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core import gates, guard
-from engine.core.intents import FetchAccount, FindOrder
+from engine.core.intents import FetchAccount
 from engine.core.orders import Progress
 from engine.core.positions import Position
 from engine.core.risk import mark_of
@@ -29,8 +29,10 @@ def refused(turn: Turn, event: e.OrderRefused) -> None:
         return
     detail = f"{event.refusal}: {event.detail}" if event.detail else str(event.refusal)
     turn.tell(f.OrderEnded(event.order_id, OrderState.REFUSED, detail))
-    words = f"{progress.order.purpose} {event.order_id} refused, {detail}"
-    turn.tell(f.Incident("order_refused", words, progress.order.symbol))
+    order = progress.order
+    words = f"{order.purpose} {order.id} refused, {detail}"
+    cause = f"{order.position_id} {order.purpose} {event.refusal}"
+    turn.alarm(f.Incident("order_refused", words, order.symbol, cause))
     turn.ask(FetchAccount())
 
 
@@ -41,7 +43,7 @@ def doubted(turn: Turn, event: e.OrderUnknown) -> None:
         return
     if progress.state is not OrderState.UNKNOWN:
         turn.tell(f.OrderDoubted(event.order_id, event.detail))
-    turn.ask(FindOrder(progress.order))
+    guard.look_up(turn, progress)
 
 
 def gone(turn: Turn, event: e.OrderGone) -> None:
@@ -56,19 +58,27 @@ def gone(turn: Turn, event: e.OrderGone) -> None:
 
 
 def filled(turn: Turn, event: e.FillSeen) -> None:
-    """Book one execution, once."""
-    book(turn, event.fill)
+    """Book one execution, once; one that overtook the fills before it comes with the account."""
+    fill = event.fill
+    is_booked = book(turn, fill) or turn.ledger.knows_fill(fill.id)
+    if not is_booked and _owner(turn, fill) is not None:
+        turn.ask(FetchAccount())
 
 
 def book(turn: Turn, fill: Fill) -> bool:
-    """Book a fill that is new and ours; False when it was known already."""
+    """Book a fill that is new and ours; False when it was known already, or is too early.
+
+    What leaves must have come before: an exit of more than is held waits for the missing fill.
+    """
     if turn.ledger.knows_fill(fill.id):
         return False
     position = _owner(turn, fill)
     if position is None:
         words = f"fill {fill.id} of order {fill.order_id} belongs to no position of ours"
-        turn.tell(f.Incident("foreign_fill", words, fill.symbol))
-        gates.close(turn, GateName.UNRECONCILED, words)
+        if turn.alarm(f.Incident("foreign_fill", words, fill.symbol)):
+            gates.close(turn, GateName.UNRECONCILED, words)
+        return False
+    if fill.purpose is not Purpose.ENTRY and fill.qty > position.qty:
         return False
     turn.tell(f.OrderFilled(position.id, fill))
     progress = turn.ledger.state.orders.get(fill.order_id)
@@ -92,7 +102,7 @@ def stop_set(turn: Turn, event: e.StopSet) -> None:
 def stop_refused(turn: Turn, event: e.StopRefused) -> None:
     """A stop the price has passed already cannot rest: exit (strategy.md 12.3).
 
-    Otherwise the wish is withdrawn where a stop stands; an exposed position asks again by itself.
+    Otherwise the wish stands, a person is told, and the guard asks again.
     """
     position = turn.ledger.state.positions.get(event.position_id)
     if position is None or position.state is PositionState.EXITING:
@@ -102,9 +112,7 @@ def stop_refused(turn: Turn, event: e.StopRefused) -> None:
         guard.ask_exit(turn, position, position.asked_kind.value)
         return
     words = f"stop {event.price} of #{position.id} refused: {event.detail}"
-    turn.tell(f.Incident("stop_refused", words, position.symbol))
-    if position.stop is not None:
-        turn.tell(f.StopAsked(position.id, position.stop, position.stop_kind))
+    turn.alarm(f.Incident("stop_refused", words, position.symbol, f"{position.id} {event.price}"))
 
 
 def _live(turn: Turn, order_id: str) -> Progress | None:

@@ -11,7 +11,7 @@ from engine.core import answers, gates, guard, operator
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.exits import exit_rule
-from engine.core.intents import FetchAccount, FindOrder, Outcome
+from engine.core.intents import FetchAccount, Outcome
 from engine.core.ledger import Ledger
 from engine.core.market import Market
 from engine.core.overview import overview
@@ -37,7 +37,7 @@ class Engine:
         self._frame_ms = settings.market.frame_s * 1000
         self._watch = Watch(self._frame_ms)
         self._verdicts: dict[str, Verdict] = {}
-        self._looked_ms: Ms = 0  # when unanswered orders were last looked up
+        self._looked: dict[str, Ms] = {}  # order id -> when it was last looked up
         self._account_ms: Ms = 0  # when the account was last asked for
         self._at_ms: Ms = ledger.state.at_ms
 
@@ -45,7 +45,7 @@ class Engine:
         """Decide on one event; `at_ms` never decreases."""
         assert at_ms >= self._at_ms, (at_ms, self._at_ms)
         self._at_ms = at_ms
-        turn = Turn(at_ms, self.settings, self.ledger, self.market)
+        turn = Turn(at_ms, self.settings, self.ledger, self.market, looked=self._looked)
         self._route(turn, event)
         for position in turn.ledger.positions:
             guard.look_after(turn, position)
@@ -132,7 +132,7 @@ class Engine:
         gates.close(turn, GateName.STALE_DATA, "starting: no market data yet")
         for progress in turn.ledger.state.orders.values():
             if progress.is_live:
-                turn.ask(FindOrder(progress.order))
+                guard.look_up(turn, progress)
         self._watch.look(turn)
         self._read_account(turn)
 
@@ -143,9 +143,7 @@ class Engine:
     def _tick(self, turn: Turn) -> None:
         gates.judge(turn)
         self._watch.look(turn)
-        if turn.at_ms - self._looked_ms >= guard.RETRY_MS:
-            self._looked_ms = turn.at_ms
-            guard.look_up_unknown(turn)
+        guard.look_up_unknown(turn)
         if turn.at_ms - self._account_ms >= self.settings.schedule.reconcile_every_s * 1000:
             self._read_account(turn)
 

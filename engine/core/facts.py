@@ -212,6 +212,12 @@ class Incident(Fact, frozen=True, tag=True):
     code: str
     detail: str
     symbol: str | None = None
+    cause: str = ""  # what makes a repeat the same; the detail, where that is enough
+
+    @property
+    def key(self) -> str:
+        """Two incidents with one key are one piece of news."""
+        return f"{self.code} {self.symbol or ''} {self.cause or self.detail}"
 
 
 class NoticeSent(Fact, frozen=True, tag=True):

@@ -64,6 +64,8 @@ def _judge_money(turn: Turn) -> None:
     if peak is None or equity >= peak * PEAK_STEP:
         turn.tell(EquityPeaked(equity))
         return
+    if peak <= 0:  # nothing left to lose a share of
+        return
     drawdown_pct = (peak - equity) / peak * 100
     limit_pct = turn.settings.risk.kill_switch_pct
     if drawdown_pct >= Decimal(repr(limit_pct)):

@@ -26,6 +26,7 @@ from engine.core.values import (
 )
 
 RETRY_MS: Ms = 2000  # wait before an exit, a stop or a look-up is asked for again
+ANSWER_MS: Ms = 15_000  # beyond any deadline of the shell: the answer to an order was lost
 LETTERS = {Purpose.ENTRY: "E", Purpose.TARGET: "T", Purpose.EXIT: "X", Purpose.STOP: "S"}
 
 
@@ -36,9 +37,10 @@ def look_after(turn: Turn, position: Position) -> None:
         return
     if position.entry is None and not _entry_is_live(turn, position):
         open_trade(turn, position)
-    if position.qty <= 0 and position.entry is not None:
-        _finish(turn, position)
-        return
+    if position.qty <= 0:
+        if position.entry is not None:
+            _finish(turn, position)
+        return  # flat, while more of the entry may still fill
     _resume_exit(turn, position)
     _protect(turn, position)
     if position.state is PositionState.EXITING:
@@ -51,9 +53,23 @@ def look_after(turn: Turn, position: Position) -> None:
 
 def look_up_unknown(turn: Turn) -> None:
     """Ask about each order whose outcome nobody knows, until somebody does."""
-    for progress in turn.ledger.state.orders.values():
-        if progress.state is OrderState.UNKNOWN:
-            turn.ask(FindOrder(progress.order))
+    orders = turn.ledger.state.orders
+    for order_id in turn.looked.keys() - orders.keys():
+        del turn.looked[order_id]
+    for progress in orders.values():
+        is_silent = turn.at_ms - progress.placed_ms >= ANSWER_MS
+        if progress.state is OrderState.UNKNOWN or (
+            progress.state is OrderState.PLACED and is_silent
+        ):
+            look_up(turn, progress)
+
+
+def look_up(turn: Turn, progress: Progress) -> None:
+    """Ask what became of an order, but not again at once: answers must not chase each other."""
+    asked_ms = turn.looked.get(progress.order.id)
+    if asked_ms is None or turn.at_ms - asked_ms >= RETRY_MS:
+        turn.looked[progress.order.id] = turn.at_ms
+        turn.ask(FindOrder(progress.order))
 
 
 def new_order_id(turn: Turn, purpose: Purpose) -> str:
@@ -123,13 +139,15 @@ def _resume_exit(turn: Turn, position: Position) -> None:
 
 def _protect(turn: Turn, position: Position) -> None:
     """No quantity without a shown stop: ask again, and leave when the deadline passes."""
-    since = position.exposed_ms
-    if since is None or position.state is PositionState.EXITING:
+    if position.exposed_ms is None or position.state is PositionState.EXITING:
         return
+    # While we were down nobody could ask: the exchange gets its time to answer.
+    since = max(position.exposed_ms, turn.ledger.state.started_ms)
     if turn.at_ms - since >= turn.settings.execution.protect_deadline_s * 1000:
-        turn.tell(f.Incident("unprotected", "no stop was acknowledged in time", position.symbol))
+        words = f"#{position.id}: no stop was acknowledged in time"
+        turn.alarm(f.Incident("unprotected", words, position.symbol))
         ask_exit(turn, position, "unprotected")
-    elif turn.at_ms - max(since, position.asked_ms) >= RETRY_MS:
+    elif turn.at_ms - max(position.exposed_ms, position.asked_ms) >= RETRY_MS:
         _ask_stop(turn, position, position.asked_stop)
 
 
@@ -140,15 +158,16 @@ def _ask_stop(turn: Turn, position: Position, price: Decimal) -> None:
 
 def _exit(turn: Turn, position: Position) -> None:
     """One working reduce-only order for the whole rest, until flat."""
-    working = [
-        o
-        for o in turn.ledger.orders_of(position.id)
-        if o.order.purpose is Purpose.EXIT and o.is_live
-    ]
     waited = turn.at_ms - position.last_exit_ms >= RETRY_MS or not position.last_exit_ms
-    if not working and waited:
+    if waited and not is_exiting(turn, position):
         rule = position.exit_rule or "operator"
         place(turn, _exit_order(turn, position, rule, position.qty))
+
+
+def is_exiting(turn: Turn, position: Position) -> bool:
+    """Whether an exit order of it works, for the whole or a part."""
+    orders = turn.ledger.orders_of(position.id)
+    return any(o.is_live and o.order.purpose is Purpose.EXIT for o in orders)
 
 
 def entry_order(turn: Turn, plan: Plan, position_id: int) -> Order:
@@ -184,9 +203,13 @@ def _exit_order(turn: Turn, position: Position, rule: str, qty: Decimal) -> Orde
 
 def _tighten(turn: Turn, position: Position) -> None:
     """Move the stop where the rules want it; the exchange says whether it can rest there."""
+    if turn.at_ms - position.asked_ms < RETRY_MS:
+        return
+    if position.asked_stop != position.stop:  # an answer was lost, or somebody loosened it
+        _ask_stop(turn, position, position.asked_stop)
+        return
     instrument = turn.market.instrument(position.symbol)
-    is_settled = position.asked_stop == position.stop
-    if instrument is None or not is_settled or turn.at_ms - position.asked_ms < RETRY_MS:
+    if instrument is None:
         return
     wanted = protection(snapshot(position), instrument, turn.settings.exits)
     if wanted is None:

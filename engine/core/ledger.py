@@ -7,7 +7,7 @@ only writer. It must never look at the market or the time; money is Decimal thro
 from decimal import Decimal
 from functools import singledispatch
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,9 +17,14 @@ from engine.core.positions import Position, PositionInput
 from engine.core.values import GateName, Ms, PositionState, Purpose
 from engine.core.view import SkippedView, TradeView
 
+T = TypeVar("T")
+
 TRADES_KEPT = 500
 SKIPPED_KEPT = 50
 FILL_IDS_KEPT = 1000
+COMMANDS_KEPT = 500
+ALARMS_KEPT = 200
+ENDED_KEPT = 20  # orders of an open position that ended without a fill
 
 # Gates that outlive a restart; every other one is a condition, judged anew at every start.
 LASTING = frozenset({GateName.OPERATOR, GateName.KILL_SWITCH})
@@ -33,6 +38,13 @@ class Gate(msgspec.Struct):
     why: str
     until_ms: Ms | None = None
     flatten: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a command."""
+
+    is_done: bool
+    words: str
 
 
 class State(msgspec.Struct):
@@ -54,6 +66,8 @@ class State(msgspec.Struct):
     skipped: list[SkippedView] = msgspec.field(default_factory=list)
     cooling: dict[str, Ms] = msgspec.field(default_factory=dict)  # symbol -> last trade closed
     fill_ids: list[str] = msgspec.field(default_factory=list)
+    commands: dict[str, Answer] = msgspec.field(default_factory=dict)  # so that none acts twice
+    alarms: dict[str, Ms] = msgspec.field(default_factory=dict)  # incident's key -> last told
 
 
 def orders_of(state: State, position_id: int) -> tuple[Progress, ...]:
@@ -109,13 +123,25 @@ def _order_placed(fact: f.OrderPlaced, state: State, record: f.Record) -> None:
     position = state.positions.get(order.position_id)
     if position is None:
         return
+    _forget_attempts(state, position)
     if order.purpose is Purpose.ENTRY:
         position.entry_order_id = order.id
-    if order.purpose is Purpose.EXIT:
+    if order.purpose is Purpose.EXIT and position.state is PositionState.EXITING:
         position.last_exit_ms = record.at_ms
     if order.purpose is Purpose.TARGET:
         rung = next(r for r in position.rungs if r.order_id is None and not r.is_filled)
         rung.order_id = order.id
+
+
+def _forget_attempts(state: State, position: Position) -> None:
+    """Exits and targets may be refused for days: of those without a fill a few are enough."""
+    ended = [
+        o.order.id
+        for o in orders_of(state, position.id)
+        if not (o.is_live or o.filled_qty or o.order.purpose is Purpose.ENTRY)
+    ]
+    for order_id in ended[:-ENDED_KEPT]:
+        del state.orders[order_id]
 
 
 @_fold.register
@@ -265,6 +291,31 @@ def _gate_opened(fact: f.GateOpened, state: State, _: f.Record) -> None:
 @_fold.register
 def _day_rolled(fact: f.DayRolled, state: State, _: f.Record) -> None:
     state.day, state.day_start = fact.date, fact.equity
+
+
+@_fold.register
+def _incident(fact: f.Incident, state: State, record: f.Record) -> None:
+    _remember(state.alarms, fact.key, record.at_ms, ALARMS_KEPT)
+
+
+@_fold.register
+def _command_done(fact: f.CommandDone, state: State, _: f.Record) -> None:
+    answer = Answer(is_done=True, words=fact.detail)
+    _remember(state.commands, fact.command_id, answer, COMMANDS_KEPT)
+
+
+@_fold.register
+def _command_refused(fact: f.CommandRefused, state: State, _: f.Record) -> None:
+    answer = Answer(is_done=False, words=fact.reason)
+    _remember(state.commands, fact.command_id, answer, COMMANDS_KEPT)
+
+
+def _remember(memory: dict[str, T], key: str, value: T, kept: int) -> None:
+    """The newest last, the oldest forgotten."""
+    memory.pop(key, None)
+    memory[key] = value
+    if len(memory) > kept:
+        del memory[next(iter(memory))]
 
 
 class Ledger:

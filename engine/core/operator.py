@@ -19,9 +19,13 @@ Answer = tuple[bool, str]  # whether it was done, and the words for the person
 
 
 def obey(turn: Turn, command: e.Command) -> None:
-    """Carry out one command; its last fact is CommandDone or CommandRefused."""
+    """Carry out one command; its last fact is CommandDone or CommandRefused.
+
+    The same `command_id` again gets the same answer and does nothing.
+    """
     verb = type(command).__name__.lower()
-    done, words = _do(turn, command)
+    known = turn.ledger.state.commands.get(command.command_id)
+    done, words = _do(turn, command) if known is None else (known.is_done, known.words)
     if done:
         turn.tell(f.CommandDone(command.command_id, command.by, verb, words))
     else:
@@ -45,6 +49,8 @@ def _do(turn: Turn, command: e.Command) -> Answer:
 
 
 def _pause(turn: Turn, command: e.Pause) -> Answer:
+    if command.until_ms is not None and command.until_ms <= turn.at_ms:
+        return False, "the end of that pause has passed already"
     turn.tell(f.GateClosed(GateName.OPERATOR, command.by, PAUSED, command.until_ms))
     return True, "no new entries; open positions stay managed"
 
@@ -60,17 +66,19 @@ def _stop(turn: Turn, command: e.Stop) -> Answer:
 
 
 def _resume(turn: Turn, command: e.Resume) -> Answer:
-    locked = turn.is_closed(GateName.KILL_SWITCH)
-    if locked and not command.reason.strip():
+    lock = turn.ledger.state.gates.get(GateName.KILL_SWITCH)
+    equity = equity_now(turn.ledger, turn.market)
+    if lock is not None and not command.reason.strip():
         return False, "the kill switch is closed: resume needs a reason"
-    if locked and any(p.exit_rule for p in turn.ledger.positions):
+    if lock is not None and lock.flatten and turn.ledger.positions:
         return False, "positions are still being closed: resume after the account is flat"
+    if lock is not None and equity is None:  # it would close again at the next mark
+        return False, "an open position has no price yet: resume when the equity is known"
     why = command.reason.strip() or "resumed"
     for gate in (GateName.OPERATOR, GateName.KILL_SWITCH):
         if turn.is_closed(gate):
             turn.tell(f.GateOpened(gate, command.by, why))
-    equity = equity_now(turn.ledger, turn.market)
-    if locked and equity is not None:
+    if lock is not None and equity is not None:
         turn.tell(f.EquityPeaked(equity))  # drawdown counts from here (strategy.md 10.2)
     left = ", ".join(turn.ledger.state.gates)
     return True, f"still waiting: {left}" if left else "entries are on"
@@ -93,6 +101,8 @@ def _close_part(turn: Turn, command: e.Close) -> Answer:
     instrument = turn.market.instrument(position.symbol)
     if instrument is None:
         return False, f"the trading rules of {position.symbol} are not loaded yet"
+    if guard.is_exiting(turn, position):
+        return False, f"an exit of #{position.id} is under way: ask again when it has ended"
     qty = instrument.qty(position.qty * command.share)
     if qty < instrument.qty_min:
         return False, f"{qty} is below the exchange's least {instrument.qty_min}"

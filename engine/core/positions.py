@@ -187,8 +187,10 @@ class Position(msgspec.Struct):
             self.worst = price
 
     def show_stop(self, price: Decimal, kind: StopKind) -> None:
-        """The exchange shows this stop."""
+        """The exchange shows this stop; a tighter one than we asked for is wanted from now on."""
         self.stop, self.stop_kind = price, kind
+        if self.side.sign * (price - self.asked_stop) > 0:
+            self.asked_stop, self.asked_kind = price, kind
         self.exposed_ms = None
         self.feed(PositionInput.STOP_SHOWN)
 

@@ -5,10 +5,10 @@ settles it. A difference we cannot explain is never repaired silently: entries s
 told. What the account does not show is never taken for proof while something of ours is in flight.
 """
 
-from engine.core import answers, gates
+from engine.core import answers, gates, guard
 from engine.core import facts as f
 from engine.core.events import AccountPosition, AccountSeen
-from engine.core.intents import FindOrder
+from engine.core.intents import CancelOrder
 from engine.core.positions import Position
 from engine.core.turn import Turn
 from engine.core.values import GateName, OrderState, PositionState, Purpose
@@ -16,13 +16,14 @@ from engine.core.values import GateName, OrderState, PositionState, Purpose
 
 def reconcile(turn: Turn, seen: AccountSeen) -> None:
     """Book missed fills, compare positions, stops and orders, then open or close the gate."""
-    corrections = [f"fill {fill.id}" for fill in seen.fills if answers.book(turn, fill)]
+    fills = sorted(seen.fills, key=lambda x: (x.exchange_ms, x.purpose is not Purpose.ENTRY))
+    corrections = [f"fill {fill.id}" for fill in fills if answers.book(turn, fill)]
     shown = {p.symbol: p for p in seen.positions}
     differences = _foreign(turn, shown)
     for position in turn.ledger.positions:
         corrections += _compare_stop(turn, position, shown.get(position.symbol))
         differences += _compare_quantity(turn, position, shown.get(position.symbol))
-    corrections += _look_for_orders(turn, seen)
+    _look_for_orders(turn, seen)
     if differences:
         _alarm(turn, differences)
     elif corrections or turn.is_closed(GateName.UNRECONCILED):
@@ -35,7 +36,7 @@ def _alarm(turn: Turn, differences: list[str]) -> None:
     words = "; ".join(differences)
     gate = turn.ledger.state.gates.get(GateName.UNRECONCILED)
     if gate is None or gate.why != words:
-        turn.tell(f.Incident("position_mismatch", words))
+        turn.alarm(f.Incident("position_mismatch", words))
         turn.tell(f.GateClosed(gate=GateName.UNRECONCILED, by=gates.ENGINE, why=words))
 
 
@@ -84,11 +85,16 @@ def _compare_stop(turn: Turn, position: Position, shown: AccountPosition | None)
     return [f"stop of #{position.id} is {shown.stop}"]
 
 
-def _look_for_orders(turn: Turn, seen: AccountSeen) -> list[str]:
-    """Working orders the account does not list are looked up by id, never presumed gone."""
+def _look_for_orders(turn: Turn, seen: AccountSeen) -> None:
+    """Working orders the account does not list are looked up by id, never presumed gone.
+
+    One that shall end and is still listed is asked to end again.
+    """
     listed = set(seen.order_ids)
     for progress in turn.ledger.state.orders.values():
-        is_working = progress.state in (OrderState.OPEN, OrderState.CANCELING)
-        if is_working and progress.order.id not in listed:
-            turn.ask(FindOrder(progress.order))
-    return []
+        if progress.state not in (OrderState.OPEN, OrderState.CANCELING):
+            continue
+        if progress.order.id not in listed:
+            guard.look_up(turn, progress)
+        elif progress.state is OrderState.CANCELING:
+            turn.ask(CancelOrder(progress.order))

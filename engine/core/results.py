@@ -4,12 +4,14 @@ It exists so that initial risk and the result in R are computed in exactly one p
 (strategy.md 9.4). They must never look at a moved stop.
 """
 
+from decimal import Decimal
+
 from engine.core import facts as f
 from engine.core.exits import Snapshot, ladder
 from engine.core.positions import Position
 from engine.core.risk import equity_now
 from engine.core.turn import Turn
-from engine.core.values import Plan, Signal
+from engine.core.values import Plan, Signal, exact
 
 
 def take_signal(turn: Turn, signal: Signal, plan: Plan, position_id: int) -> None:
@@ -35,14 +37,19 @@ def take_signal(turn: Turn, signal: Signal, plan: Plan, position_id: int) -> Non
 
 
 def open_trade(turn: Turn, position: Position) -> None:
-    """The entry ended with quantity: fix entry, distance, risk and targets."""
+    """The entry ended with quantity: fix entry, distance, risk and targets.
+
+    Without trading rules (not loaded yet after a restart) it waits for them, unless it is flat
+    already: then there is nothing left to work for, and the fee is the one assumed in settings.
+    """
     instrument = turn.market.instrument(position.symbol)
-    if instrument is None:  # not loaded yet after a restart; looked at again next turn
+    if instrument is None and position.qty > 0:
         return
-    entry, stop = position.avg, position.asked_stop
+    entry, stop = position.avg, _first_stop(turn, position)
     dist0 = abs(entry - stop)
-    fees = (entry + stop) * instrument.taker_bps / 10_000
-    terms = (instrument, turn.settings.exits)
+    taker_bps = exact(turn.settings.sim.taker_bps) if instrument is None else instrument.taker_bps
+    fees = (entry + stop) * taker_bps / 10_000
+    exits = turn.settings.exits
     turn.tell(
         f.PositionOpened(
             position_id=position.id,
@@ -50,9 +57,18 @@ def open_trade(turn: Turn, position: Position) -> None:
             qty0=position.entry_qty,
             dist0=dist0,
             risk0_usd=position.entry_qty * (dist0 + fees),
-            targets=ladder(position.side, entry, dist0, position.entry_qty, terms),
+            targets=()
+            if instrument is None
+            else ladder(position.side, entry, dist0, position.entry_qty, (instrument, exits)),
         )
     )
+
+
+def _first_stop(turn: Turn, position: Position) -> Decimal:
+    """The stop the entry was sent with, wherever it stands by now."""
+    entry = turn.ledger.state.orders.get(position.entry_order_id)
+    stop = entry.order.stop if entry is not None else None
+    return position.asked_stop if stop is None else stop
 
 
 def close_trade(turn: Turn, position: Position) -> None:
@@ -69,7 +85,7 @@ def close_trade(turn: Turn, position: Position) -> None:
             gross=position.gross,
             fees=position.fees,
             net=net,
-            result_r=float(net / position.risk0_usd),
+            result_r=float(net / position.risk0_usd) if position.risk0_usd else 0.0,
             mfe_r=max(0.0, position.move_r(position.best) or 0.0),
             mae_r=min(0.0, position.move_r(position.worst) or 0.0),
             opened_ms=position.opened_ms,

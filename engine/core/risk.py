@@ -40,7 +40,7 @@ class Review(msgspec.Struct, frozen=True):
 
 def review(turn: Turn, signal: Signal) -> Review:
     """Judge a signal against gates, slots, costs and caps, in the order of 10.5."""
-    rows = [_gates(turn), _expired(turn, signal), *_occupancy(turn, signal.symbol)]
+    rows = [_gates(turn, signal.symbol), _expired(turn, signal), *_occupancy(turn, signal.symbol)]
     instrument = turn.market.instrument(signal.symbol)
     equity = equity_now(turn.ledger, turn.market)
     if instrument is None or equity is None:
@@ -91,9 +91,11 @@ def _risk_of(ledger: Ledger, market: Market, position: Position) -> Decimal:
     stop = position.stop if position.stop is not None else position.asked_stop
     taker = _taker(instrument)
     if not position.entry_qty:
-        order = ledger.state.orders[position.entry_order_id].order
-        price = order.price or stop
-        return order.qty * (abs(price - stop) + (price + stop) * taker)
+        entry = ledger.state.orders.get(position.entry_order_id)
+        if entry is None:
+            return Decimal(0)
+        price = entry.order.price or stop
+        return entry.order.qty * (abs(price - stop) + (price + stop) * taker)
     loss = max(Decimal(0), position.side.sign * (position.avg - stop))
     return position.qty * (loss + stop * taker)
 
@@ -108,17 +110,19 @@ def _notional(turn: Turn) -> Decimal:
         mark = mark_of(turn.market, position)
         if position.qty and mark is not None:
             total += position.qty * exact(mark)
-        elif not position.entry_qty:
-            order = turn.ledger.state.orders[position.entry_order_id].order
-            total += order.qty * (order.price or Decimal(0))
+        elif entry := turn.ledger.state.orders.get(position.entry_order_id):
+            total += entry.left_qty * (entry.order.price or Decimal(0))
     return total
 
 
-def _gates(turn: Turn) -> Check:
+def _gates(turn: Turn, symbol: str) -> Check:
+    """No gate is closed, and this symbol itself delivers: its silence is nobody else's."""
     closed = turn.ledger.state.gates
     first = next((name for name in GateName if name in closed), None)
     reason = "" if first is None else f"{first}, {closed[first].why}"
-    return _row("gates", first is None, reason=reason)
+    if not reason and turn.market.is_stale(symbol, turn.at_ms):
+        reason = f"{GateName.STALE_DATA}, {symbol} is silent"
+    return _row("gates", not reason, reason=reason)
 
 
 def _expired(turn: Turn, signal: Signal) -> Check:

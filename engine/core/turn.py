@@ -6,12 +6,14 @@ decide anything itself: it folds each fact into the ledger the moment it is stat
 
 import msgspec
 
-from engine.core.facts import AnyFact, Record
+from engine.core.facts import AnyFact, Incident, Record
 from engine.core.intents import Intent, Outcome
 from engine.core.ledger import Ledger
 from engine.core.market import Market
 from engine.core.settings import Settings
 from engine.core.values import GateName, Ms
+
+ALARM_AGAIN_MS: Ms = 900_000  # trouble that lasts is told again this late
 
 
 class Turn(msgspec.Struct):
@@ -23,6 +25,7 @@ class Turn(msgspec.Struct):
     market: Market
     records: list[Record] = msgspec.field(default_factory=list)
     intents: list[Intent] = msgspec.field(default_factory=list)
+    looked: dict[str, Ms] = msgspec.field(default_factory=dict)  # order id -> last look-up
 
     def tell(self, fact: AnyFact) -> Record:
         """Make a fact true: give it its sequence number and fold it into the ledger."""
@@ -30,6 +33,14 @@ class Turn(msgspec.Struct):
         self.ledger.apply(record)
         self.records.append(record)
         return record
+
+    def alarm(self, incident: Incident) -> bool:
+        """Tell a person, once per cause and not with every retry; whether it was news."""
+        told_ms = self.ledger.state.alarms.get(incident.key)
+        if told_ms is not None and self.at_ms - told_ms < ALARM_AGAIN_MS:
+            return False
+        self.tell(incident)
+        return True
 
     def ask(self, intent: Intent) -> None:
         """Hand an intent to the shell, after the facts of this turn are durable."""

@@ -41,8 +41,11 @@ class Watch:
             turn.ask(FetchInstruments())
 
     def instruments(self, turn: Turn, event: e.InstrumentsLoaded) -> None:
-        """Trading rules arrived."""
-        turn.market.set_instruments(event.instruments)
+        """Trading rules arrived; those of what we hold stay known, whatever the list says."""
+        listed = {i.symbol for i in event.instruments}
+        held = (turn.market.instrument(p.symbol) for p in turn.ledger.positions)
+        kept = [i for i in held if i is not None and i.symbol not in listed]
+        turn.market.set_instruments((*event.instruments, *kept))
         self._instruments = event.instruments
         self._choose(turn)
 

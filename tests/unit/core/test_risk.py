@@ -20,6 +20,7 @@ def turn(*facts: f.AnyFact, settings: Settings | None = None) -> Turn:
         ledger.apply(f.Record(seq, T0, fact))
     market = Market(chosen)
     market.set_instruments((INSTRUMENT,))
+    market._hear("SOLUSDT", T0)
     return Turn(T0, chosen, ledger, market)
 
 
@@ -39,6 +40,14 @@ def test_the_first_closed_gate_is_named_in_the_order_of_the_table() -> None:
     reviewed = review(turn(*closed), signal())
     assert reviewed.plan is None
     assert reviewed.refusal == "gates: operator, paused"
+
+
+def test_a_silent_symbol_is_not_entered_though_others_deliver() -> None:
+    silent = turn()
+    silent.market.mark_down(("SOLUSDT",))
+    assert review(silent, signal()).refusal == "gates: stale_data, SOLUSDT is silent"
+    silent.market.mark_up(("SOLUSDT",))
+    assert review(silent, signal()).plan is not None
 
 
 def test_an_expired_signal_is_refused() -> None:
