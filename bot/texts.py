@@ -10,10 +10,10 @@ from decimal import Decimal
 from bot.trades import Trade
 from bot.views.layout import (
     Text,
-    badge,
     coin,
     decimals,
     esc,
+    icon,
     in_r,
     keyboard,
     label,
@@ -240,7 +240,7 @@ def panic_question(count: int) -> str:
 
 def panic(lines: Sequence[str], by: str, mode: str, realized: str) -> Text:
     """The checklist (chat.md 3.3.6)."""
-    head = f"🔴 <b>PANIC</b> by {who(by)} · {badge(mode)}"
+    head = f"🔴 <b>PANIC</b> by {who(by)} · {icon(mode)}"
     tail = "Entries stay locked until <code>/resume</code>."
     return Text(f"{head}\n{pre(lines)}\n{realized}{tail}")
 

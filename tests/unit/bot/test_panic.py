@@ -66,7 +66,7 @@ async def test_a_panic_is_one_message_from_lock_to_verified() -> None:
     async with talking(desk) as talk:
         raw = message("/panic now")
         [first, *_] = await talk.hear(raw)
-        assert "🔴 <b>PANIC</b> by @u11 · 🧪 PAPER" in first["text"]
+        assert "🔴 <b>PANIC</b> by @u11 · 🧪" in first["text"]
         assert desk.commands == [e.Panic(command_id=f"tg:{raw['update_id']}", by="@u11 (11)")]
         await catch_up()
         assert lines(talk) == [
