@@ -5,7 +5,6 @@ more than it was told to.
 """
 
 import asyncio
-import errno
 from collections.abc import Callable
 from functools import partial
 
@@ -17,7 +16,8 @@ from bot.sandbox.page_routes import page_routes
 from bot.sandbox.people import ALLOWED_USERS
 from bot.sandbox.poll import Bell
 from bot.sandbox.room import Chat
-from engine.errors import PortInUse
+from engine.errors import EngineError
+from engine.sim.standalone import bind
 
 STOP_S = 2.0
 EXAMPLE_TOKEN = "1000000:" + "sandbox".ljust(35, "0")  # opens nothing but a room on loopback
@@ -40,16 +40,15 @@ def mount(app: web.Application, room: Chat) -> None:
 async def listen(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
     """Serve an application; returns its runner, to be cleaned up, and the port.
 
-    Port 0 takes a free one. Raises `PortInUse`. No access log: the token is in the path.
+    Port 0 takes a free one. Raises `PortInUse` or `ConfigError`. There is no access log, because
+    the token is in the path.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_S)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as e:
+        await bind(runner, host, port)
+    except EngineError:
         await runner.cleanup()
-        if e.errno == errno.EADDRINUSE:
-            raise PortInUse(host, port) from e
         raise
     return runner, int(runner.addresses[0][1])
 

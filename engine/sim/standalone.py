@@ -26,7 +26,7 @@ async def serve(venue: Venue, host: str, port: int) -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await listen(runner, host, port)
+        await bind(runner, host, port)
         sys.stdout.write(f"venue listens on {_address(runner)}\n")
         sys.stdout.flush()
         async with asyncio.TaskGroup() as tasks:
@@ -43,7 +43,7 @@ async def _pace(venue: Venue) -> None:
     await venue.stand()
 
 
-async def listen(runner: web.AppRunner, host: str, port: int) -> None:
+async def bind(runner: web.AppRunner, host: str, port: int) -> None:
     """Bind the address, or say in one error why not."""
     try:
         await web.TCPSite(runner, host, port).start()

@@ -20,7 +20,7 @@ from aiohttp import ClientSession, web
 from engine.errors import ConfigError, PortInUse
 from engine.sim.feed import CLOSE
 from engine.sim.sources import feed_from
-from engine.sim.standalone import listen, serve
+from engine.sim.standalone import bind, serve
 from engine.sim.synthetic import SyntheticFeed
 from engine.sim.venue import Venue
 from serving import WAIT_S, serving
@@ -205,7 +205,7 @@ async def test_an_address_that_is_not_ours_is_one_clear_error() -> None:
     runner = web.AppRunner(web.Application())
     await runner.setup()
     with pytest.raises(ConfigError, match=r"203\.0\.113\.1:0.*\n.*address of ours") as error:
-        await listen(runner, "203.0.113.1", 0)
+        await bind(runner, "203.0.113.1", 0)
     assert isinstance(error.value.__cause__, OSError)
     assert error.value.__cause__.errno == errno.EADDRNOTAVAIL
     await runner.cleanup()

@@ -11,7 +11,7 @@ from aiohttp import web
 from bot.sandbox.room import Chat
 from bot.sandbox.serve import EXAMPLE_TOKEN, listen, serve_chat, welcome
 from chatroom import TOKEN, served
-from engine.errors import PortInUse
+from engine.errors import ConfigError, PortInUse
 
 
 async def test_alone_it_says_how_to_join_and_serves_until_canceled() -> None:
@@ -33,7 +33,7 @@ async def test_alone_it_says_how_to_join_and_serves_until_canceled() -> None:
 
 
 async def test_an_address_that_is_not_ours_is_no_port_in_use() -> None:
-    with pytest.raises(OSError, match=r"192\.0\.2\.1"):
+    with pytest.raises(ConfigError, match=r"192\.0\.2\.1"):
         await listen(web.Application(), "192.0.2.1", 0)
 
 
