@@ -26,7 +26,7 @@ Action = Callable[[Room, Ask], Awaitable[Answer]]
 
 
 class Stale(StrEnum):
-    """What becomes of a command that was typed long ago (chat.md 5.5)."""
+    """What becomes of a command that was typed long ago."""
 
     SKIP = "skip"
     RUN = "run"

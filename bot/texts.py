@@ -239,7 +239,7 @@ def panic_question(count: int) -> str:
 
 
 def panic(lines: Sequence[str], by: str, mode: str, realized: str) -> Text:
-    """The checklist (chat.md 3.3.6)."""
+    """The checklist."""
     head = f"🔴 <b>PANIC</b> by {who(by)} · {icon(mode)}"
     tail = "Entries stay locked until <code>/resume</code>."
     return Text(f"{head}\n{pre(lines)}\n{realized}{tail}")

@@ -20,7 +20,7 @@ PORT_MAX = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code of `interfaces.md`."""
+    """Run one command; its exit code."""
     options = _parser().parse_args(arguments)
     try:
         feed = feed_from(options.data, options.seed)

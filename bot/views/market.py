@@ -89,7 +89,7 @@ def _scan_row(verdict: Verdict) -> str:
 
 
 def why_symbol(verdict: Verdict, view: View) -> Text:
-    """Each check of a symbol with value, need and result (chat.md 3.3.5)."""
+    """Each check of a symbol with value, need and result."""
     outcome = "no trade" if verdict.outcome in ("QUIET", "FAILED") else verdict.outcome.lower()
     closed_ms = verdict.open_ms + view.frame_s * 1000
     frame = span(view.frame_s)

@@ -149,7 +149,7 @@ def cut_of(position: PositionView, share: Decimal, quote: Quote | None) -> Cut:
 
 
 def close_question(position: PositionView, cut: Cut, quote: Quote | None) -> str:
-    """What is about to be closed and what it would bring (chat.md 3.3.4)."""
+    """What is about to be closed and what it would bring."""
     is_whole = cut.share >= 1
     what = "" if is_whole else f"{cut.share:.0%} of "
     head = (
@@ -194,7 +194,7 @@ def _estimate(position: PositionView, *, is_whole: bool) -> str:
 
 
 def pnl(view: View, period: str, zone: str) -> Text:
-    """Closed trades of a period by day, with costs (chat.md 3.3.7)."""
+    """Closed trades of a period by day, with costs."""
     trades = _within(view, PERIODS[period], ZoneInfo(zone))
     net = sum((t.net for t in trades), Decimal(0))
     result = sum(t.result_r for t in trades)

@@ -82,7 +82,7 @@ def gate_line(gate: GateView) -> str:
 
 
 def status(view: View, health: Health) -> Text:
-    """The live card (chat.md 3.3.1)."""
+    """The live card."""
     parts = [header(view, health), _equity(view), pre(_numbers(view, health))]
     if view.positions:
         parts.append(pre(_position_rows(view)))
@@ -173,7 +173,7 @@ def _label(position: PositionView) -> str:
 
 
 def position_card(position: PositionView, view: View) -> Text:
-    """One position with its protection (chat.md 3.3.3)."""
+    """One position with its protection."""
     number = f"<code>#{position.id}</code>"
     name = f"<b>{short(position.symbol, 30)} {position.side}</b>"
     mark = "🟢" if _is_protected(position) else "⚠️"

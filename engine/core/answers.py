@@ -100,7 +100,7 @@ def stop_set(turn: Turn, event: e.StopSet) -> None:
 
 
 def stop_refused(turn: Turn, event: e.StopRefused) -> None:
-    """A stop the price has passed already cannot rest: exit (strategy.md 12.3).
+    """A stop the price has passed already cannot rest: exit.
 
     Otherwise the wish stands, a person is told, and the guard asks again.
     """

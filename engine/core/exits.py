@@ -1,6 +1,6 @@
 """When and how a position ends: each rule a pure function of a snapshot and a closed bar.
 
-It exists so that live, paper and history share one set of exits (strategy.md 12). A rule must never
+It exists so that live, paper and history share one set of exits. A rule must never
 see the time, the market or an order: only its snapshot, the close and the parameters.
 """
 
@@ -13,7 +13,7 @@ from engine.core.values import Instrument, Side, StopKind, Target, exact
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What the rules may know of a position (strategy.md 12.1)."""
+    """What the rules may know of a position."""
 
     side: Side
     entry: Decimal

@@ -103,7 +103,7 @@ class OrderEnded(Fact, frozen=True, tag=True):
 
 
 class PositionOpened(Fact, frozen=True, tag=True):
-    """The entry ended with quantity: what is fixed from here on (strategy.md 9.4)."""
+    """The entry ended with quantity: what is fixed from here on."""
 
     position_id: int
     entry: Decimal  # average fill
@@ -145,7 +145,7 @@ class ExitAsked(Fact, frozen=True, tag=True):
 
 
 class BarsHeld(Fact, frozen=True, tag=True):
-    """One more closed bar in the position, and its extremes (strategy.md 12.1)."""
+    """One more closed bar in the position, and its extremes."""
 
     position_id: int
     open_ms: Ms

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Times = NDArray[np.int64]
 
-LOOKBACK = 300  # bars: nothing older may change a decision (strategy.md 1.5)
+LOOKBACK = 300  # bars: nothing older may change a decision
 ATR_N = 14
 VOLUME_N = 20
 BB_N = 20

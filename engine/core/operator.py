@@ -79,7 +79,7 @@ def _resume(turn: Turn, command: e.Resume) -> Answer:
         if turn.is_closed(gate):
             turn.tell(f.GateOpened(gate, command.by, why))
     if lock is not None and equity is not None:
-        turn.tell(f.EquityPeaked(equity))  # drawdown counts from here (strategy.md 10.2)
+        turn.tell(f.EquityPeaked(equity))  # drawdown counts from here
     left = ", ".join(turn.ledger.state.gates)
     return True, f"still waiting: {left}" if left else "entries are on"
 

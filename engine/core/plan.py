@@ -1,6 +1,6 @@
 """From a claim about the market to legal numbers: entry limit, stop, loss per unit, quantity.
 
-It exists as the only seam where a signal's floats become Decimals (strategy.md 9). A quantity is
+It exists as the only seam where a signal's floats become Decimals. A quantity is
 never bumped up to a minimum and a stop is never tighter than computed.
 """
 

@@ -1,7 +1,7 @@
 """A position's life: its transition table, its stop, and its result in money and in R.
 
 It exists so that what we hold changes only through fills and what protects it only through the
-exchange's answers. Entry, initial risk and targets are fixed once (strategy.md 9.4) and must never
+exchange's answers. Entry, initial risk and targets are fixed once and must never
 be recomputed from a moved stop.
 """
 

@@ -1,7 +1,7 @@
 """What an entry fixed and what a trade made: the two sums at either end of a position.
 
-It exists so that initial risk and the result in R are computed in exactly one place each
-(strategy.md 9.4). They must never look at a moved stop.
+It exists so that initial risk and the result in R are computed in exactly one place
+each. They must never look at a moved stop.
 """
 
 from decimal import Decimal

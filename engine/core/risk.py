@@ -1,4 +1,4 @@
-"""May this signal become a trade, and how large: limits judged in a fixed order (strategy.md 10).
+"""May this signal become a trade, and how large: limits judged in a fixed order.
 
 It exists so that nothing places an entry without an approved plan in hand. A refusal is a value
 with its rows, shown verbatim by `/why`; exits and protection never pass through here.

@@ -140,7 +140,7 @@ class Universe(Section, frozen=True):
 
 
 class Levels(Section, frozen=True):
-    """How price levels are found (strategy.md 5)."""
+    """How price levels are found."""
 
     window_bars: Annotated[int, _num(60, 250, "bars", "bars a level is built from")] = 200
     swing_bars: Annotated[int, _num(1, 10, "bars", "bars on each side that confirm a swing")] = 3
@@ -167,7 +167,7 @@ class Levels(Section, frozen=True):
 
 
 class Signals(Section, frozen=True):
-    """When a level counts as broken and the break as tradable (strategy.md 6)."""
+    """When a level counts as broken and the break as tradable."""
 
     sides: Annotated[Literal["both", "long", "short"], _text("sides that may be traded")] = "both"
     fresh_bars: Annotated[
@@ -206,7 +206,7 @@ class Signals(Section, frozen=True):
 
 
 class Risk(Section, frozen=True):
-    """How much may be lost (strategy.md 9, 10)."""
+    """How much may be lost."""
 
     risk_per_trade_pct: Annotated[
         float, _num(0.01, 5, "pct", "intended risk of a trade, of equity")
@@ -232,7 +232,7 @@ class Risk(Section, frozen=True):
 
 
 class Execution(Section, frozen=True):
-    """How entries meet the market (strategy.md 11)."""
+    """How entries meet the market."""
 
     slippage_max_bps: Annotated[
         float, _num(0, 100, "bps", "farthest entry price from the decision price")
@@ -247,7 +247,7 @@ class Execution(Section, frozen=True):
 
 
 class Exits(Section, frozen=True):
-    """How a position ends (strategy.md 12)."""
+    """How a position ends."""
 
     targets: Annotated[
         tuple[tuple[float, float], ...],
@@ -266,7 +266,7 @@ class Exits(Section, frozen=True):
 
 
 class Sim(Section, frozen=True):
-    """The paper account and its costs (strategy.md 13)."""
+    """The paper account and its costs."""
 
     equity_start_usd: Annotated[float, _num(10, 1e9, "usd", "paper balance at the start")] = 10_000
     taker_bps: Annotated[

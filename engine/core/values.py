@@ -246,7 +246,7 @@ class Signal(msgspec.Struct, frozen=True):
     trigger: float  # price the close had to clear
     price: float  # decision price: that bar's close
     stop: float
-    atr: float  # ATR14 of the bar before: `a` in strategy.md 6.6
+    atr: float  # ATR14 of the bar before the one that decided
     expires_ms: Ms
     checks: tuple[Check, ...]
 

@@ -22,7 +22,7 @@ replace = msgspec.structs.replace
 @pytest.mark.parametrize(
     ("bars", "close", "rule"),
     [
-        (6, 99.9, "time_stop"),  # strategy.md A.9: 1800 s and not in profit
+        (6, 99.9, "time_stop"),  # 1800 s old and not in profit
         (6, 100.1, None),
         (5, 99.9, None),
         (240, 101.0, "max_hold"),
@@ -44,7 +44,7 @@ def test_time_stop_of_a_short_and_its_off_switch() -> None:
 def test_breakeven_covers_two_taker_fees_and_rounds_away() -> None:
     after = replace(LONG, targets_filled=1)
     assert protection(LONG, INSTRUMENT, Exits()) is None
-    # 100 * (1 + 11 bps) = 100.11 (strategy.md A.8)
+    # 100 * (1 + 11 bps) = 100.11
     assert protection(after, INSTRUMENT, Exits()) == Protection(D("100.11"), StopKind.BREAKEVEN)
     short = replace(after, side=Side.SHORT, entry=D(50), avg=D(50), stop=D("50.60"))
     assert protection(short, INSTRUMENT, Exits()) == Protection(D("49.95"), StopKind.BREAKEVEN)

@@ -1,4 +1,4 @@
-"""Golden values of strategy.md A.1 and A.3, and what makes a feature unknown."""
+"""Golden values of the series S40 and G, and what makes a feature unknown."""
 
 from itertools import pairwise
 

@@ -119,7 +119,7 @@ def test_without_volume_strength_counts_the_rest() -> None:
 
 
 def naive(side: Side, ohlcv: Floats, a: float, s: Levels) -> list[tuple[float, int, int, float]]:
-    """Price, touches, span and strength as strategy.md 5 reads, one level at a time."""
+    """Price, touches, span and strength by the rules in words, one level at a time."""
     d, w = side.sign, ohlcv.shape[1]
     y = [float(d * v) for v in ohlcv[1 if d > 0 else 2]]
     values = [

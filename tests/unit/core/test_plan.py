@@ -23,7 +23,7 @@ def plan_of(claim: Signal, instrument: Instrument = INSTRUMENT) -> Priced:
 @pytest.mark.parametrize(
     ("side", "price", "stop", "unit_loss", "qty"),
     [
-        (Side.LONG, 103.0, 101.48, "1.714256", "87.5"),  # strategy.md A.7, first case
+        (Side.LONG, 103.0, 101.48, "1.714256", "87.5"),  # 1.5 % of 10 000 at risk
         (Side.SHORT, 97.0, 98.52, "1.705744", "87.9"),  # third case
     ],
 )
