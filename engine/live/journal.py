@@ -1,9 +1,10 @@
 """The journal: facts as lines that only ever get appended, and how they are read back.
 
 It exists because it is the truth: everything else on disk can be rebuilt from it. A line is
-`{"crc":"<8 hex>","record":{...}}`; a file is named by the sequence number of its first record, so
-a missing file shows as a gap. It must never change a line that was acknowledged, and never skip
-one it cannot read: only a last line without its end, which was never acknowledged, is dropped.
+`{"crc":"<8 hex>","record":{...}}`, with `"left":n` where n more of the same append follow: a turn
+is there as a whole or not at all. A file is named by the sequence number of its first record, so a
+missing file shows as a gap. It must never change a line that was acknowledged, and never skip one
+it cannot read: only a last append without its end, which was never acknowledged, is dropped.
 """
 
 import os
@@ -20,7 +21,9 @@ from engine.errors import JournalCorrupt, StoreError
 from engine.live.files import PRIVATE_FILE, sync_folder, write_all
 
 _NAME = re.compile(r"^journal-(\d{12,})\.jsonl$")
-_LINE = re.compile(rb'\{"crc":"([0-9a-f]{8})","record":(\{.*\})\}', re.DOTALL)
+_LINE = re.compile(
+    rb'\{"crc":"([0-9a-f]{8})",(?:"left":([1-9][0-9]{0,8}),)?"record":(\{.*\})\}', re.DOTALL
+)
 _FOUND_MAX = 80  # characters of a damaged line shown to a person
 
 
@@ -32,7 +35,7 @@ class JournalFile(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """A journal as read: its records, where the good bytes end, and bytes of a torn last line."""
+    """A journal as read: its records, where the good bytes end, and bytes of a torn last append."""
 
     file: JournalFile
     records: tuple[Record, ...]
@@ -45,10 +48,11 @@ class Scan(NamedTuple):
         return self.file.first + len(self.records) - 1
 
 
-def line_of(record: Record) -> bytes:
-    """A record as its line in the journal, newline included."""
+def line_of(record: Record, left: int = 0) -> bytes:
+    """A record as its line in the journal, newline included; `left` more of its append follow."""
     body = encode(record)
-    return b'{"crc":"%08x","record":%s}\n' % (crc32(body), body)
+    more = b'"left":%d,' % left if left else b""
+    return b'{"crc":"%08x",%s"record":%s}\n' % (crc32(body, left), more, body)
 
 
 def journal_files(folder: Path) -> tuple[JournalFile, ...]:
@@ -73,33 +77,42 @@ def read_journal(file: JournalFile, *, is_last: bool) -> Scan:
     content = file.path.read_bytes()
     whole, newline, tail = content.rpartition(b"\n")
     lines = whole.split(b"\n") if newline else []
-    records = [_read_line(file, number, line) for number, line in enumerate(lines, 1)]
+    read = [_read_line(file, number, line) for number, line in enumerate(lines, 1)]
     if tail and not is_last:
         raise _corrupt(file, len(lines) + 1, "a complete line", tail)
     if _is_whole(tail[:-1]):  # a line, then something that is not its end: damage, not a tear
         raise _corrupt(file, len(lines) + 1, "the end of the line", tail)
-    return Scan(file, tuple(records), len(content) - len(tail), len(tail))
+    count = max((n for n, (_, left) in enumerate(read, 1) if not left), default=0)
+    if count < len(read) and not is_last:
+        raise _corrupt(file, len(read), "the last of its append", lines[-1])
+    end = sum(len(line) + 1 for line in lines[:count])
+    return Scan(file, tuple(record for record, _ in read[:count]), end, len(content) - end)
 
 
 def _is_whole(line: bytes) -> bool:
     match = _LINE.fullmatch(line)
-    return match is not None and int(match[1], 16) == crc32(match[2])
+    return match is not None and int(match[1], 16) == _crc(match)
 
 
-def _read_line(file: JournalFile, number: int, line: bytes) -> Record:
+def _crc(match: re.Match[bytes]) -> int:
+    return crc32(match[3], int(match[2] or 0))
+
+
+def _read_line(file: JournalFile, number: int, line: bytes) -> tuple[Record, int]:
+    """The record of a line, and how many of its append follow."""
     match = _LINE.fullmatch(line)
     if match is None:
         raise _corrupt(file, number, "a line with crc and record", line)
-    if int(match[1], 16) != crc32(match[2]):
-        raise _corrupt(file, number, f"crc {crc32(match[2]):08x}", line)
+    if int(match[1], 16) != _crc(match):
+        raise _corrupt(file, number, f"crc {_crc(match):08x}", line)
     try:
-        record = decode(match[2])
+        record = decode(match[3])
     except msgspec.DecodeError as problem:
         raise _corrupt(file, number, f"a known fact ({problem})", line) from None
     expected = file.first + number - 1
     if record.seq != expected:
         raise _corrupt(file, number, f"record {expected}", line)
-    return record
+    return record, int(match[2] or 0)
 
 
 def _corrupt(file: JournalFile, number: int, expected: str, line: bytes) -> JournalCorrupt:
@@ -144,7 +157,7 @@ class Journal:
         assert [r.seq for r in records] == list(
             range(self.last_seq + 1, self.last_seq + 1 + len(records))
         ), (self.last_seq, records)
-        lines = b"".join(map(line_of, records))
+        lines = b"".join(line_of(r, len(records) - n) for n, r in enumerate(records, 1))
         try:
             self._repair()
             self._write(lines)

@@ -262,3 +262,48 @@ def test_a_new_name_that_is_not_durable_refuses(
     journal.append(some(1, 1))
     journal.close()
     assert read(tmp_path) == list(some(1, 1))
+
+
+def test_an_append_is_read_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 0)
+    journal.append(some(1, 2))
+    journal.append(some(3, 5))
+    journal.close()
+    file = JournalFile(1, path_of(tmp_path, 1))
+    content = file.path.read_bytes()
+    first = content.index(b"\n", content.index(b"\n") + 1) + 1  # bytes of the first append
+    for cut in range(len(content) + 1):
+        file.path.write_bytes(content[:cut])
+        scan = read_journal(file, is_last=True)
+
+        count, end = (5, cut) if cut == len(content) else (2, first) if cut >= first else (0, 0)
+        assert (scan.records, scan.end, scan.torn) == (some(1, count), end, cut - end), cut
+
+
+def test_after_half_an_append_the_journal_goes_on_before_it(tmp_path: Path) -> None:
+    path = path_of(tmp_path, 1)
+    path.write_bytes(line_of(record(1)) + line_of(record(2), 1))
+    file = JournalFile(1, path)
+    journal = Journal(tmp_path, 1)
+    journal.resume(read_journal(file, is_last=True))
+    journal.append(some(2, 3))
+    journal.close()
+    assert read(tmp_path) == list(some(1, 3))
+
+
+def test_half_an_append_inside_the_history_is_damage(tmp_path: Path) -> None:
+    path_of(tmp_path, 1).write_bytes(line_of(record(1), 1))
+    write(tmp_path, (2, 3))
+    with pytest.raises(JournalCorrupt, match="the last of its append"):
+        read(tmp_path)
+
+
+def test_a_flipped_bit_in_a_batch_is_found(tmp_path: Path) -> None:
+    whole = line_of(record(1), 1) + line_of(record(2))
+    file = JournalFile(1, path_of(tmp_path, 1))
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        file.path.write_bytes(damaged)
+        with pytest.raises(JournalCorrupt):
+            read_journal(file, is_last=True)
