@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from engine.core import events as e
 from engine.core import intents as i
 from engine.core.values import Purpose, Refusal
-from engine.errors import Denied, ExchangeError, RefusedByExchange
+from engine.errors import Denied, ExchangeError, RefusedByExchange, Transient
 from engine.live.inbox import Inbox
 from engine.ports import Exchange, MarketData, MarketReader
 
@@ -61,7 +61,8 @@ class Dispatch:
         self._inbox = inbox
         self._deadlines_s = deadlines_s
         self._waiting: list[_Job] = []
-        self._running: list[_Job] = []
+        self._running: dict[asyncio.Task[None], _Job] = {}
+        self._takes_reads = True
         self._group: asyncio.TaskGroup | None = None
         self._stopped = asyncio.Event()
 
@@ -75,8 +76,10 @@ class Dispatch:
         for intent in () if self._stopped.is_set() else intents:
             if isinstance(intent, i.Subscribe):
                 self._world.data.subscribe(intent.symbols)
-            else:
-                self._waiting.append(_job(intent, self._world))
+                continue
+            job = _job(intent, self._world)
+            if self._takes_reads or job.lane != "read":
+                self._waiting.append(job)
         self._pump()
 
     async def run(self) -> None:
@@ -84,6 +87,14 @@ class Dispatch:
         async with asyncio.TaskGroup() as self._group:
             self._pump()
             await self._stopped.wait()
+
+    def drop_reads(self) -> None:
+        """From here on orders and account alone: nobody on the way out waits for candles."""
+        self._takes_reads = False
+        self._waiting = [job for job in self._waiting if job.lane != "read"]
+        for task, job in self._running.items():
+            if job.lane == "read":
+                task.cancel()
 
     def stop(self) -> None:
         """End `run` once what is under way has ended; what still waits is dropped."""
@@ -93,12 +104,12 @@ class Dispatch:
     def _pump(self) -> None:
         while self._group is not None and (job := self._next()) is not None:
             self._waiting.remove(job)
-            self._running.append(job)
-            self._group.create_task(self._carry(job), name=type(job.intent).__name__)
+            task = self._group.create_task(self._carry(job), name=type(job.intent).__name__)
+            self._running[task] = job
 
     def _next(self) -> _Job | None:
         """The most urgent job, oldest first, whose key is idle and whose lane has a slot."""
-        taken = {job.key for job in self._running}
+        taken = {job.key for job in self._running.values()}
         urgent_keys = {job.key for job in self._waiting if job.lane == "urgent"}
         ready: list[_Job] = []
         for job in self._waiting:
@@ -109,23 +120,36 @@ class Dispatch:
 
     def _has_slot(self, job: _Job, *, is_urgent: bool) -> bool:
         """An entry in front of an exit of its own symbol is as urgent as that exit."""
-        reads = sum(other.lane == "read" for other in self._running)
+        reads = sum(other.lane == "read" for other in self._running.values())
         if job.lane == "read":
             return reads < READ_SLOTS
         return len(self._running) - reads < (SLOTS if is_urgent else SLOTS - RESERVED)
 
     async def _carry(self, job: _Job) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            await self._deliver(await self._answer(job))
+        except asyncio.CancelledError:
+            if self._takes_reads:  # not by `drop_reads`: everything ends
+                raise
+            self._inbox.put(job.failed(Transient("stopping")))
+        finally:
+            del self._running[task]
+        self._pump()
+
+    async def _answer(self, job: _Job) -> e.Event:
         try:
             async with asyncio.timeout(self._deadlines_s[type(job.intent)]):
-                event = await job.call()
+                return await job.call()
         except (ExchangeError, TimeoutError) as problem:
-            event = job.failed(problem)
+            return job.failed(problem)
+
+    async def _deliver(self, event: e.Event) -> None:
         if isinstance(event, e.HistoryLoaded):
             await self._inbox.put_market(event)
         else:
             self._inbox.put(event)
-        self._running.remove(job)
-        self._pump()
 
 
 def _job(intent: i.Intent, world: World) -> _Job:

@@ -187,14 +187,22 @@ class Runner:
         """Book the answers that are under way, bounded in time; then the last checkpoint."""
         ends = asyncio.get_running_loop().time() + DRAIN_S
         while self._carrier.in_flight or self._inbox.account_waiting:
-            try:
-                async with asyncio.timeout_at(ends):  # around the wait alone, never a turn
-                    event = await self._inbox.get()
-            except TimeoutError:
+            event = await self._get_until(ends)
+            if event is None:
                 _log.warning("drain.ended", in_flight=self._carrier.in_flight, after_s=DRAIN_S)
                 break
             await self._turn(event)
         await self._recorder.finish()
+
+    async def _get_until(self, ends: float) -> Event | None:
+        """The next event, or None when the time is over, however many wait."""
+        if asyncio.get_running_loop().time() >= ends:
+            return None
+        try:
+            async with asyncio.timeout_at(ends):  # around the wait alone, never a turn
+                return await self._inbox.get()
+        except TimeoutError:
+            return None
 
     def _release_waiters(self) -> None:
         for command_id, answer in self._answers.items():

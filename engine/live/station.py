@@ -142,7 +142,9 @@ class Station:
 
     async def stop(self) -> None:
         """No more entries, the answers under way booked, the last checkpoint written."""
-        await self.submit(e.Shutdown(command_id="shutdown", by="system"))
+        boot = self.engine.ledger.state.boot
+        await self.submit(e.Shutdown(command_id=f"shutdown:{boot}", by="system"))
+        self._dispatch.drop_reads()
         self.runner.stop()
 
     async def _pump(self) -> None:

@@ -359,6 +359,39 @@ async def test_stop_waits_for_what_is_under_way_and_drops_the_rest() -> None:
     assert room.venue.calls == ["place A-EXIT-1"]
 
 
+async def test_on_the_way_out_reads_end_at_once_and_orders_do_not() -> None:
+    async with Room(market_slots=0).at_work() as room:
+        reads = [FetchTickers(), FetchHistory("A", 5), FetchInstruments(), FetchHistory("B", 5)]
+        assert len(await room.calls(*reads, FetchHistory("C", 5), PlaceOrder(ENTRY))) == 5
+        room.dispatch.drop_reads()
+        room.dispatch.start([FetchTickers()])
+        assert await room.events(4) == [
+            FetchFailed(what, "stopping")
+            for what in ("tickers", "history A", "instruments", "history B")
+        ]
+        assert room.dispatch.in_flight == 1
+        room.venue.open.set()
+        assert await room.events(1) == [OrderAccepted(ENTRY.id, "v1")]
+
+
+async def test_a_history_that_waits_for_room_does_not_hold_up_the_end() -> None:
+    async with Room(market_slots=0).at_work() as room:
+        room.dispatch.start([FetchHistory("A", 5)])
+        await settle()
+        room.dispatch.drop_reads()
+        assert await room.events(1) == [FetchFailed("history A", "stopping")]
+
+
+async def test_an_end_from_outside_is_not_taken_for_a_dropped_read() -> None:
+    room = Room()
+    running = asyncio.create_task(room.dispatch.run())
+    await room.calls(FetchTickers())
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert room.inbox.is_empty
+
+
 async def test_an_unknown_intent_is_our_bug() -> None:
     class Odd(Intent, frozen=True):
         pass

@@ -340,3 +340,21 @@ async def test_stop_does_not_wait_for_ever(
     async with room.at_work():
         pass
     assert [r.getMessage() for r in caplog.records] == ["drain.ended"]
+
+
+async def test_stop_does_not_follow_events_that_never_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "DRAIN_S", 0.01)
+    room = Room()
+    flood: list[Tick] = []
+
+    def pour(_: int) -> None:
+        for tick in flood:
+            room.inbox.put(tick)
+
+    room.runner.after_turn(pour)
+    async with room.at_work():
+        await room.turn(Tick())
+        flood.append(Tick())
+    assert "drain.ended" in [r.getMessage() for r in caplog.records]
