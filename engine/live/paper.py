@@ -17,7 +17,8 @@ from engine.core.events import (
     QuoteSeen,
     TickersLoaded,
 )
-from engine.core.values import Book, Ms, Order, Side
+from engine.core.values import Book, Instrument, Ms, Order, Side
+from engine.errors import Transient
 from engine.ports import MarketReader
 from engine.sim.matching import Matching
 
@@ -42,14 +43,23 @@ class PaperExchange:
         self._now_ms = now_ms
         self._sink = sink
         self._outbound: deque[Event] = deque()
+        self._rules: dict[str, Instrument] = {}  # of every symbol ever listed: we may hold it
+        self._quoted: set[str] = set()
 
     def see(self, event: Event) -> None:
         """Let a market event act on the account; the shell offers every one, before merging."""
         if isinstance(event, QuoteSeen):
+            if event.symbol in self._rules:
+                self._quoted.add(event.symbol)
             self._deliver(self._matching.see_quote(event, self._now_ms()))
 
     async def place(self, order: Order) -> Event:
-        """`OrderAccepted` or `OrderRefused`; the fills and the end of the order follow."""
+        """`OrderAccepted` or `OrderRefused`; the fills and the end of the order follow.
+
+        Raises `Transient` before the market's first word after a start: that refuses nothing.
+        """
+        if order.reduce_only and order.symbol not in self._quoted:
+            raise Transient(f"{order.symbol}: expected a quote, none seen since the start")
         answer, *rest = self._matching.place(order, self._now_ms())
         self._deliver(rest)
         return answer
@@ -73,7 +83,8 @@ class PaperExchange:
     async def instruments(self) -> InstrumentsLoaded:
         """The venue's instruments, whose rules the matching obeys from now on."""
         loaded = await self._reader.instruments()
-        self._matching.set_instruments(loaded.instruments)
+        self._rules |= {i.symbol: i for i in loaded.instruments}
+        self._matching.set_instruments(self._rules.values())
         return loaded
 
     async def tickers(self) -> TickersLoaded:

@@ -18,10 +18,11 @@ from engine.core.events import (
     Tick,
     TickersLoaded,
 )
-from engine.core.values import Book, Ms, OrderState, Purpose, Side
+from engine.core.values import Book, Instrument, Ms, OrderState, Purpose, Side
+from engine.errors import Transient
 from engine.live.paper import PaperExchange
 from engine.ports import Exchange
-from engine.sim.matching import Matching
+from engine.sim.matching import Holding, Matching
 
 HISTORY = HistoryLoaded(SYMBOL, np.zeros(0, np.int64), np.zeros((0, 5)))
 BOOK = Book(SYMBOL, (), (), 5)
@@ -32,9 +33,10 @@ class Reader:
 
     def __init__(self) -> None:
         self.asked: list[object] = []
+        self.listed: tuple[Instrument, ...] = (INSTRUMENT,)
 
     async def instruments(self) -> InstrumentsLoaded:
-        return InstrumentsLoaded((INSTRUMENT,))
+        return InstrumentsLoaded(self.listed)
 
     async def tickers(self) -> TickersLoaded:
         return TickersLoaded(())
@@ -156,3 +158,25 @@ async def test_market_data_is_the_readers_own(world: PaperWorld) -> None:
     assert await world.exchange.time_ms() == 77
     await world.exchange.close()
     assert world.reader.asked == [(SYMBOL, 5), (SYMBOL, 3), "close"]
+
+
+async def test_an_exit_before_the_markets_first_word_is_not_refused() -> None:
+    world = PaperWorld()
+    held = Holding(1, SYMBOL, Side.LONG, Decimal(10), Decimal(100), Decimal(98))
+    world.matching.restore(Decimal(10_000), [held], [])
+    sent = market_exit(Side.LONG, "10")
+    await world.quote(99.99, 100, 100)  # of a symbol whose rules are not known yet
+    await world.exchange.instruments()
+    with pytest.raises(Transient, match="expected a quote, none seen since the start"):
+        await world.exchange.place(sent)
+    assert await world.exchange.find(sent) == OrderGone("x1", OrderState.EXPIRED, "never arrived")
+    await world.quote(99.99, 100, 100)
+    assert await world.exchange.place(sent) == OrderAccepted("x1")
+
+
+async def test_what_we_hold_can_be_left_after_its_delisting(world: PaperWorld) -> None:
+    await world.exchange.place(entry(Side.LONG, "10", "101", "98"))
+    world.reader.listed = ()
+    assert await world.exchange.instruments() == InstrumentsLoaded(())
+    assert await world.exchange.place(market_exit(Side.LONG, "10")) == OrderAccepted("x1")
+    assert (await world.exchange.account()).positions == ()
