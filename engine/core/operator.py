@@ -51,6 +51,9 @@ def _do(turn: Turn, command: e.Command) -> Answer:
 def _pause(turn: Turn, command: e.Pause) -> Answer:
     if command.until_ms is not None and command.until_ms <= turn.at_ms:
         return False, "the end of that pause has passed already"
+    gate = turn.ledger.state.gates.get(GateName.OPERATOR)
+    if gate is not None and gate.why == STOPPED:  # a pause would end by itself, a stop must not
+        return False, "stopped already: entries stay off until resume"
     turn.tell(f.GateClosed(GateName.OPERATOR, command.by, PAUSED, command.until_ms))
     return True, "no new entries; open positions stay managed"
 

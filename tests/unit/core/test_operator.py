@@ -30,6 +30,18 @@ def test_resume_says_what_still_waits() -> None:
     assert words(world, e.Resume(command_id="c", by="@ann")) == ("done", "entries are on")
 
 
+def test_a_pause_does_not_replace_a_stop() -> None:
+    world = World()
+    world.start()
+    world.feed(e.Stop(command_id="a", by="@ann"))
+    assert words(world, e.Pause(command_id="b", by="@ann", until_ms=world.now + 1000)) == (
+        "refused",
+        "stopped already: entries stay off until resume",
+    )
+    world.wait(2000)
+    assert "operator" in world.gates
+
+
 def test_resume_waits_until_panic_has_made_us_flat() -> None:
     world = entered()
     world.is_cut_off = True
