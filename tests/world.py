@@ -176,11 +176,12 @@ class World:
             case i.FetchInstruments():
                 return (e.InstrumentsLoaded(self.instruments),)
             case i.FetchTickers():
-                return (e.TickersLoaded(tuple(self._tickers())),)
+                return (e.TickersLoaded(tuple(self.tickers())),)
             case _:
                 return ()
 
-    def _tickers(self) -> Iterable[Ticker]:
+    def tickers(self) -> Iterable[Ticker]:
+        """What the exchange says of its markets."""
         for rank, instrument in enumerate(self.instruments):
             yield Ticker(instrument.symbol, 102.0, 101.99, 102.0, 9e8 - rank, 1.0)
 

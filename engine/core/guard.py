@@ -124,8 +124,7 @@ def _finish(turn: Turn, position: Position) -> None:
     """Flat: cancel what still works for it, then book the result."""
     for progress in turn.ledger.orders_of(position.id):
         cancel(turn, progress, "position is flat")
-    if position.is_open:
-        close_trade(turn, position)
+    close_trade(turn, position)
 
 
 def _resume_exit(turn: Turn, position: Position) -> None:
