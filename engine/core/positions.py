@@ -123,11 +123,6 @@ class Position(msgspec.Struct):
         return self.entry_qty - self.exit_qty
 
     @property
-    def is_open(self) -> bool:
-        """Whether it is not closed."""
-        return self.state is not PositionState.CLOSED
-
-    @property
     def avg(self) -> Decimal:
         """Average entry price; only asked for when something was filled."""
         return self.entry_value / self.entry_qty

@@ -17,14 +17,14 @@ from engine.core.facts import Record
 from engine.core.intents import FetchInstruments
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
-from engine.errors import Denied, ExchangeError
+from engine.errors import Denied, ExchangeError, StoreError
 from engine.live.clock import VenueClock
 from engine.live.dispatch import Dispatch, World
 from engine.live.inbox import Inbox
 from engine.live.recorder import Recorder, Snapshot
 from engine.live.runner import Runner
 from engine.live.store import FileStore
-from engine.live.timers import Every, Timers, pulse
+from engine.live.timers import Timers, pulse
 from engine.log import Log
 from engine.ports import Exchange, MarketData
 
@@ -75,15 +75,15 @@ class Station:
         self.has_begun = False  # turns are being made; before that there is nothing to bring down
         self._settings = settings
         self._dispatch = Dispatch(World(ports.exchange, ports.exchange, ports.data), ports.inbox)
-        recorder = Recorder(
+        self._recorder = Recorder(
             ports.store, self._snapshot, ports.inbox.put, settings.store.checkpoint_facts
         )
-        self.runner = Runner(self.engine, ports.inbox, ports.clock, recorder, self._dispatch)
+        self.runner = Runner(self.engine, ports.inbox, ports.clock, self._recorder, self._dispatch)
         self._timers = Timers(ports.clock.speed)
         every_ms = settings.store.checkpoint_every_s * 1000
-        self._timers.add("checkpoint", Every(every_ms), recorder.request_checkpoint)
-        self._timers.add("instruments", Every(INSTRUMENTS_MS), self._read_instruments)
-        self._timers.add("clock", Every(CLOCK_MS), self.set_clock)
+        self._timers.add("checkpoint", every_ms, self._recorder.request_checkpoint)
+        self._timers.add("instruments", INSTRUMENTS_MS, self._read_instruments)
+        self._timers.add("clock", CLOCK_MS, self.set_clock)
 
     def listen(self, listener: Callable[[Sequence[Record]], None]) -> Callable[[], None]:
         """Hand every turn's records to `listener`; returns the way to end that."""
@@ -139,6 +139,11 @@ class Station:
                 task.cancel()
             self._dispatch.stop()
             await dispatch
+        if self._recorder.unsaved:
+            raise StoreError(
+                f"{self._recorder.unsaved} records could not be written before the stop; make room "
+                f"on the disk, start again and compare the account"
+            )
 
     async def stop(self) -> None:
         """No more entries, the answers under way booked, the last checkpoint written."""

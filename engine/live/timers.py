@@ -8,12 +8,10 @@ clock: ticks come from `pulse`, on the loop's monotonic clock.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from engine.core.values import Ms
@@ -29,26 +27,12 @@ Action = Callable[[], None] | Callable[[], Awaitable[None]]
 _log = Log(__name__)
 
 
-class Every(NamedTuple):
-    """Every so many milliseconds of the engine's clock."""
-
-    ms: Ms
-
-
-class Daily(NamedTuple):
-    """Once a day at a wall time in a zone; a time that DST skips or repeats happens once."""
-
-    hour: int
-    minute: int
-    zone: str
-
-
 class Timers:
     """The schedule table; an `EngineError` of an action is logged, anything else ends `run`."""
 
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed
-        self._actions: dict[str, tuple[Every | Daily, Action]] = {}
+        self._actions: dict[str, tuple[Ms, Action]] = {}
         self._scheduler: Any = AsyncIOScheduler(
             timezone="UTC",
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -56,19 +40,18 @@ class Timers:
         self._failed: asyncio.Future[None] | None = None
         self._ahead_s = 0.0  # wall clock minus monotonic clock
 
-    def add(self, name: str, when: Every | Daily, action: Action) -> None:
-        """Put a row in the table, before `run`."""
+    def add(self, name: str, every_ms: Ms, action: Action) -> None:
+        """Put a row in the table, before `run`; its interval counts the engine's clock."""
         assert name not in self._actions, name
-        assert self._speed == 1 or isinstance(when, Every), "a wall time has no other pace"
-        self._actions[name] = (when, action)
+        self._actions[name] = (every_ms, action)
 
     async def run(self) -> None:
         """Run the table until canceled."""
         self._failed = asyncio.get_running_loop().create_future()
         self._ahead_s = _ahead_s()
         self._scheduler.add_listener(_log_skipped, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
-        for name, (when, _) in self._actions.items():
-            self._scheduler.add_job(self._fire, self._trigger(when), args=[name], id=name)
+        for name, (every_ms, _) in self._actions.items():
+            self._scheduler.add_job(self._fire, self._trigger(every_ms), args=[name], id=name)
         self._scheduler.start()
         try:
             async with asyncio.TaskGroup() as group:
@@ -83,8 +66,8 @@ class Timers:
         self._ahead_s = ahead_s
         if abs(step_s) > STEP_S:
             _log.warning("clock.stepped", by_s=round(step_s, 3))
-            for name, (when, _) in self._actions.items():
-                self._scheduler.reschedule_job(name, trigger=self._trigger(when))
+            for name, (every_ms, _) in self._actions.items():
+                self._scheduler.reschedule_job(name, trigger=self._trigger(every_ms))
 
     def next_at_ms(self, name: str) -> Ms | None:
         """When a row fires next, by the wall clock; None while the table does not run."""
@@ -92,10 +75,8 @@ class Timers:
         at = getattr(job, "next_run_time", None)
         return None if at is None else int(at.timestamp() * 1000)
 
-    def _trigger(self, when: Every | Daily) -> object:
-        if isinstance(when, Every):
-            return IntervalTrigger(seconds=max(when.ms / 1000 / self._speed, PULSE_MIN_S))
-        return CronTrigger(hour=when.hour, minute=when.minute, timezone=ZoneInfo(when.zone))
+    def _trigger(self, every_ms: Ms) -> object:
+        return IntervalTrigger(seconds=max(every_ms / 1000 / self._speed, PULSE_MIN_S))
 
     async def _fire(self, name: str) -> None:
         try:

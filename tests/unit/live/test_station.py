@@ -3,12 +3,16 @@ from collections.abc import AsyncGenerator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+from conftest import Disk
+
 from builders import INSTRUMENT
 from engine.core.events import HistoryLoaded, InstrumentsLoaded, MarketEvent, TickersLoaded
 from engine.core.facts import CommandDone, GateClosed, Record
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
 from engine.core.values import Book, GateName, Ms, Ticker
+from engine.errors import StoreError
 from engine.live.clock import VenueClock
 from engine.live.inbox import Inbox
 from engine.live.paper import PaperExchange
@@ -63,8 +67,11 @@ def ledger_of(store: FileStore) -> Ledger:
     return ledger
 
 
-async def live(folder: Path) -> list[Record]:
-    """One life of the process: up, asked for candles, stopped; returns what it told."""
+async def live(folder: Path, disk: Disk | None = None) -> list[Record]:
+    """One life of the process: up, asked for candles, stopped; returns what it told.
+
+    A `disk` is full from the moment the candles were asked for.
+    """
     store, market, inbox, clock = FileStore(folder, "paper"), Market(), Inbox(), VenueClock()
     exchange = PaperExchange(market, Matching(CASH, Decimal(4)), clock.now_ms, inbox.put)
     ports = Ports(exchange, market, store, clock, inbox, exchange)
@@ -73,6 +80,8 @@ async def live(folder: Path) -> list[Record]:
     station.listen(told.extend)
     running = asyncio.create_task(station.run())
     await asyncio.wait_for(market.asked.wait(), 1)
+    if disk is not None:
+        disk.room = 0
     await station.stop()
     await asyncio.wait_for(running, 1)  # far less than the candles' own deadline
     store.close(is_clean=True)
@@ -87,3 +96,10 @@ async def test_every_life_ends_in_order_though_candles_are_still_awaited(tmp_pat
         done = [x.command_id for x in facts if isinstance(x, CommandDone)]
         assert closed.count(GateName.SHUTTING_DOWN) == 1
         assert done == [f"shutdown:{boot}"]
+
+
+async def test_what_could_not_be_written_before_the_stop_is_an_error(
+    tmp_path: Path, disk: Disk
+) -> None:
+    with pytest.raises(StoreError, match=r"\d+ records could not be written before the stop"):
+        await live(tmp_path, disk)

@@ -3,12 +3,11 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import pytest
 
 from engine.errors import Transient
-from engine.live.timers import Daily, Every, Timers, pulse
+from engine.live.timers import Timers, pulse
 
 HOUR = 3_600_000
 
@@ -37,24 +36,13 @@ async def a_later_ms() -> None:
 @pytest.mark.parametrize(("speed", "wait_ms"), [(1.0, HOUR), (60.0, HOUR / 60)])
 async def test_an_interval_counts_the_engines_clock(speed: float, wait_ms: float) -> None:
     timers = Timers(speed)
-    timers.add("universe", Every(HOUR), lambda: None)
+    timers.add("universe", HOUR, lambda: None)
     assert timers.next_at_ms("universe") is None
     before = now_ms()
     async with at_work(timers):
         at_ms = timers.next_at_ms("universe")
     assert at_ms is not None
     assert before + wait_ms - 1 <= at_ms <= now_ms() + wait_ms
-
-
-async def test_a_daily_row_fires_at_its_time_in_its_zone() -> None:
-    timers = Timers()
-    timers.add("report", Daily(23, 30, "Asia/Tokyo"), lambda: None)
-    async with at_work(timers):
-        at_ms = timers.next_at_ms("report")
-    assert at_ms is not None
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    assert (at.hour, at.minute, at.second) == (14, 30, 0)
-    assert 0 < at_ms - now_ms() <= 24 * HOUR
 
 
 async def test_actions_run_again_and_again_sync_or_async() -> None:
@@ -71,8 +59,8 @@ async def test_actions_run_again_and_again_sync_or_async() -> None:
             done.set()
 
     timers = Timers(1000)
-    timers.add("plain", Every(1), note)
-    timers.add("async", Every(1), wait)
+    timers.add("plain", 1, note)
+    timers.add("async", 1, wait)
     async with at_work(timers):
         await asyncio.wait_for(done.wait(), 2)
 
@@ -91,7 +79,7 @@ async def test_an_engine_error_is_told_and_the_row_goes_on(
         raise Transient("502")
 
     timers = Timers(1000)
-    timers.add("clock", Every(1), fail)
+    timers.add("clock", 1, fail)
     async with at_work(timers):
         await asyncio.wait_for(done.wait(), 2)
     assert {(r.levelname, r.getMessage()) for r in caplog.records} == {("WARNING", "timer.failed")}
@@ -103,8 +91,8 @@ async def test_anything_else_ends_the_table() -> None:
         raise ZeroDivisionError
 
     timers = Timers(1000)
-    timers.add("one", Every(1), fail)
-    timers.add("two", Every(1), fail)
+    timers.add("one", 1, fail)
+    timers.add("two", 1, fail)
     with pytest.raises(ExceptionGroup) as caught:
         await asyncio.wait_for(timers.run(), 2)
     assert [type(problem) for problem in caught.value.exceptions] == [ZeroDivisionError]
@@ -124,7 +112,7 @@ async def test_a_row_that_hangs_is_skipped_and_said(caplog: pytest.LogCaptureFix
         await asyncio.Event().wait()
 
     timers = Timers(1000)
-    timers.add("hung", Every(1), hang)
+    timers.add("hung", 1, hang)
     async with at_work(timers):
         await asyncio.wait_for(skipped.wait(), 2)
     (first, *_) = (r for r in caplog.records if r.getMessage() == "timer.skipped")
@@ -135,7 +123,7 @@ async def test_a_step_of_the_wall_clock_starts_the_intervals_anew(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     timers = Timers()
-    timers.add("universe", Every(HOUR), lambda: None)
+    timers.add("universe", HOUR, lambda: None)
     async with at_work(timers):
         ahead_s = time.time() - time.monotonic()
         first = timers.next_at_ms("universe")
@@ -151,14 +139,10 @@ async def test_a_step_of_the_wall_clock_starts_the_intervals_anew(
         "clock.stepped"
     ]
 
-
-async def test_a_wall_time_has_no_other_pace() -> None:
-    with pytest.raises(AssertionError, match="no other pace"):
-        Timers(60).add("report", Daily(0, 0, "UTC"), lambda: None)
     timers = Timers()
-    timers.add("one", Every(1), lambda: None)
+    timers.add("one", 1, lambda: None)
     with pytest.raises(AssertionError):
-        timers.add("one", Every(1), lambda: None)
+        timers.add("one", 1, lambda: None)
 
 
 async def test_the_pulse_beats_at_once_and_goes_on() -> None:
