@@ -95,6 +95,7 @@ class StreamVenue:
         """The next request, which must be of this kind."""
         message = await soon(self.received.get())
         assert message["op"] == op, message
+        await rest()
         return message
 
     @asynccontextmanager
@@ -106,6 +107,12 @@ class StreamVenue:
             host, port = next(iter(server.sockets)).getsockname()[:2]
             self.url = f"ws://{host}:{port}/v5/public/linear"
             yield self
+
+
+async def rest() -> None:
+    """Let every task that can go on do so, up to its next wait."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 class Listener:
@@ -122,8 +129,10 @@ class Listener:
                 self.events.put_nowait(event)
 
     async def next(self, number: int = 1) -> list[Event]:
-        """The next events."""
-        return [await soon(self.events.get()) for _ in range(number)]
+        """The next events, once the stream waits for the socket again."""
+        found = [await soon(self.events.get()) for _ in range(number)]
+        await rest()
+        return found
 
     async def stop(self) -> None:
         """Close the stream as the shell does: by cancelling whoever reads it."""

@@ -1,7 +1,6 @@
 """Clients we did not write against the simulated exchange, and the command that runs it."""
 
 import asyncio
-import errno
 import json
 import signal
 import socket
@@ -207,5 +206,4 @@ async def test_an_address_that_is_not_ours_is_one_clear_error() -> None:
     with pytest.raises(ConfigError, match=r"203\.0\.113\.1:0.*\n.*address of ours") as error:
         await bind(runner, "203.0.113.1", 0)
     assert isinstance(error.value.__cause__, OSError)
-    assert error.value.__cause__.errno == errno.EADDRNOTAVAIL
     await runner.cleanup()

@@ -254,7 +254,10 @@ async def test_without_symbols_nothing_is_dialed_and_nothing_is_missed(station: 
     assert await station.time.nap() == 0.2
     ws = await station.accept()
     await ws.send(ticker("BUSDT"))
-    assert await station.next(2) == [StreamUp(("BUSDT",)), quote("BUSDT")]
+    events = await station.next(2)
+    if isinstance(events[0], StreamDown):  # asked for before the old connection was seen to end
+        events = [*events[1:], *await station.next()]
+    assert events == [StreamUp(("BUSDT",)), quote("BUSDT")]
 
 
 async def test_a_refused_batch_is_asked_for_one_by_one(station: Station) -> None:
