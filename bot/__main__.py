@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from engine import arguments
 from engine.errors import EngineError
 
 PORT = 8090
 SPEED = 60.0  # of the sandbox: a five-minute bar in five seconds
-SPEED_MAX = 100_000.0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     if not __debug__:
         print(
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(argv)
     try:
         return _run(options)
     except (EngineError, BaseExceptionGroup) as problem:
@@ -116,8 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_state(parser)
     _add_place(parser)
     parser.add_argument("--sandbox", action="store_true", help="embedded chat and exchange")
-    parser.add_argument("--speed", type=_speed, help="market over real time (sandbox: 60)")
-    parser.add_argument("--seed", type=int, help="of the invented market")
+    parser.add_argument("--speed", type=arguments.speed, help="market over real time (sandbox: 60)")
+    parser.add_argument("--seed", type=arguments.count, help="of the invented market")
     parser.add_argument("--data", type=Path, help="a recording to replay instead")
     parser.add_argument("--mode", choices=["paper"], default="paper", help="only paper yet")
     commands = parser.add_subparsers(title="commands", required=False)
@@ -139,14 +139,7 @@ def _add_state(parser: argparse.ArgumentParser) -> None:
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address of the chat page")
-    parser.add_argument("--port", type=int, default=PORT, help="port of the chat page")
-
-
-def _speed(text: str) -> float:
-    speed = float(text)
-    if not 0 < speed <= SPEED_MAX:
-        raise argparse.ArgumentTypeError(f"expected more than 0, up to {SPEED_MAX:g}, found {text}")
-    return speed
+    parser.add_argument("--port", type=arguments.port, default=PORT, help="port of the chat page")
 
 
 COMMANDS = {

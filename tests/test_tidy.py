@@ -26,6 +26,7 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("engine.__main__", ("engine",)),
     ("engine.canvas", ()),
+    ("engine.arguments", ()),
     ("engine.chart", ("engine.core", "engine.canvas")),
     ("engine.sim", ("engine.core", "engine.sim", "engine.errors", "engine.ports")),
     (

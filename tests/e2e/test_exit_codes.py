@@ -29,6 +29,9 @@ async def ending(*arguments: str, **env: str) -> tuple[int, str]:
         (("bot", "--config", "missing.toml"), 2, "missing.toml"),
         (("bot", "--sandbox", "--data", "missing.npz"), 2, "missing.npz"),
         (("bot", "--sandbox", "--speed", "0"), 2, "--speed"),
+        (("bot", "--sandbox", "--port", "99999"), 2, "expected 0..65535, found 99999"),
+        (("bot", "chat", "--port", "99999"), 2, "expected 0..65535, found 99999"),
+        (("bot", "--sandbox", "--seed", "-1"), 2, "expected a whole number from 0"),
     ],
 )
 async def test_usage_and_configuration(
