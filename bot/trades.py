@@ -21,7 +21,7 @@ from engine.core.facts import (
     Record,
     SignalTaken,
 )
-from engine.core.values import Fill, Ms, Order, Purpose, Side
+from engine.core.values import Fill, Order, Purpose, Side
 
 KEPT = 200  # trades remembered, the oldest closed ones go first
 
@@ -31,7 +31,6 @@ class Trade(msgspec.Struct):
 
     taken: SignalTaken
     taken_seq: int
-    taken_ms: Ms
     fills: list[Fill] = msgspec.field(default_factory=list)
     roots: dict[int, int] = msgspec.field(default_factory=dict)  # chat -> message of the signal
     entry_id: str = ""
@@ -117,7 +116,7 @@ class TradeBook:
         if len(self.trades) >= KEPT:
             over = (n for n, t in self.trades.items() if t.closed or not t.fills)
             self.trades.pop(next(over, -1), None)
-        self.trades[fact.position_id] = Trade(fact, record.seq, record.at_ms)
+        self.trades[fact.position_id] = Trade(fact, record.seq)
 
     def remember_root(self, of_seq: int, chat_id: int, message_id: int) -> None:
         """A message was delivered; if it told a signal, later ones answer it."""

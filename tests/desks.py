@@ -141,7 +141,6 @@ def view(**changes: object) -> View:
         "balance": D(10_000),
         "equity": D("10412.55"),
         "day_start_equity": D("10285.24"),
-        "peak_equity": D(10_500),
         "open_risk_usd": D("34.5"),
         "risk_unit_usd": D("31.4"),
         "max_positions": 3,

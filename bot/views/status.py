@@ -31,6 +31,7 @@ from bot.views.layout import (
     who,
 )
 from engine.core.gates import ENGINE
+from engine.core.operator import STOPPED
 from engine.core.values import CheckStatus, GateName, PositionState
 from engine.core.view import GateView, PositionView, TargetView, View
 
@@ -57,7 +58,7 @@ def headline(view: View) -> str:
     operator = gates.get(GateName.OPERATOR)
     if GateName.KILL_SWITCH in gates:
         return "LOCKED"
-    if operator is not None and operator.why == "stopped":
+    if operator is not None and operator.why == STOPPED:
         return "STOPPED"
     if not gates:
         return "RUNNING"

@@ -18,9 +18,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     side: Side
     entry: Decimal
     avg: Decimal
-    dist0: Decimal
     stop: Decimal
-    stop_kind: StopKind
     targets_filled: int
     bars_held: int
 

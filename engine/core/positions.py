@@ -85,9 +85,7 @@ class Position(msgspec.Struct):
     side: Side
     setup: Setup
     signal_id: str
-    signal_seq: int
     level_price: float
-    planned_targets: tuple[Target, ...]
     state: PositionState = PositionState.ENTERING
     entry_order_id: str = ""
     entry_qty: Decimal = Decimal(0)

@@ -100,9 +100,7 @@ def snapshot(position: Position) -> Snapshot:
         side=position.side,
         entry=position.entry,
         avg=position.avg,
-        dist0=position.dist0,
         stop=position.stop if position.stop is not None else position.asked_stop,
-        stop_kind=position.stop_kind,
         targets_filled=position.targets_filled,
         bars_held=position.bars_held,
     )

@@ -109,7 +109,6 @@ class View(msgspec.Struct, frozen=True):
     balance: Decimal
     equity: Decimal | None  # None while an open position has no mark
     day_start_equity: Decimal | None
-    peak_equity: Decimal | None
     open_risk_usd: Decimal
     risk_unit_usd: Decimal | None  # equity * risk_per_trade_pct
     max_positions: int

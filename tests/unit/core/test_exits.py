@@ -10,9 +10,7 @@ LONG = Snapshot(
     side=Side.LONG,
     entry=D(100),
     avg=D(100),
-    dist0=D(2),
     stop=D(98),
-    stop_kind=StopKind.INITIAL,
     targets_filled=0,
     bars_held=6,
 )

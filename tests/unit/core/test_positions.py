@@ -14,9 +14,7 @@ def position(side: Side = Side.LONG) -> Position:
         side=side,
         setup=Setup.MOMENTUM,
         signal_id="s",
-        signal_seq=1,
         level_price=99.5,
-        planned_targets=(),
         asked_stop=D(98),
     )
 
