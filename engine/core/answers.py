@@ -4,15 +4,25 @@ It exists so that late, doubled and early answers all end here and nowhere else.
 never be believed twice, and one that names nothing of ours must never be booked silently.
 """
 
+from decimal import Decimal
+
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core import gates, guard
+from engine.core.exposure import mark_of
 from engine.core.intents import FetchAccount
 from engine.core.orders import Progress
 from engine.core.positions import Position
-from engine.core.risk import mark_of
 from engine.core.turn import Turn
-from engine.core.values import Fill, GateName, OrderState, PositionState, Purpose, exact
+from engine.core.values import (
+    Fill,
+    Funding,
+    GateName,
+    OrderState,
+    PositionState,
+    StopKind,
+    exact,
+)
 
 
 def accepted(turn: Turn, event: e.OrderAccepted) -> None:
@@ -47,14 +57,24 @@ def doubted(turn: Turn, event: e.OrderUnknown) -> None:
 
 
 def gone(turn: Turn, event: e.OrderGone) -> None:
-    """The order is final; one said to be filled is believed when its fills are here."""
+    """The order is final; what it is said to have executed must be here before that is believed."""
     progress = _live(turn, event.order_id)
     if progress is None:
         return
-    if event.state is OrderState.FILLED and progress.left_qty > 0:
+    is_short = event.state is OrderState.FILLED and progress.left_qty > 0
+    if is_short or (event.filled_qty is not None and event.filled_qty > progress.filled_qty):
+        if progress.state is not OrderState.UNKNOWN:
+            turn.tell(f.OrderDoubted(event.order_id, "ended, and its executions are not here yet"))
         turn.ask(FetchAccount())
         return
     turn.tell(f.OrderEnded(event.order_id, event.state, event.detail))
+
+
+def missing(turn: Turn, event: e.OrderMissing) -> None:
+    """Nobody has heard of the order: no proof that nobody ever will."""
+    progress = _live(turn, event.order_id)
+    if progress is not None:
+        guard.miss(turn, progress)
 
 
 def filled(turn: Turn, event: e.FillSeen) -> None:
@@ -72,19 +92,38 @@ def book(turn: Turn, fill: Fill) -> bool:
     """
     if turn.ledger.knows_fill(fill.id):
         return False
-    position = _owner(turn, fill)
+    position = _owner(turn, fill) or _adopted(turn, fill)
     if position is None:
-        words = f"fill {fill.id} of order {fill.order_id} belongs to no position of ours"
+        words = f"fill {fill.id} of {fill.qty} {fill.symbol} belongs to no order of ours"
         if turn.alarm(f.Incident("foreign_fill", words, fill.symbol)):
             gates.close(turn, GateName.UNRECONCILED, words)
         return False
-    if fill.purpose is not Purpose.ENTRY and fill.qty > position.qty:
+    if not fill.purpose.is_growing and fill.qty > position.qty:
         return False
     turn.tell(f.OrderFilled(position.id, fill))
+    if fill.cause:
+        words = f"#{position.id}: {fill.qty} closed by the exchange or by hand: {fill.cause}"
+        turn.alarm(f.Incident("outside_fill", words, fill.symbol, fill.id))
     progress = turn.ledger.state.orders.get(fill.order_id)
-    if progress is not None and progress.left_qty <= 0:
+    if progress is not None and progress.is_live and progress.left_qty <= 0:
         turn.tell(f.OrderEnded(fill.order_id, OrderState.FILLED, ""))
     return True
+
+
+def funded(turn: Turn, funding: Funding) -> bool:
+    """Book a funding settlement, once; of a position closed meanwhile it is money all the same."""
+    if turn.ledger.knows_fill(funding.id):
+        return False
+    position = turn.ledger.position_in(funding.symbol)
+    is_its = position is not None and funding.exchange_ms >= position.funded_ms > 0
+    turn.tell(f.FundingPaid(position.id if position is not None and is_its else None, funding))
+    return True
+
+
+def transferred(turn: Turn, event: e.TransferSeen) -> None:
+    """Money came or went by somebody's hand, once."""
+    if not turn.ledger.knows_fill(event.id):
+        turn.tell(f.Transferred(event.id, event.amount))
 
 
 def stop_set(turn: Turn, event: e.StopSet) -> None:
@@ -95,8 +134,21 @@ def stop_set(turn: Turn, event: e.StopSet) -> None:
     is_news = position.stop != event.price or position.state is PositionState.EXPOSED
     if not is_news or _is_looser(position, event):
         return
-    kind = position.asked_kind if event.price == position.asked_stop else position.stop_kind
-    turn.tell(f.StopMoved(position.id, event.price, kind))
+    turn.tell(
+        f.StopMoved(position.id, event.price, kind_of(position, event.price), event.exchange_ms)
+    )
+
+
+def kind_of(position: Position, price: Decimal) -> StopKind:
+    """The rule behind a stop the exchange shows; one we never asked for was put there by hand."""
+    if price == position.asked_stop:
+        return position.asked_kind
+    return position.stop_kind if price == position.stop else StopKind.MANUAL
+
+
+def stop_unknown(turn: Turn) -> None:
+    """Only the account knows whether the stop stands; the guard asks again in any case."""
+    turn.ask(FetchAccount())
 
 
 def stop_refused(turn: Turn, event: e.StopRefused) -> None:
@@ -121,10 +173,24 @@ def _live(turn: Turn, order_id: str) -> Progress | None:
 
 
 def _owner(turn: Turn, fill: Fill) -> Position | None:
+    """Whose fill it is; one that reduces what we hold is ours, whoever ordered it."""
     progress = turn.ledger.state.orders.get(fill.order_id)
     if progress is not None:
         return turn.ledger.state.positions.get(progress.order.position_id)
-    return turn.ledger.position_in(fill.symbol) if fill.purpose is Purpose.STOP else None
+    held = turn.ledger.position_in(fill.symbol)
+    if held is None or fill.purpose.is_growing or fill.side is not held.side.exit:
+        return None
+    return held
+
+
+def _adopted(turn: Turn, fill: Fill) -> Position | None:
+    """An order given up that was filled after all: its position begins, and shall end at once."""
+    stray = turn.ledger.state.strays.get(fill.order_id)
+    if stray is None or turn.ledger.position_in(fill.symbol) is not None:
+        return None
+    position_id = turn.ledger.state.next_position_id
+    turn.tell(f.OrderAdopted(fill.order_id, position_id))
+    return turn.ledger.state.positions[position_id]
 
 
 def _is_looser(position: Position, event: e.StopSet) -> bool:

@@ -5,39 +5,53 @@ comes in as an event stamped by the shell, what follows goes out as records and 
 never ask for the time, wait, log or touch the outside.
 """
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
-from engine.core import answers, gates, guard, operator
+from engine.core import addon, answers, gates, guard, operator
 from engine.core import events as e
 from engine.core import facts as f
-from engine.core.exits import exit_rule
+from engine.core.exits import Leave, activity, exit_rule, protect
+from engine.core.indicators import ATR_N, atr
 from engine.core.intents import FetchAccount, Outcome
 from engine.core.ledger import Ledger
 from engine.core.market import Market
 from engine.core.overview import overview
+from engine.core.positions import Position
 from engine.core.reconcile import reconcile
 from engine.core.results import snapshot, take_signal
 from engine.core.risk import Review, review
-from engine.core.scan import judge, levels_of
+from engine.core.scan import Batch, judge, levels_of
 from engine.core.settings import Settings
-from engine.core.turn import Turn
+from engine.core.turn import Look, Turn
 from engine.core.values import Bar, GateName, Ms, Signal, Verdict
 from engine.core.view import CandlesView, View
 from engine.core.watch import Watch
 
+Judge = Callable[[Market, Sequence[str], Ms, Ms, Settings], Batch]
+
+RECONCILE_AGAIN_MS: Ms = 5000  # while ledger and account are not known to agree
+CRASHES_MAX = 3
+CRASHES_MS: Ms = 600_000
+
 
 class Engine:
-    """Settings, the durable ledger, the ephemeral market, and the one entry: `step`."""
+    """Settings, the durable ledger, the ephemeral market, and the one entry: `step`.
 
-    def __init__(self, settings: Settings, ledger: Ledger, mode: str) -> None:
+    `judge` is the strategy; another one may be put in to drive what follows from its signals.
+    """
+
+    def __init__(self, settings: Settings, ledger: Ledger, mode: str, judge: Judge = judge) -> None:
         self.settings = settings
+        self._judge = judge
         self.ledger = ledger
         self.market = Market(settings)
         self._mode = mode
         self._frame_ms = settings.market.frame_s * 1000
         self._watch = Watch(self._frame_ms)
         self._verdicts: dict[str, Verdict] = {}
-        self._looked: dict[str, Ms] = {}  # order id -> when it was last looked up
+        self._looked: dict[str, Look] = {}
         self._account_ms: Ms = 0  # when the account was last asked for
         self._at_ms: Ms = ledger.state.at_ms
 
@@ -84,12 +98,20 @@ class Engine:
                 answers.doubted(turn, event)
             case e.OrderGone():
                 answers.gone(turn, event)
+            case e.OrderMissing():
+                answers.missing(turn, event)
             case e.FillSeen():
                 answers.filled(turn, event)
             case e.StopSet():
                 answers.stop_set(turn, event)
             case e.StopRefused():
                 answers.stop_refused(turn, event)
+            case e.StopUnknown():
+                answers.stop_unknown(turn)
+            case e.FundingSeen():
+                answers.funded(turn, event.funding)
+            case e.TransferSeen():
+                answers.transferred(turn, event)
             case e.AccountSeen():
                 reconcile(turn, event)
             case e.Command():
@@ -128,6 +150,9 @@ class Engine:
         turn.tell(f.Booted(boot, event.version, event.mode, event.was_clean))
         if boot == 1:
             turn.tell(f.Funded(event.balance))
+        crashes = turn.ledger.state.crashes
+        if len(crashes) == CRASHES_MAX and crashes[-1] - crashes[0] <= CRASHES_MS:
+            gates.close(turn, GateName.OPERATOR, "three crashes in ten minutes")
         gates.close(turn, GateName.UNRECONCILED, "starting: the account is not compared yet")
         gates.close(turn, GateName.STALE_DATA, "starting: no market data yet")
         for progress in turn.ledger.state.orders.values():
@@ -144,7 +169,10 @@ class Engine:
         gates.judge(turn)
         self._watch.look(turn)
         guard.look_up_unknown(turn)
-        if turn.at_ms - self._account_ms >= self.settings.schedule.reconcile_every_s * 1000:
+        every_ms = self.settings.schedule.reconcile_every_s * 1000
+        if turn.is_closed(GateName.UNRECONCILED):
+            every_ms = min(every_ms, RECONCILE_AGAIN_MS)
+        if turn.at_ms - self._account_ms >= every_ms:
             self._read_account(turn)
 
     def _disk(self, turn: Turn, event: e.DiskSeen) -> None:
@@ -164,18 +192,37 @@ class Engine:
             began_ms = position.opened_ms - position.opened_ms % self._frame_ms
             if bar.open_ms <= position.last_bar_ms or bar.open_ms < began_ms:
                 continue
-            fav, adv = (bar.high, bar.low) if position.side.sign > 0 else (bar.low, bar.high)
-            turn.tell(f.BarsHeld(position.id, bar.open_ms, fav, adv))
-            frame_s, exits = self.settings.market.frame_s, self.settings.exits
-            rule = exit_rule(snapshot(position), bar.close, frame_s, exits)
-            if rule is not None:
-                guard.ask_exit(turn, position, rule)
+            self._hold_one(turn, position, bar)
+
+    def _hold_one(self, turn: Turn, position: Position, bar: Bar) -> None:
+        """One more closed bar: its extremes and ATR, then exit rules, protection and add-on."""
+        fav, adv = (bar.high, bar.low) if position.side.sign > 0 else (bar.low, bar.high)
+        bars = max(ATR_N + 1, position.exits.activity_bars)
+        _, ohlcv = self.market.candles(position.symbol, bars)
+        newest_atr = float(atr(*ohlcv[-ATR_N - 1 :, 1:4].T)[-1])
+        known_atr = newest_atr if newest_atr > 0 else None  # NaN is not
+        turn.tell(f.BarsHeld(position.id, bar.open_ms, fav, adv, known_atr))
+        seen, exits = snapshot(position), position.exits
+        volumes = ohlcv[-exits.activity_bars :, 4].tolist() if exits.activity_bars else []
+        pace = activity(volumes, position.vol0)
+        rule = exit_rule(seen, bar.close, pace, position.frame_s, exits)
+        instrument = self.market.instrument(position.symbol)
+        is_newest = bar.open_ms == self.market.last_open_ms(position.symbol)
+        if rule is None and instrument is not None and is_newest:
+            wanted = protect(seen, position.atr, bar.close, (instrument, exits))
+            rule = wanted.rule if isinstance(wanted, Leave) else None
+        if rule is not None:
+            guard.ask_exit(turn, position, rule)
+        elif is_newest:
+            addon.consider(turn, position, bar.close)
 
     # -- signals ---------------------------------------------------------------------------------
 
     def _decide(self, turn: Turn, open_ms: Ms, symbols: tuple[str, ...]) -> None:
-        batch = judge(self.market, symbols, open_ms, turn.at_ms, self.settings)
+        batch = self._judge(self.market, symbols, open_ms, turn.at_ms, self.settings)
         self._verdicts.update((v.symbol, v) for v in batch.verdicts)
+        if batch.signals:  # a mark may have closed a gate since the last tick
+            gates.judge_money(turn)
         for signal in batch.signals:
             if signal.symbol not in self._watch.tradable:
                 continue
@@ -193,7 +240,7 @@ class Engine:
         signal = msgspec.structs.replace(signal, checks=signal.checks + reviewed.rows)
         plan = reviewed.plan
         if plan is None:
-            turn.tell(f.SignalSkipped(signal, reviewed.refusal))
+            turn.tell(f.SignalSkipped(signal, reviewed.refusal, reviewed.check))
             return
         position_id = turn.ledger.state.next_position_id
         take_signal(turn, signal, plan, position_id)

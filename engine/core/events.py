@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.core.values import (
     Bar,
     Fill,
+    Funding,
     Instrument,
     Ms,
     OrderState,
@@ -121,11 +122,18 @@ class OrderUnknown(Event, frozen=True):
 
 
 class OrderGone(Event, frozen=True):
-    """The order ended on the exchange: filled, canceled, expired, or never arrived."""
+    """The order ended on the exchange; `filled_qty` is what it says was executed, if it says."""
 
     order_id: str
     state: OrderState
     detail: str = ""
+    filled_qty: Decimal | None = None
+
+
+class OrderMissing(Event, frozen=True):
+    """A look-up found the order nowhere: no proof yet, the request may still be on its way."""
+
+    order_id: str
 
 
 class StopSet(Event, frozen=True):
@@ -133,10 +141,19 @@ class StopSet(Event, frozen=True):
 
     position_id: int
     price: Decimal
+    exchange_ms: Ms = 0  # when the exchange says so; 0 = it does not
 
 
 class StopRefused(Event, frozen=True):
-    """The exchange did not take the stop."""
+    """The exchange did not take the stop, for good."""
+
+    position_id: int
+    price: Decimal
+    detail: str = ""
+
+
+class StopUnknown(Event, frozen=True):
+    """No believable answer about a stop: the account shows whether it stands."""
 
     position_id: int
     price: Decimal
@@ -157,6 +174,7 @@ class AccountPosition(msgspec.Struct, frozen=True):
     qty: Decimal
     avg_price: Decimal
     stop: Decimal | None
+    updated_ms: Ms = 0  # exchange time of its last change; 0 = unknown
 
 
 class AccountSeen(Event, frozen=True):
@@ -166,6 +184,20 @@ class AccountSeen(Event, frozen=True):
     positions: tuple[AccountPosition, ...]
     order_ids: tuple[str, ...]  # ours, working
     fills: tuple[Fill, ...]  # recent, any order; known ones are ignored
+    funding: tuple[Funding, ...] = ()  # the same
+
+
+class FundingSeen(Event, frozen=True):
+    """A funding settlement of one of our positions."""
+
+    funding: Funding
+
+
+class TransferSeen(Event, frozen=True):
+    """Money came into the account (positive) or left it, by somebody's hand."""
+
+    id: str
+    amount: Decimal
 
 
 class NoticeDelivered(Event, frozen=True):
@@ -212,6 +244,13 @@ class Close(Command, frozen=True, kw_only=True):
 
     position_id: int
     share: Decimal = Decimal(1)
+
+
+class MoveStop(Command, frozen=True, kw_only=True):
+    """Put the stop of one position where a person wants it; it only ever tightens."""
+
+    position_id: int
+    price: Decimal
 
 
 class Panic(Command, frozen=True, kw_only=True):

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.core.terms import ExitPlan
 from engine.core.values import (
     Fill,
+    Funding,
     GateName,
     Ms,
     Order,
@@ -51,13 +53,16 @@ class SignalTaken(Fact, frozen=True, tag=True):
     targets: tuple[Target, ...]  # as planned; fixed anew from the real entry
     risk_usd: Decimal
     equity: Decimal
+    frame_s: int = 300
+    exits: ExitPlan = ExitPlan()  # as configured then; a later edit does not reach this trade
 
 
 class SignalSkipped(Fact, frozen=True, tag=True):
-    """A complete signal was refused, and why."""
+    """A complete signal was refused, and why; `check` names the refusal for counting."""
 
     signal: Signal
     reason: str
+    check: str = ""
 
 
 class OrderPlaced(Fact, frozen=True, tag=True):
@@ -102,6 +107,13 @@ class OrderEnded(Fact, frozen=True, tag=True):
     detail: str
 
 
+class OrderAdopted(Fact, frozen=True, tag=True):
+    """An entry given up long ago was filled after all: its position lives again, to be closed."""
+
+    order_id: str
+    position_id: int
+
+
 class PositionOpened(Fact, frozen=True, tag=True):
     """The entry ended with quantity: what is fixed from here on."""
 
@@ -122,11 +134,12 @@ class StopAsked(Fact, frozen=True, tag=True):
 
 
 class StopMoved(Fact, frozen=True, tag=True):
-    """The exchange shows the stop where we asked."""
+    """The exchange shows the stop at this price."""
 
     position_id: int
     price: Decimal
     kind: StopKind
+    exchange_ms: Ms = 0  # as of when; 0 = it does not say
 
 
 class StopMissing(Fact, frozen=True, tag=True):
@@ -151,10 +164,11 @@ class BarsHeld(Fact, frozen=True, tag=True):
     open_ms: Ms
     best: float
     worst: float
+    atr: float | None = None  # ATR14 of the symbol at this close; None while unknown
 
 
 class PositionClosed(Fact, frozen=True, tag=True):
-    """Flat again: a trade with its result. Net = gross - fees."""
+    """Flat again: a trade with its result. Net = gross - fees - funding."""
 
     position_id: int
     symbol: str
@@ -167,6 +181,22 @@ class PositionClosed(Fact, frozen=True, tag=True):
     mfe_r: float
     mae_r: float
     opened_ms: Ms
+    funding: Decimal = Decimal(0)
+    streak: int = 0  # losing trades in a row, this one included
+
+
+class FundingPaid(Fact, frozen=True, tag=True):
+    """Funding was settled; a position that closed before the news came is None."""
+
+    position_id: int | None
+    funding: Funding
+
+
+class Transferred(Fact, frozen=True, tag=True):
+    """Money came in (positive) or went out: the day's anchor and the peak shift with it."""
+
+    id: str
+    amount: Decimal
 
 
 class EquityPeaked(Fact, frozen=True, tag=True):
@@ -257,6 +287,7 @@ AnyFact = (
     | OrderFilled
     | CancelAsked
     | OrderEnded
+    | OrderAdopted
     | PositionOpened
     | StopAsked
     | StopMoved
@@ -264,6 +295,8 @@ AnyFact = (
     | ExitAsked
     | BarsHeld
     | PositionClosed
+    | FundingPaid
+    | Transferred
     | EquityPeaked
     | GateClosed
     | GateOpened

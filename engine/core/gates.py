@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from engine.core.exposure import equity_now
 from engine.core.facts import DayRolled, EquityPeaked, GateClosed, GateOpened
-from engine.core.risk import equity_now
 from engine.core.turn import Turn
-from engine.core.values import GateName
+from engine.core.values import GateName, exact
 
 ENGINE = "engine"  # who closed it, when no person did
 PEAK_STEP = Decimal("1.0001")  # a peak is worth a fact when it rose by 0.01 %
@@ -33,7 +33,7 @@ def judge(turn: Turn) -> None:
     """Look at every condition that time or prices can change."""
     _judge_data(turn)
     _judge_pause(turn)
-    _judge_money(turn)
+    judge_money(turn)
 
 
 def _judge_data(turn: Turn) -> None:
@@ -55,25 +55,51 @@ def _judge_pause(turn: Turn) -> None:
         turn.tell(GateOpened(gate=GateName.OPERATOR, by=ENGINE, why="the pause is over"))
 
 
-def _judge_money(turn: Turn) -> None:
+def judge_money(turn: Turn) -> None:
+    """Look at equity against its anchors: the day, the peak, and the trades lost in a row."""
     equity = equity_now(turn.ledger, turn.market)
     if equity is None:
         return
     _roll_day(turn, equity)
-    peak = turn.ledger.state.peak
+    _judge_day(turn, equity)
+    _judge_peak(turn, equity)
+
+
+def _judge_day(turn: Turn, equity: Decimal) -> None:
+    """What a day may lose, and how often in a row: closed until the next day begins."""
+    state, risk = turn.ledger.state, turn.settings.risk
+    lost = fall_pct(state.day_start, equity)
+    if lost is not None and lost >= exact(risk.daily_loss_limit_pct):
+        limit = risk.daily_loss_limit_pct
+        close(turn, GateName.DAILY_LOSS, f"the day lost {lost:.2f}% of {limit:g}% allowed")
+    if state.streak >= risk.max_losing_streak:
+        close(turn, GateName.LOSING_STREAK, f"{state.streak} losing trades in a row")
+
+
+def _judge_peak(turn: Turn, equity: Decimal) -> None:
+    peak, risk = turn.ledger.state.peak, turn.settings.risk
     if peak is None or equity >= peak * PEAK_STEP:
         turn.tell(EquityPeaked(equity))
         return
-    if peak <= 0:  # nothing left to lose a share of
+    drawdown = fall_pct(peak, equity)
+    if drawdown is None or drawdown < exact(risk.kill_switch_pct):
         return
-    drawdown_pct = (peak - equity) / peak * 100
-    limit_pct = turn.settings.risk.kill_switch_pct
-    if drawdown_pct >= Decimal(repr(limit_pct)):
-        close(turn, GateName.KILL_SWITCH, f"drawdown {drawdown_pct:.2f}% of {limit_pct:g}%")
+    if not turn.is_closed(GateName.KILL_SWITCH):
+        why = f"drawdown {drawdown:.2f}% of {risk.kill_switch_pct:g}%"
+        flatten = risk.kill_flatten
+        turn.tell(GateClosed(GateName.KILL_SWITCH, by=ENGINE, why=why, flatten=flatten))
+
+
+def fall_pct(start: Decimal | None, equity: Decimal) -> Decimal | None:
+    """How far equity fell below `start`, in percent of it; None without anything to lose."""
+    return (start - equity) / start * 100 if start is not None and start > 0 else None
 
 
 def _roll_day(turn: Turn, equity: Decimal) -> None:
+    """Midnight in the configured zone: a new anchor, and what only the day had closed opens."""
     zone = ZoneInfo(turn.settings.risk.day_zone)
     today = datetime.fromtimestamp(turn.at_ms / 1000, UTC).astimezone(zone).date().isoformat()
     if today > turn.ledger.state.day:
         turn.tell(DayRolled(today, equity))
+        for gate in (GateName.DAILY_LOSS, GateName.LOSING_STREAK):
+            reopen(turn, gate, "a new day began")

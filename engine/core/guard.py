@@ -8,12 +8,13 @@ reduce-only, and never wait for an entry.
 from decimal import Decimal
 
 from engine.core import facts as f
-from engine.core.exits import protection
+from engine.core.exits import Protection, protect
+from engine.core.gates import ENGINE
 from engine.core.intents import CancelOrder, FindOrder, PlaceOrder, SetStop
 from engine.core.orders import Progress
 from engine.core.positions import Position, Rung
 from engine.core.results import close_trade, open_trade, snapshot
-from engine.core.turn import Turn
+from engine.core.turn import Look, Turn
 from engine.core.values import (
     GateName,
     Ms,
@@ -27,7 +28,15 @@ from engine.core.values import (
 
 RETRY_MS: Ms = 2000  # wait before an exit, a stop or a look-up is asked for again
 ANSWER_MS: Ms = 15_000  # beyond any deadline of the shell: the answer to an order was lost
-LETTERS = {Purpose.ENTRY: "E", Purpose.TARGET: "T", Purpose.EXIT: "X", Purpose.STOP: "S"}
+ABSENT_MS: Ms = 15_000  # beyond what the exchange still accepts: a request that old never arrives
+ABSENT_MISSES = 2
+LETTERS = {
+    Purpose.ENTRY: "E",
+    Purpose.ADDON: "A",
+    Purpose.TARGET: "T",
+    Purpose.EXIT: "X",
+    Purpose.STOP: "S",
+}
 
 
 def look_after(turn: Turn, position: Position) -> None:
@@ -38,9 +47,9 @@ def look_after(turn: Turn, position: Position) -> None:
     if position.entry is None and not _entry_is_live(turn, position):
         open_trade(turn, position)
     if position.qty <= 0:
-        if position.entry is not None:
+        if position.entry is not None and not is_growing(turn, position):
             _finish(turn, position)
-        return  # flat, while more of the entry may still fill
+        return  # flat, while more may still be filled
     _resume_exit(turn, position)
     _protect(turn, position)
     if position.state is PositionState.EXITING:
@@ -65,11 +74,41 @@ def look_up_unknown(turn: Turn) -> None:
 
 
 def look_up(turn: Turn, progress: Progress) -> None:
-    """Ask what became of an order, but not again at once: answers must not chase each other."""
-    asked_ms = turn.looked.get(progress.order.id)
-    if asked_ms is None or turn.at_ms - asked_ms >= RETRY_MS:
-        turn.looked[progress.order.id] = turn.at_ms
-        turn.ask(FindOrder(progress.order))
+    """Ask what became of an order, but not again at once: answers must not chase each other.
+
+    An exit does not wait for the answer: it is sent again under its own id, which the exchange
+    takes at most once.
+    """
+    look = turn.looked.get(progress.order.id)
+    if look is not None and turn.at_ms - look.asked_ms < RETRY_MS:
+        return
+    turn.looked[progress.order.id] = Look(turn.at_ms, look.misses if look else 0)
+    turn.ask(FindOrder(progress.order))
+    is_lost_exit = progress.order.purpose is Purpose.EXIT and progress.state is OrderState.UNKNOWN
+    if is_lost_exit and _is_wanted(turn, progress):
+        turn.ask(PlaceOrder(progress.order))
+
+
+def miss(turn: Turn, progress: Progress) -> None:
+    """A look-up found it nowhere: send again what only reduces, give up the rest in time."""
+    look = turn.looked.setdefault(progress.order.id, Look(turn.at_ms))
+    look.misses += 1
+    is_wanted = _is_wanted(turn, progress)
+    is_old = turn.at_ms - progress.placed_ms >= ABSENT_MS
+    if is_wanted:
+        turn.ask(PlaceOrder(progress.order))
+    elif is_old and look.misses >= ABSENT_MISSES:
+        turn.tell(f.OrderEnded(progress.order.id, OrderState.EXPIRED, "never arrived"))
+
+
+def _is_wanted(turn: Turn, progress: Progress) -> bool:
+    """Whether an order that may not have arrived shall go out again: it only reduces what is held.
+
+    Its id stays, so that the exchange takes it once however often it is sent.
+    """
+    position = turn.ledger.state.positions.get(progress.order.position_id)
+    is_open = progress.state in (OrderState.PLACED, OrderState.UNKNOWN)
+    return is_open and progress.order.reduce_only and position is not None and position.qty > 0
 
 
 def new_order_id(turn: Turn, purpose: Purpose) -> str:
@@ -106,18 +145,24 @@ def _entry_is_live(turn: Turn, position: Position) -> bool:
     return entry is not None and entry.is_live
 
 
+def is_growing(turn: Turn, position: Position) -> bool:
+    """Whether an entry or add-on of it may still be filled."""
+    orders = turn.ledger.orders_of(position.id)
+    return any(o.is_live and o.order.purpose.is_growing for o in orders)
+
+
 def _expire_entry(turn: Turn, position: Position) -> None:
     """An entry ends at its deadline, and at once when panic or a full exit was asked for."""
-    entry = turn.ledger.state.orders.get(position.entry_order_id)
-    if entry is None or not entry.is_live:
-        return
-    age_ms = turn.at_ms - entry.placed_ms
-    if turn.is_closed(GateName.KILL_SWITCH):
-        cancel(turn, entry, "kill_switch")
-    elif position.exit_rule is not None:
-        cancel(turn, entry, position.exit_rule)
-    elif age_ms >= turn.settings.execution.entry_deadline_s * 1000:
-        cancel(turn, entry, "entry deadline")
+    for entry in turn.ledger.orders_of(position.id):
+        if not (entry.is_live and entry.order.purpose.is_growing):
+            continue
+        age_ms = turn.at_ms - entry.placed_ms
+        if turn.is_closed(GateName.KILL_SWITCH):
+            cancel(turn, entry, "kill_switch")
+        elif position.exit_rule is not None:
+            cancel(turn, entry, position.exit_rule)
+        elif age_ms >= turn.settings.execution.entry_deadline_s * 1000:
+            cancel(turn, entry, "entry deadline")
 
 
 def _finish(turn: Turn, position: Position) -> None:
@@ -131,7 +176,7 @@ def _resume_exit(turn: Turn, position: Position) -> None:
     """A panic, or an exit asked for while entering, is a level: it survives crash and late fill."""
     gate = turn.ledger.state.gates.get(GateName.KILL_SWITCH)
     if gate is not None and gate.flatten:
-        ask_exit(turn, position, "panic")
+        ask_exit(turn, position, "kill" if gate.by == ENGINE else "panic")
     elif position.exit_rule is not None:
         ask_exit(turn, position, position.exit_rule)
 
@@ -210,9 +255,14 @@ def _tighten(turn: Turn, position: Position) -> None:
     instrument = turn.market.instrument(position.symbol)
     if instrument is None:
         return
-    wanted = protection(snapshot(position), instrument, turn.settings.exits)
-    if wanted is None:
-        return
+    terms = (instrument, position.exits)
+    wanted = protect(snapshot(position), position.atr, None, terms)
+    if isinstance(wanted, Protection):
+        move_stop(turn, position, wanted)
+
+
+def move_stop(turn: Turn, position: Position, wanted: Protection) -> None:
+    """Decide where the stop shall stand, and ask for it."""
     turn.tell(f.StopAsked(position.id, wanted.stop, wanted.kind))
     turn.ask(SetStop(position.id, position.symbol, position.side, wanted.stop))
 
@@ -240,7 +290,7 @@ def _target_order(turn: Turn, position: Position, rung: Rung) -> Order:
         purpose=Purpose.TARGET,
         side=position.side.exit,
         kind=OrderKind.LIMIT,
-        qty=min(rung.target.qty, position.qty),
+        qty=min(rung.left_qty, position.qty),
         reduce_only=True,
         reason=f"target at {rung.target.r:g}R",
         price=rung.target.price,

@@ -4,12 +4,16 @@ It exists so that a command takes effect exactly once, in the turn that consumed
 checked before it gets here; a command must never do what a closed gate protects against.
 """
 
+from decimal import Decimal
+
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core import gates, guard
-from engine.core.risk import equity_now
+from engine.core.exits import Protection
+from engine.core.exposure import equity_now, mark_of
+from engine.core.positions import Position
 from engine.core.turn import Turn
-from engine.core.values import GateName
+from engine.core.values import GateName, StopKind, exact
 
 PAUSED = "paused"
 STOPPED = "stopped"
@@ -35,17 +39,20 @@ def obey(turn: Turn, command: e.Command) -> None:
 def _do(turn: Turn, command: e.Command) -> Answer:
     match command:
         case e.Pause():
-            return _pause(turn, command)
+            answer = _pause(turn, command)
         case e.Resume():
-            return _resume(turn, command)
+            answer = _resume(turn, command)
         case e.Stop():
-            return _stop(turn, command)
+            answer = _stop(turn, command)
         case e.Close():
-            return _close(turn, command)
+            answer = _close(turn, command)
+        case e.MoveStop():
+            answer = _move_stop(turn, command)
         case e.Panic():
-            return _panic(turn, command)
+            answer = _panic(turn, command)
         case _:
-            return _shutdown(turn)
+            answer = _shutdown(turn)
+    return answer
 
 
 def _pause(turn: Turn, command: e.Pause) -> Answer:
@@ -78,7 +85,7 @@ def _resume(turn: Turn, command: e.Resume) -> Answer:
     if lock is not None and equity is None:  # it would close again at the next mark
         return False, "an open position has no price yet: resume when the equity is known"
     why = command.reason.strip() or "resumed"
-    for gate in (GateName.OPERATOR, GateName.KILL_SWITCH):
+    for gate in (GateName.KILL_SWITCH, GateName.OPERATOR):
         if turn.is_closed(gate):
             turn.tell(f.GateOpened(gate, command.by, why))
     if lock is not None and equity is not None:
@@ -111,6 +118,34 @@ def _close_part(turn: Turn, command: e.Close) -> Answer:
         return False, f"{qty} is below the exchange's least {instrument.qty_min}"
     guard.ask_exit(turn, position, "operator", qty)
     return True, f"closing {qty} of #{position.id} {position.symbol}"
+
+
+def _move_stop(turn: Turn, command: e.MoveStop) -> Answer:
+    position = turn.ledger.state.positions.get(command.position_id)
+    if position is None or position.entry is None:
+        return False, f"#{command.position_id} is not open"
+    if position.exit_rule is not None:
+        return False, f"#{position.id} is being closed already"
+    problem = _stop_problem(turn, position, command.price)
+    if problem is not None:
+        return False, problem
+    guard.move_stop(turn, position, Protection(command.price, StopKind.MANUAL))
+    return True, f"moving the stop of #{position.id} to {command.price}"
+
+
+def _stop_problem(turn: Turn, position: Position, price: Decimal) -> str | None:
+    """Why a stop may not stand there: off the tick, looser, or passed already."""
+    instrument, mark = turn.market.instrument(position.symbol), mark_of(turn.market, position)
+    if instrument is None or mark is None:
+        missing = "trading rules" if instrument is None else "price"
+        return f"the {missing} of {position.symbol} is not known yet"
+    if price % instrument.tick:
+        return f"expected a multiple of the tick {instrument.tick}, found {price}"
+    if position.side.sign * (price - position.asked_stop) <= 0:
+        return f"a stop only tightens: it stands at {position.asked_stop}, found {price}"
+    if position.side.sign * (exact(mark) - price) <= 0:
+        return f"the price {exact(mark)} is there already: close the position instead"
+    return None
 
 
 def _panic(turn: Turn, command: e.Panic) -> Answer:

@@ -4,11 +4,15 @@ It exists so that the chat never touches mutable state. It must never compute a 
 anything; it shows the ones that did.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 
+from engine.core.exposure import equity_now, mark_of, open_risk, soft_mult
+from engine.core.folds import HOUR_MS, HOURS_KEPT
+from engine.core.gates import fall_pct
 from engine.core.positions import Position, Rung
-from engine.core.risk import equity_now, mark_of, open_risk
+from engine.core.terms import Risk
 from engine.core.turn import Turn
 from engine.core.values import Ms, PositionState, Verdict, exact
 from engine.core.view import GateView, PositionView, TargetView, View
@@ -19,6 +23,7 @@ def overview(turn: Turn, mode: str, newest_ms: Ms | None, verdicts: Mapping[str,
     state, market, settings = turn.ledger.state, turn.market, turn.settings
     equity = equity_now(turn.ledger, market)
     unit = None if equity is None else equity * exact(settings.risk.risk_per_trade_pct) / 100
+    mult = Decimal(1) if equity is None else soft_mult(turn.ledger, equity, settings.risk)
     return View(
         at_ms=turn.at_ms,
         mode=mode,
@@ -33,6 +38,12 @@ def overview(turn: Turn, mode: str, newest_ms: Ms | None, verdicts: Mapping[str,
         open_risk_usd=open_risk(turn.ledger, market),
         risk_unit_usd=unit,
         max_positions=settings.risk.max_open_positions,
+        day_loss_pct=_fall_pct(state.day_start, equity),
+        drawdown_pct=_fall_pct(state.peak, equity),
+        losing_streak=state.streak,
+        risk_mult=float(mult),
+        risk_reduced_why="" if mult == 1 else _reduced_why(state.day_start, equity, settings.risk),
+        refused=_refused(turn),
         positions=tuple(_position(turn, p) for p in turn.ledger.positions),
         trades=tuple(state.trades),
         skipped=tuple(state.skipped),
@@ -42,6 +53,29 @@ def overview(turn: Turn, mode: str, newest_ms: Ms | None, verdicts: Mapping[str,
         newest_quote_ms=market.newest_quote_ms,
         stale_symbols=market.stale_symbols(turn.at_ms),
     )
+
+
+def _fall_pct(start: Decimal | None, equity: Decimal | None) -> float | None:
+    fall = None if equity is None else fall_pct(start, equity)
+    return None if fall is None else float(fall)
+
+
+def _reduced_why(day_start: Decimal | None, equity: Decimal | None, risk: Risk) -> str:
+    """Which of the two limits is near."""
+    lost = _fall_pct(day_start, equity)
+    if lost is not None and lost > risk.soft_daily_frac * risk.daily_loss_limit_pct:
+        return "the day's loss is near its limit"
+    return "the drawdown is near the kill switch"
+
+
+def _refused(turn: Turn) -> dict[str, int]:
+    """Signals refused in the last 24 hours, by check."""
+    since = turn.at_ms - HOURS_KEPT * HOUR_MS
+    total: Counter[str] = Counter()
+    for hour, counts in turn.ledger.state.refused.items():
+        if hour > since:
+            total.update(counts)
+    return dict(total)
 
 
 def _gates(turn: Turn) -> tuple[GateView, ...]:
@@ -67,9 +101,10 @@ def _position(turn: Turn, position: Position) -> PositionView:
         unrealized=None if mark is None else position.unrealized(mark),
         net_if_closed=None if mark is None else _net_if_closed(turn, position, mark),
         move_r=None if mark is None else position.move_r(mark),
-        mfe_r=_extreme(position, position.best),
-        mae_r=_extreme(position, position.worst),
+        mfe_r=_extreme(position, position.best_seen),
+        mae_r=_extreme(position, position.worst_seen),
         risk0_usd=position.risk0_usd or None,
+        funding=position.funding,
         level_price=position.level_price,
         opened_ms=position.opened_ms,
         signal_id=position.signal_id,
@@ -92,4 +127,4 @@ def _net_if_closed(turn: Turn, position: Position, mark: float) -> Decimal | Non
         return None
     bps = instrument.taker_bps + exact(turn.settings.execution.slippage_est_bps)
     cost = exact(mark) * position.qty * bps / 10_000
-    return position.gross + position.unrealized(mark) - position.fees - cost
+    return position.realized + position.unrealized(mark) - cost

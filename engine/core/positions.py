@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from engine.core.terms import ExitPlan
 from engine.core.values import (
     Fill,
     Ms,
@@ -20,6 +21,7 @@ from engine.core.values import (
     StopKind,
     Target,
     exact,
+    settled,
 )
 
 
@@ -70,11 +72,21 @@ IGNORED: dict[tuple[PositionState, PositionInput], str] = {
 
 
 class Rung(msgspec.Struct):
-    """A target of an open position and the order that works for it."""
+    """A target of an open position, the order that works for it, and how far it got."""
 
     target: Target
     order_id: str | None = None
-    is_filled: bool = False
+    filled_qty: Decimal = Decimal(0)
+
+    @property
+    def left_qty(self) -> Decimal:
+        """What is not sold yet."""
+        return self.target.qty - self.filled_qty
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether all of it was sold."""
+        return self.left_qty <= 0
 
 
 class Position(msgspec.Struct):
@@ -86,19 +98,32 @@ class Position(msgspec.Struct):
     setup: Setup
     signal_id: str
     level_price: float
+    # as the signal said; fixed
+    atr0: float | None = None
+    vol0: float | None = None
+    obstacles: tuple[float, ...] = ()
+    exits: ExitPlan = ExitPlan()
+    frame_s: int = 300
+    # quantity and money
     state: PositionState = PositionState.ENTERING
     entry_order_id: str = ""
     entry_qty: Decimal = Decimal(0)
     entry_value: Decimal = Decimal(0)
     exit_qty: Decimal = Decimal(0)
     exit_value: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)  # of what is held now
     fees: Decimal = Decimal(0)
+    funding: Decimal = Decimal(0)
+    funded_ms: Ms = 0  # exchange time from which on funding is owed
+    # protection
     stop: Decimal | None = None  # as the exchange showed it last
     stop_kind: StopKind = StopKind.INITIAL
     asked_stop: Decimal = Decimal(0)
     asked_kind: StopKind = StopKind.INITIAL
     asked_ms: Ms = 0
     exposed_ms: Ms | None = None  # since when it holds quantity without a shown stop
+    seen_ms: Ms = 0  # exchange time of the newest thing known: an older view is no news
+    changed_ms: Ms = 0  # when we last did or learned something about it
     # fixed when the entry order ended
     entry: Decimal | None = None
     qty0: Decimal = Decimal(0)
@@ -109,8 +134,12 @@ class Position(msgspec.Struct):
     opened_ms: Ms = 0
     bars_held: int = 0
     last_bar_ms: Ms = 0
-    best: float | None = None
+    best: float | None = None  # over the closed bars held
     worst: float | None = None
+    best_fill: float | None = None
+    worst_fill: float | None = None
+    atr: float | None = None  # at the newest of them
+    has_addon: bool = False
     exit_rule: str | None = None
     last_exit_ms: Ms = 0
     last_rule: str = ""  # of the newest exit fill
@@ -122,14 +151,18 @@ class Position(msgspec.Struct):
 
     @property
     def avg(self) -> Decimal:
-        """Average entry price; only asked for when something was filled."""
-        return self.entry_value / self.entry_qty
+        """Average price of what is held, or was; only asked for when something was filled."""
+        return self.cost / self.qty if self.qty else self.entry_value / self.entry_qty
 
     @property
     def gross(self) -> Decimal:
-        """Realized by exits, before fees; exact (no division) once flat."""
-        sold = self.entry_value if self.qty == 0 else self.avg * self.exit_qty
-        return self.side.sign * (self.exit_value - sold)
+        """Realized by exits, before fees and funding; no division is left in it once flat."""
+        return self.side.sign * (self.exit_value - (self.entry_value - self.cost))
+
+    @property
+    def realized(self) -> Decimal:
+        """What it added to the balance so far."""
+        return self.gross - self.fees - self.funding
 
     @property
     def targets_filled(self) -> int:
@@ -143,25 +176,42 @@ class Position(msgspec.Struct):
     def book(self, fill: Fill, at_ms: Ms) -> None:
         """Add one execution to quantity, money and extremes."""
         self.fees += fill.fee
-        self.see_price(float(fill.price))
-        if fill.purpose is Purpose.ENTRY:
+        self.seen_ms = max(self.seen_ms, fill.exchange_ms)
+        d, price = self.side.sign, float(fill.price)
+        self.best_fill = _better(d, self.best_fill, price)
+        self.worst_fill = _better(-d, self.worst_fill, price)
+        if fill.purpose.is_growing:
             self._grow(fill, at_ms)
-            return
+        else:
+            self._shrink(fill, at_ms)
+
+    def _grow(self, fill: Fill, at_ms: Ms) -> None:
+        if self.entry_qty and not self.qty:
+            self.exit_rule = self.exit_rule or "stray"  # it was over: what came late must go
+        if not self.qty:
+            self.funded_ms = fill.exchange_ms
+        self.opened_ms = self.opened_ms or at_ms
+        self.entry_qty += fill.qty
+        self.entry_value += fill.price * fill.qty
+        self.cost += fill.price * fill.qty
+        self.feed(PositionInput.GREW)
+        if self.state is PositionState.EXPOSED and self.exposed_ms is None:
+            self.exposed_ms = at_ms
+
+    def _shrink(self, fill: Fill, at_ms: Ms) -> None:
+        share = self.cost if fill.qty == self.qty else settled(self.cost * fill.qty / self.qty)
+        self.cost -= share
         self.exit_qty += fill.qty
         self.exit_value += fill.price * fill.qty
         self.last_rule = self._rule_of(fill)
         if self.qty <= 0:
             self.exposed_ms = None
-
-    def _grow(self, fill: Fill, at_ms: Ms) -> None:
-        self.opened_ms = self.opened_ms or at_ms
-        self.entry_qty += fill.qty
-        self.entry_value += fill.price * fill.qty
-        self.feed(PositionInput.GREW)
-        if self.state is PositionState.EXPOSED and self.exposed_ms is None:
-            self.exposed_ms = at_ms
+        elif fill.purpose is Purpose.STOP:
+            self.lose_stop(at_ms)  # it was spent on a part: the rest stands without one
 
     def _rule_of(self, fill: Fill) -> str:
+        if fill.cause:
+            return fill.cause
         if fill.purpose is Purpose.STOP:
             return self.stop_kind.value
         if fill.purpose is Purpose.TARGET:
@@ -171,13 +221,28 @@ class Position(msgspec.Struct):
             return f"target_{number}"
         return self.exit_rule or "operator"
 
-    def see_price(self, price: float) -> None:
-        """Widen the extremes seen while the position lived, in favor and against."""
+    def credit(self, order_id: str, qty: Decimal) -> None:
+        """A target order sold this much of its rung."""
+        for rung in self.rungs:
+            if rung.order_id == order_id:
+                rung.filled_qty += qty
+
+    def hold(self, best: float, worst: float, atr: float | None) -> None:
+        """One more closed bar with its extremes, in favor and against."""
         d = self.side.sign
-        if self.best is None or d * price > d * self.best:
-            self.best = price
-        if self.worst is None or d * price < d * self.worst:
-            self.worst = price
+        self.bars_held += 1
+        self.best, self.worst = _better(d, self.best, best), _better(-d, self.worst, worst)
+        self.atr = atr if atr is not None else self.atr
+
+    @property
+    def best_seen(self) -> float | None:
+        """The best price of closed bars and fills."""
+        return _best(self.side.sign, self.best, self.best_fill)
+
+    @property
+    def worst_seen(self) -> float | None:
+        """The worst price of closed bars and fills."""
+        return _best(-self.side.sign, self.worst, self.worst_fill)
 
     def show_stop(self, price: Decimal, kind: StopKind) -> None:
         """The exchange shows this stop; a tighter one than we asked for is wanted from now on."""
@@ -210,4 +275,13 @@ class Position(msgspec.Struct):
 
     def unrealized(self, mark: float) -> Decimal:
         """Open result at a mark, before the fees of leaving."""
-        return self.side.sign * (exact(mark) - self.avg) * self.qty if self.qty else Decimal(0)
+        return self.side.sign * (exact(mark) * self.qty - self.cost)
+
+
+def _better(sign: int, known: float | None, price: float) -> float:
+    """The larger of the two in the direction of `sign`."""
+    return price if known is None or sign * price > sign * known else known
+
+
+def _best(sign: int, one: float | None, other: float | None) -> float | None:
+    return one if other is None else _better(sign, one, other)

@@ -5,29 +5,49 @@ settles it. A difference we cannot explain is never repaired silently: entries s
 told. What the account does not show is never taken for proof while something of ours is in flight.
 """
 
+from decimal import Decimal
+
+import msgspec
+
 from engine.core import answers, gates, guard
 from engine.core import facts as f
 from engine.core.events import AccountPosition, AccountSeen
 from engine.core.intents import CancelOrder
 from engine.core.positions import Position
 from engine.core.turn import Turn
-from engine.core.values import GateName, OrderState, PositionState, Purpose
+from engine.core.values import GateName, Ms, OrderState, PositionState, Purpose
+
+RECENT_MS: Ms = 30_000  # a read may be this old: what changed since proves no difference
+
+
+class Findings(msgspec.Struct):
+    """What a read of the account showed against the ledger."""
+
+    corrections: list[str] = msgspec.field(default_factory=list)
+    differences: list[str] = msgspec.field(default_factory=list)
+    is_unclear: bool = False  # something differs that may only be on its way
 
 
 def reconcile(turn: Turn, seen: AccountSeen) -> None:
     """Book missed fills, compare positions, stops and orders, then open or close the gate."""
-    fills = sorted(seen.fills, key=lambda x: (x.exchange_ms, x.purpose is not Purpose.ENTRY))
-    corrections = [f"fill {fill.id}" for fill in fills if answers.book(turn, fill)]
+    found = Findings()
+    fills = sorted(seen.fills, key=lambda x: (x.exchange_ms, not x.purpose.is_growing))
+    found.corrections += [f"fill {fill.id}" for fill in fills if answers.book(turn, fill)]
+    found.corrections += [f"funding {x.id}" for x in seen.funding if answers.funded(turn, x)]
     shown = {p.symbol: p for p in seen.positions}
-    differences = _foreign(turn, shown)
+    _compare_foreign(turn, shown, found)
     for position in turn.ledger.positions:
-        corrections += _compare_stop(turn, position, shown.get(position.symbol))
-        differences += _compare_quantity(turn, position, shown.get(position.symbol))
-    _look_for_orders(turn, seen)
-    if differences:
-        _alarm(turn, differences)
-    elif corrections or turn.is_closed(GateName.UNRECONCILED):
-        turn.tell(f.Reconciled(tuple(corrections)))
+        _compare_stop(turn, position, shown.get(position.symbol), found)
+        _compare_quantity(turn, position, shown.get(position.symbol), found)
+    _look_for_orders(turn, seen, found)
+    _conclude(turn, found)
+
+
+def _conclude(turn: Turn, found: Findings) -> None:
+    if found.differences:
+        _alarm(turn, found.differences)
+    elif not found.is_unclear and (found.corrections or turn.is_closed(GateName.UNRECONCILED)):
+        turn.tell(f.Reconciled(tuple(found.corrections)))
         gates.reopen(turn, GateName.UNRECONCILED, "ledger and exchange agree")
 
 
@@ -40,61 +60,80 @@ def _alarm(turn: Turn, differences: list[str]) -> None:
         turn.tell(f.GateClosed(gate=GateName.UNRECONCILED, by=gates.ENGINE, why=words))
 
 
-def _foreign(turn: Turn, shown: dict[str, AccountPosition]) -> list[str]:
+def _compare_foreign(turn: Turn, shown: dict[str, AccountPosition], found: Findings) -> None:
     ours = {p.symbol for p in turn.ledger.positions}
-    return [
-        f"{p.symbol} {p.side} {p.qty} is on the exchange and not ours"
-        for p in shown.values()
-        if p.symbol not in ours
-    ]
+    for p in shown.values():
+        if p.symbol in ours:
+            continue
+        ended_ms = turn.ledger.state.cooling.get(p.symbol)
+        if _is_recent(turn, ended_ms) or turn.ledger.stray_in(p.symbol, 0):
+            found.is_unclear = True
+        else:
+            words = f"{p.symbol} {p.side} {p.qty} is on the exchange and not ours"
+            found.differences.append(words)
 
 
-def _compare_quantity(turn: Turn, position: Position, shown: AccountPosition | None) -> list[str]:
-    if _is_moving(turn, position):
-        return []
-    if shown is None and position.qty == 0:
-        return []
-    if shown is None:
-        return [f"#{position.id} {position.symbol} {position.qty} is not on the exchange"]
-    if shown.side is position.side and shown.qty == position.qty:
-        return []
-    ours = f"{position.side} {position.qty}"
-    return [f"#{position.id} {position.symbol}: ours {ours}, exchange {shown.side} {shown.qty}"]
+def _compare_quantity(
+    turn: Turn, position: Position, shown: AccountPosition | None, found: Findings
+) -> None:
+    qty = shown.qty if shown is not None else Decimal(0)
+    if qty == position.qty and (shown is None or shown.side is position.side):
+        return
+    if _is_moving(turn, position) or _is_recent(turn, position.changed_ms):
+        found.is_unclear = True
+    elif shown is None:
+        words = f"#{position.id} {position.symbol} {position.qty} is not on the exchange"
+        found.differences.append(words)
+    else:
+        ours, theirs = f"{position.side} {position.qty}", f"{shown.side} {shown.qty}"
+        words = f"#{position.id} {position.symbol}: ours {ours}, exchange {theirs}"
+        found.differences.append(words)
+
+
+def _is_recent(turn: Turn, at_ms: Ms | None) -> bool:
+    return at_ms is not None and turn.at_ms - at_ms < RECENT_MS
 
 
 def _is_moving(turn: Turn, position: Position) -> bool:
     """Whether an entry or exit of it is in flight, so that a read may be older than the truth."""
-    moving = (Purpose.ENTRY, Purpose.EXIT)
     orders = turn.ledger.orders_of(position.id)
-    return any(o.is_live and o.order.purpose in moving for o in orders)
+    return any(o.is_live and o.order.purpose is not Purpose.TARGET for o in orders)
 
 
-def _compare_stop(turn: Turn, position: Position, shown: AccountPosition | None) -> list[str]:
+def _compare_stop(
+    turn: Turn, position: Position, shown: AccountPosition | None, found: Findings
+) -> None:
     """A stop that vanished makes the position exposed; the guard puts it back."""
     if shown is None or not position.qty or position.state is PositionState.EXITING:
-        return []
+        return
+    if shown.updated_ms and shown.updated_ms < position.seen_ms:
+        return  # an older view than what we know already
     if shown.stop is None:
         if position.exposed_ms is None:
             turn.tell(f.StopMissing(position.id, "the exchange shows no stop"))
-            return [f"stop of #{position.id} missing"]
-        return []
+            found.corrections.append(f"stop of #{position.id} missing")
+        return
     if shown.stop == position.stop and position.state is PositionState.PROTECTED:
-        return []
-    kind = position.asked_kind if shown.stop == position.asked_stop else position.stop_kind
-    turn.tell(f.StopMoved(position.id, shown.stop, kind))
-    return [f"stop of #{position.id} is {shown.stop}"]
+        return
+    kind = answers.kind_of(position, shown.stop)
+    turn.tell(f.StopMoved(position.id, shown.stop, kind, shown.updated_ms))
+    found.corrections.append(f"stop of #{position.id} is {shown.stop}")
 
 
-def _look_for_orders(turn: Turn, seen: AccountSeen) -> None:
+def _look_for_orders(turn: Turn, seen: AccountSeen, found: Findings) -> None:
     """Working orders the account does not list are looked up by id, never presumed gone.
 
     One that shall end and is still listed is asked to end again.
     """
-    listed = set(seen.order_ids)
-    for progress in turn.ledger.state.orders.values():
+    state, listed = turn.ledger.state, set(seen.order_ids)
+    for progress in state.orders.values():
         if progress.state not in (OrderState.OPEN, OrderState.CANCELING):
             continue
         if progress.order.id not in listed:
             guard.look_up(turn, progress)
         elif progress.state is OrderState.CANCELING:
             turn.ask(CancelOrder(progress.order))
+    for order_id in listed - state.orders.keys():
+        found.is_unclear = True
+        if order_id in state.strays:  # given up, and there after all
+            turn.ask(CancelOrder(state.strays[order_id].order))

@@ -6,10 +6,13 @@ each. They must never look at a moved stop.
 
 from decimal import Decimal
 
+import msgspec
+
 from engine.core import facts as f
-from engine.core.exits import Snapshot, ladder
+from engine.core.exits import Entered, Snapshot, ladder
+from engine.core.exposure import equity_now
 from engine.core.positions import Position
-from engine.core.risk import equity_now
+from engine.core.terms import ExitPlan
 from engine.core.turn import Turn
 from engine.core.values import Plan, Signal, exact
 
@@ -20,8 +23,10 @@ def take_signal(turn: Turn, signal: Signal, plan: Plan, position_id: int) -> Non
     equity = equity_now(turn.ledger, turn.market)
     assert instrument is not None  # risk approved on both
     assert equity is not None
-    dist = abs(plan.price - plan.stop)
-    terms = (instrument, turn.settings.exits)
+    exits = ExitPlan(**msgspec.structs.asdict(turn.settings.exits))
+    planned = Entered(
+        plan.side, plan.price, abs(plan.price - plan.stop), plan.qty, signal.obstacles
+    )
     turn.tell(
         f.SignalTaken(
             signal=signal,
@@ -29,9 +34,11 @@ def take_signal(turn: Turn, signal: Signal, plan: Plan, position_id: int) -> Non
             qty=plan.qty,
             limit=plan.limit,
             stop=plan.stop,
-            targets=ladder(plan.side, plan.price, dist, plan.qty, terms),
+            targets=ladder(planned, instrument, exits),
             risk_usd=plan.risk_usd,
             equity=equity,
+            frame_s=turn.settings.market.frame_s,
+            exits=exits,
         )
     )
 
@@ -45,11 +52,11 @@ def open_trade(turn: Turn, position: Position) -> None:
     instrument = turn.market.instrument(position.symbol)
     if instrument is None and position.qty > 0:
         return
-    entry, stop = position.avg, _first_stop(turn, position)
+    entry, stop = position.entry_value / position.entry_qty, _first_stop(turn, position)
     dist0 = abs(entry - stop)
     taker_bps = exact(turn.settings.sim.taker_bps) if instrument is None else instrument.taker_bps
     fees = (entry + stop) * taker_bps / 10_000
-    exits = turn.settings.exits
+    entered = Entered(position.side, entry, dist0, position.entry_qty, position.obstacles)
     turn.tell(
         f.PositionOpened(
             position_id=position.id,
@@ -57,9 +64,7 @@ def open_trade(turn: Turn, position: Position) -> None:
             qty0=position.entry_qty,
             dist0=dist0,
             risk0_usd=position.entry_qty * (dist0 + fees),
-            targets=()
-            if instrument is None
-            else ladder(position.side, entry, dist0, position.entry_qty, (instrument, exits)),
+            targets=() if instrument is None else ladder(entered, instrument, position.exits),
         )
     )
 
@@ -73,9 +78,10 @@ def _first_stop(turn: Turn, position: Position) -> Decimal:
 
 def close_trade(turn: Turn, position: Position) -> None:
     """Flat again: book the result."""
-    assert position.best is not None
-    assert position.worst is not None
-    net = position.gross - position.fees
+    best, worst = position.best_seen, position.worst_seen
+    assert best is not None  # it was filled
+    assert worst is not None
+    result_r = float(position.realized / position.risk0_usd) if position.risk0_usd else 0.0
     turn.tell(
         f.PositionClosed(
             position_id=position.id,
@@ -84,13 +90,23 @@ def close_trade(turn: Turn, position: Position) -> None:
             rule=position.last_rule,
             gross=position.gross,
             fees=position.fees,
-            net=net,
-            result_r=float(net / position.risk0_usd) if position.risk0_usd else 0.0,
-            mfe_r=max(0.0, position.move_r(position.best) or 0.0),
-            mae_r=min(0.0, position.move_r(position.worst) or 0.0),
+            net=position.realized,
+            result_r=result_r,
+            mfe_r=max(0.0, position.move_r(best) or 0.0),
+            mae_r=min(0.0, position.move_r(worst) or 0.0),
             opened_ms=position.opened_ms,
+            funding=position.funding,
+            streak=_streak(turn, result_r),
         )
     )
+
+
+def _streak(turn: Turn, result_r: float) -> int:
+    """Losing trades in a row; one that made or lost next to nothing leaves the count alone."""
+    so_far, scratch = turn.ledger.state.streak, turn.settings.risk.scratch_r
+    if result_r < -scratch:
+        return so_far + 1
+    return 0 if result_r > scratch else so_far
 
 
 def snapshot(position: Position) -> Snapshot:
@@ -100,7 +116,17 @@ def snapshot(position: Position) -> Snapshot:
         side=position.side,
         entry=position.entry,
         avg=position.avg,
+        qty0=position.qty0,
+        qty=position.qty,
+        dist0=position.dist0,
+        level_price=position.level_price,
+        atr0=position.atr0,
+        vol0=position.vol0,
         stop=position.stop if position.stop is not None else position.asked_stop,
+        stop_kind=position.stop_kind,
         targets_filled=position.targets_filled,
         bars_held=position.bars_held,
+        best=position.best,
+        worst=position.worst,
+        addon_done=position.has_addon,
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.core import settings as keys
 from engine.core import signals
-from engine.core.indicators import ATR_N, LOOKBACK, Bools, Floats, atr, sma, true_range
+from engine.core.indicators import ATR_N, LOOKBACK, VOLUME_N, Bools, Floats, atr, sma, true_range
 from engine.core.levels import Indices, find_levels
 from engine.core.market import Market, Window
 from engine.core.settings import Settings
@@ -323,4 +323,25 @@ def _signal(scene: _Scene, i: int, verdict: Verdict) -> Signal:
         atr=float(scene.reading.atr[i]),
         expires_ms=close_ms + 1000 * settings.expiry_s,
         checks=verdict.checks,
+        vol0=_mean_volume(scene, i),
+        obstacles=_obstacles(scene, i, level),
     )
+
+
+def _mean_volume(scene: _Scene, i: int) -> float | None:
+    """Mean volume of the 20 bars before the one that decided; None while unknown."""
+    mean = float(sma(scene.window.ohlcv[i, 4, :-1], VOLUME_N)[-1])
+    return None if math.isnan(mean) else mean
+
+
+def _obstacles(scene: _Scene, i: int, broken: Level) -> tuple[float, ...]:
+    """Other levels of the broken kind that stood before the break: where a target may stall."""
+    bars = slice(-scene.settings.levels.window_bars - 1, -1)
+    levels = find_levels(
+        broken.side,
+        scene.window.open_ms[i, bars],
+        scene.window.ohlcv[i, :, bars],
+        float(scene.reading.atr[i]),
+        scene.settings.levels,
+    )
+    return tuple(level.price for level in levels if level.price != broken.price)

@@ -16,6 +16,13 @@ from engine.core.values import GateName, Ms
 ALARM_AGAIN_MS: Ms = 900_000  # trouble that lasts is told again this late
 
 
+class Look(msgspec.Struct):
+    """When an order was last looked up, and how often that found it nowhere."""
+
+    asked_ms: Ms
+    misses: int = 0
+
+
 class Turn(msgspec.Struct):
     """The state of the world during one step, and what the step produced so far."""
 
@@ -25,7 +32,7 @@ class Turn(msgspec.Struct):
     market: Market
     records: list[Record] = msgspec.field(default_factory=list)
     intents: list[Intent] = msgspec.field(default_factory=list)
-    looked: dict[str, Ms] = msgspec.field(default_factory=dict)  # order id -> last look-up
+    looked: dict[str, Look] = msgspec.field(default_factory=dict)  # by order id
 
     def tell(self, fact: AnyFact) -> Record:
         """Make a fact true: give it its sequence number and fold it into the ledger."""

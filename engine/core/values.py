@@ -5,12 +5,15 @@ describe the market, Decimals describe our money; `Instrument` alone converts be
 always says in which direction it rounds. Nothing here may hold state, do I/O or know the time.
 """
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import StrEnum
 
 import msgspec
 
 Ms = int  # epoch milliseconds, UTC: the only time type of the core
+
+_FINEST = Decimal("1e-16")
+_WIDE = Context(prec=60)
 
 
 class Side(StrEnum):
@@ -51,9 +54,15 @@ class Purpose(StrEnum):
     """Why an order exists."""
 
     ENTRY = "ENTRY"
+    ADDON = "ADDON"
     STOP = "STOP"
     TARGET = "TARGET"
     EXIT = "EXIT"
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether its fills add to the position; all others are reduce-only."""
+        return self in (Purpose.ENTRY, Purpose.ADDON)
 
 
 class OrderKind(StrEnum):
@@ -92,6 +101,8 @@ class StopKind(StrEnum):
 
     INITIAL = "INITIAL"
     BREAKEVEN = "BREAKEVEN"
+    TRAILING = "TRAILING"
+    MANUAL = "MANUAL"
 
 
 class Setup(StrEnum):
@@ -103,8 +114,10 @@ class Setup(StrEnum):
 class GateName(StrEnum):
     """A named reason why entries are off, in the order refusals name them."""
 
-    OPERATOR = "operator"
+    DAILY_LOSS = "daily_loss"
+    LOSING_STREAK = "losing_streak"
     KILL_SWITCH = "kill_switch"
+    OPERATOR = "operator"
     STALE_DATA = "stale_data"
     UNRECONCILED = "unreconciled"
     DISK_BAD = "disk_bad"
@@ -166,6 +179,12 @@ class Instrument(msgspec.Struct, frozen=True):
 def exact(x: float | Decimal) -> Decimal:
     """The decimal a person reads when the float is printed (repr), not its binary expansion."""
     return x if isinstance(x, Decimal) else Decimal(repr(float(x)))
+
+
+def settled(amount: Decimal) -> Decimal:
+    """Money below 1e-16 is rounded once, so that every later sum is exact."""
+    rounded = amount.quantize(_FINEST, context=_WIDE)
+    return amount if amount == rounded else rounded
 
 
 def _step(x: float | Decimal, step: Decimal, rounding: str) -> Decimal:
@@ -249,6 +268,8 @@ class Signal(msgspec.Struct, frozen=True):
     atr: float  # ATR14 of the bar before the one that decided
     expires_ms: Ms
     checks: tuple[Check, ...]
+    vol0: float | None = None  # mean volume of the 20 bars before the one that decided
+    obstacles: tuple[float, ...] = ()  # kept levels of the blocking kind, the broken one aside
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -315,4 +336,14 @@ class Fill(msgspec.Struct, frozen=True):
     price: Decimal
     fee: Decimal  # quote currency, positive = paid
     is_maker: bool
+    exchange_ms: Ms
+    cause: str = ""  # why the exchange or a stranger did it, where it was not us: adl, by hand
+
+
+class Funding(msgspec.Struct, frozen=True):
+    """A funding settlement of a position; deduplicated by `id`."""
+
+    id: str
+    symbol: str
+    amount: Decimal  # quote currency, positive = paid by us
     exchange_ms: Ms

@@ -63,6 +63,7 @@ class PositionView(msgspec.Struct, frozen=True):
     mfe_r: float | None
     mae_r: float | None
     risk0_usd: Decimal | None
+    funding: Decimal  # paid so far
     level_price: float
     opened_ms: Ms
     signal_id: str
@@ -86,6 +87,8 @@ class TradeView(msgspec.Struct, frozen=True):
     mae_r: float
     opened_ms: Ms
     closed_ms: Ms
+    funding: Decimal = Decimal(0)
+    protected: StopKind = StopKind.INITIAL  # the kind that stood last
 
 
 class SkippedView(msgspec.Struct, frozen=True):
@@ -112,6 +115,12 @@ class View(msgspec.Struct, frozen=True):
     open_risk_usd: Decimal
     risk_unit_usd: Decimal | None  # equity * risk_per_trade_pct
     max_positions: int
+    day_loss_pct: float | None  # fall of equity since the day began; negative = a gain
+    drawdown_pct: float | None  # fall of equity from its peak
+    losing_streak: int
+    risk_mult: float  # of the risk per trade: 1, or less while it is reduced
+    risk_reduced_why: str  # empty while it is not
+    refused: Mapping[str, int]  # signals refused in the last 24 h, by check
     positions: tuple[PositionView, ...]
     trades: tuple[TradeView, ...]  # newest last, the last 500
     skipped: tuple[SkippedView, ...]  # newest last, the last 50

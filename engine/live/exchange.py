@@ -18,6 +18,7 @@ from ccxt.async_support.bybit import bybit
 from ccxt.base.errors import BaseError
 
 from engine.core import settings
+from engine.core.terms import Sim
 from engine.core.events import HistoryLoaded, InstrumentsLoaded, TickersLoaded
 from engine.core.indicators import Floats
 from engine.core.market import sound
@@ -45,7 +46,7 @@ _log = Log(__name__)
 _replied_ms: ContextVar[Ms] = ContextVar("_replied_ms")  # venue time of this task's last reply
 
 
-def instrument_of(market: Mapping[str, Any], fees: settings.Sim) -> Instrument | None:
+def instrument_of(market: Mapping[str, Any], fees: Sim) -> Instrument | None:
     """A market's trading rules, exact; None when it is not ours to trade or a rule is missing.
 
     ccxt fills in fees the venue did not send, so the fee is the venue's own only where the raw
@@ -133,7 +134,7 @@ def book_of(symbol: str, raw: Mapping[str, Any]) -> Book:
 class _Wire(bybit):  # type: ignore[misc] # ccxt ships no types
     """ccxt's Bybit with one door in and one door out."""
 
-    def __init__(self, url: str, fees: settings.Sim, timing: Timing, deadline_s: float) -> None:
+    def __init__(self, url: str, fees: Sim, timing: Timing, deadline_s: float) -> None:
         is_local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
         super().__init__(
             {
@@ -200,7 +201,7 @@ class BybitReader:
         self,
         exchange: settings.Exchange,
         frame_s: int,
-        fees: settings.Sim,
+        fees: Sim,
         timing: Timing | None = None,
         deadline_s: float = DEADLINE_S,
     ) -> None:

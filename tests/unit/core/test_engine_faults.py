@@ -9,8 +9,10 @@ from builders import D, fill
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core import intents as i
-from engine.core.ledger import COMMANDS_KEPT, ENDED_KEPT, Ledger
-from engine.core.settings import Settings, Sim
+from engine.core.folds import COMMANDS_KEPT, ENDED_KEPT
+from engine.core.ledger import Ledger
+from engine.core.settings import Settings
+from engine.core.terms import Sim
 from engine.core.values import OrderState, PositionState, Purpose, Refusal, StopKind
 from world import World
 

@@ -3,7 +3,8 @@ import pytest
 from builders import T0, D, fill, order
 from engine.core import facts as f
 from engine.core.facts import Record
-from engine.core.ledger import FILL_IDS_KEPT, SKIPPED_KEPT, Ledger
+from engine.core.folds import FILL_IDS_KEPT, SKIPPED_KEPT
+from engine.core.ledger import Ledger
 from engine.core.values import GateName, OrderState, Purpose, Setup, Side
 from world import World
 
