@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from engine.core import settings
+from engine.core.terms import Sim
 from engine.live.exchange import BybitReader
 from engine.live.pacing import Timing
 
@@ -145,7 +146,7 @@ async def market(
     app.router.add_get("/{path:.*}", venue.handle)
     async with TestServer(app) as server:
         section = settings.Exchange(rest_url=str(server.make_url("")).rstrip("/"))
-        reader = BybitReader(section, frame_s, settings.Sim(), naps.timing(), deadline_s)
+        reader = BybitReader(section, frame_s, Sim(), naps.timing(), deadline_s)
         try:
             yield reader
         finally:

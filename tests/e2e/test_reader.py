@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from engine.core import settings
+from engine.core.terms import Sim
 from engine.core.events import CandlesClosed, QuoteSeen, StreamUp
 from engine.core.values import Bar
 from engine.live.exchange import BybitReader
@@ -28,7 +29,7 @@ class Desk:
     def __init__(self, venue: Venue, server: BaseTestServer) -> None:
         self.venue = venue
         base = str(server.make_url("")).rstrip("/")
-        self.reader = BybitReader(settings.Exchange(rest_url=base), FRAME_S, settings.Sim())
+        self.reader = BybitReader(settings.Exchange(rest_url=base), FRAME_S, Sim())
         self.stamps: list[int] = []
         url = base.replace("http", "ws") + "/v5/public/linear"
         self.stream = PublicStream(url, FRAME_S, self.stamps.append)

@@ -6,7 +6,8 @@ from builders import D, fill
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core import intents as i
-from engine.core.settings import Execution, Exits, Settings
+from engine.core.settings import Settings
+from engine.core.terms import Execution, Exits
 from engine.core.values import OrderState, PositionState, Purpose, Refusal, Side
 from world import World, instruments, total
 

@@ -22,6 +22,7 @@ from rest_venue import (
 )
 
 from engine.core import settings
+from engine.core.terms import Sim
 from engine.errors import Denied, EngineError, RateLimited, Transient
 from engine.live.exchange import BybitReader
 
@@ -215,7 +216,7 @@ async def test_a_body_that_breaks_off_is_no_answer(naps: Naps) -> None:
     app.router.add_get("/{path:.*}", half)
     async with TestServer(app) as server:
         section = settings.Exchange(rest_url=str(server.make_url("")))
-        reader = BybitReader(section, 60, settings.Sim(), naps.timing())
+        reader = BybitReader(section, 60, Sim(), naps.timing())
         with pytest.raises(Transient, match="instruments"):
             await reader.instruments()
         await reader.close()
@@ -223,7 +224,7 @@ async def test_a_body_that_breaks_off_is_no_answer(naps: Naps) -> None:
 
 async def test_nobody_there_is_transient(naps: Naps, unused_tcp_port: int) -> None:
     section = settings.Exchange(rest_url=f"http://127.0.0.1:{unused_tcp_port}")
-    reader = BybitReader(section, 60, settings.Sim(), naps.timing())
+    reader = BybitReader(section, 60, Sim(), naps.timing())
     with pytest.raises(Transient, match="time"):
         await reader.time_ms()
     await reader.close()
@@ -231,7 +232,7 @@ async def test_nobody_there_is_transient(naps: Naps, unused_tcp_port: int) -> No
 
 async def test_requests_to_the_real_venue_are_spaced(naps: Naps) -> None:
     section = settings.Exchange(rest_url="https://api.invalid")
-    reader = BybitReader(section, 60, settings.Sim(), naps.timing())
+    reader = BybitReader(section, 60, Sim(), naps.timing())
     for _ in range(3):
         await reader._wire.throttle(5)
     assert naps.slept == pytest.approx([0.02, 0.02])
