@@ -23,7 +23,7 @@ def take_signal(turn: Turn, signal: Signal, plan: Plan, position_id: int) -> Non
     equity = equity_now(turn.ledger, turn.market)
     assert instrument is not None  # risk approved on both
     assert equity is not None
-    exits = ExitPlan(**msgspec.structs.asdict(turn.settings.exits))
+    exits = msgspec.convert(msgspec.to_builtins(turn.settings.exits), ExitPlan)
     planned = Entered(
         plan.side, plan.price, abs(plan.price - plan.stop), plan.qty, signal.obstacles
     )

@@ -82,18 +82,18 @@ class Exits(Section, frozen=True):
     ] = ((1.5, 0.40), (2.8, 0.35))
     target_adjust_max_bps: Annotated[
         float, num(0, 100, "bps", "a target may be pulled in front of a level this close; 0 = off")
-    ] = 0
-    target_buffer_bps: Annotated[float, num(0, 100, "bps", "how far in front")] = 5
+    ] = 0.0
+    target_buffer_bps: Annotated[float, num(0, 100, "bps", "how far in front")] = 5.0
     be_after_targets: Annotated[
         int, num(0, 6, "count", "filled targets that move the stop to breakeven; 0 = off")
     ] = 1
-    be_trigger_r: Annotated[float, num(0, 10, "r", "or a best move of this size; 0 = off")] = 0
+    be_trigger_r: Annotated[float, num(0, 10, "r", "or a best move of this size; 0 = off")] = 0.0
     be_buffer_bps: Annotated[
         float, num(0, 100, "bps", "breakeven beyond entry; never less than two taker fees")
-    ] = 10
+    ] = 10.0
     trail_from_r: Annotated[float, num(0, 20, "r", "best move that arms the trailing stop")] = 1.5
     trail_atr: Annotated[float, num(0.3, 10, "atr", "distance of the trailing stop")] = 2.3
-    trail_tight_from_r: Annotated[float, num(0, 50, "r", "best move that tightens it; 0 = off")] = 0
+    trail_tight_from_r: Annotated[float, num(0, 50, "r", "best move that tightens it; 0 = off")] = 0.0
     trail_tight_atr: Annotated[float, num(0.3, 10, "atr", "tight distance")] = 1.5
     trail_step_min_atr: Annotated[
         float, num(0, 2, "atr", "smallest trailing step worth an order")
@@ -124,7 +124,7 @@ class Exits(Section, frozen=True):
     addon_enabled: Annotated[bool, text("allow one add-on to a winning position")] = False
     addon_frac: Annotated[float, num(0.01, 1, "frac", "its size, of the initial quantity")] = 0.3
     addon_min_r: Annotated[float, num(0, 10, "r", "open profit it needs")] = 0.5
-    addon_ema_bps: Annotated[float, num(1, 500, "bps", "nearness to the EMA of 9 it needs")] = 50
+    addon_ema_bps: Annotated[float, num(1, 500, "bps", "nearness to the EMA of 9 it needs")] = 50.0
 
 
 class ExitPlan(Exits, frozen=True, forbid_unknown_fields=False):
