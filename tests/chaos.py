@@ -242,8 +242,7 @@ class Chaos(World):
         for position in ledger.positions:
             assert position.entry is not None
             assert position.asked_stop == position.stop
-            is_even = position.stop_kind == "BREAKEVEN"
-            assert is_even is (position.targets_filled > 0)
+            assert position.stop_kind != "INITIAL" or not position.targets_filled
         self.judge_money()
 
     def judge_noise(self) -> None:

@@ -34,9 +34,9 @@ def entered() -> World:
     return world
 
 
-def test_a_break_is_taken_with_its_stop_attached_and_its_target_working() -> None:
+def test_a_break_is_taken_with_its_stop_attached_and_its_ladder_working() -> None:
     world = entered()
-    (placed, target) = world.facts(f.OrderPlaced)
+    (placed, *targets) = world.facts(f.OrderPlaced)
     assert (placed.order.qty, placed.order.price, placed.order.stop) == (
         D("87.5"),
         D("103.15"),
@@ -45,8 +45,11 @@ def test_a_break_is_taken_with_its_stop_attached_and_its_target_working() -> Non
     (position,) = world.engine.ledger.positions
     assert (position.state, position.stop) == (PositionState.PROTECTED, D("101.48"))
     assert (position.entry, position.dist0, position.qty0) == (D("103.05"), D("1.57"), D("87.5"))
-    assert target.order.reduce_only
-    assert (target.order.price, target.order.qty) == (D("105.40"), D("43.7"))
+    assert all(target.order.reduce_only for target in targets)
+    assert [(target.order.price, target.order.qty) for target in targets] == [
+        (D("105.40"), D("35.0")),
+        (D("107.44"), D("30.6")),
+    ]
 
 
 def test_a_price_through_the_stop_closes_once_by_a_reduce_only_order() -> None:
@@ -71,7 +74,7 @@ def test_target_then_breakeven_then_out_without_a_loss() -> None:
     (moved,) = [m for m in world.facts(f.StopMoved) if m.kind == "BREAKEVEN"]
     assert moved.price == D("103.16")  # 103.05 plus 11 bps, down to the tick
     (position,) = world.engine.ledger.positions
-    assert (position.qty, position.targets_filled) == (D("43.8"), 1)
+    assert (position.qty, position.targets_filled) == (D("52.5"), 1)
     world.quote(103.10, 103.11)
     (closed,) = world.facts(f.PositionClosed)
     assert closed.rule == "BREAKEVEN"
@@ -279,8 +282,10 @@ def test_filled_without_fills_asks_for_the_account_instead_of_believing() -> Non
     world.enter()
     entry = world.facts(f.OrderPlaced)[0].order
     asked = len([x for x in world.intents if isinstance(x, i.FetchAccount)])
+    (doubted,) = world.feed(e.OrderGone(entry.id, OrderState.FILLED))
+    assert doubted.fact == f.OrderDoubted(entry.id, "ended, and its executions are not here yet")
     assert world.feed(e.OrderGone(entry.id, OrderState.FILLED)) == []
-    assert len([x for x in world.intents if isinstance(x, i.FetchAccount)]) == asked + 1
+    assert len([x for x in world.intents if isinstance(x, i.FetchAccount)]) == asked + 2
 
 
 def test_a_refused_target_is_told_and_tried_again_later() -> None:

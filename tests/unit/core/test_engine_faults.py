@@ -90,7 +90,7 @@ def test_a_foreign_fill_is_told_once_and_the_gate_does_not_flap() -> None:
         world.wait(60_000)
     assert [x.code for x in world.facts(f.Incident)] == ["foreign_fill"]
     assert [x.why for x in world.facts(f.GateClosed) if x.gate == "unreconciled"][1:] == [
-        "fill stray:1 of order somebody-else belongs to no position of ours"
+        "fill stray:1 of 10 SOLUSDT belongs to no order of ours"
     ]
 
 
@@ -100,10 +100,11 @@ def test_an_order_said_to_be_filled_without_fills_is_not_chased_in_circles() -> 
     world.feed(e.OrderAccepted(order_id))
     for _ in range(5):
         world.feed(e.OrderGone(order_id, OrderState.FILLED), seen(world, positions=(), fills=()))
-    assert len(asked(world, i.FindOrder)) == 1
-    world.wait(2000)
-    world.feed(seen(world, positions=(), fills=()))
-    assert len(asked(world, i.FindOrder)) == 2
+    assert len(asked(world, i.FindOrder)) == 0
+    for asked_before in range(2):
+        world.wait(2000)
+        world.feed(seen(world, positions=(), fills=()))
+        assert len(asked(world, i.FindOrder)) == asked_before + 1
 
 
 # -- stops -------------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ def test_an_exit_refused_forever_is_told_once_a_quarter_and_kept_in_bounds() -> 
     told = world.facts(f.Incident)
     assert [x.code for x in told] == ["order_refused"] * 2
     assert len(exits(world)) > 400
-    assert len(world.engine.ledger.state.orders) <= ENDED_KEPT + 3
+    assert len(world.engine.ledger.state.orders) <= ENDED_KEPT + 4
 
 
 def test_a_late_fill_of_a_canceled_exit_still_counts() -> None:
@@ -292,14 +293,14 @@ def test_resume_after_panic_waits_for_an_entry_that_may_still_fill() -> None:
 
 
 def test_resume_of_the_kill_switch_waits_for_a_price() -> None:
-    risk = msgspec.structs.replace(Settings().risk, kill_switch_pct=0.2)
-    world = World(msgspec.structs.replace(Settings(), risk=risk))
+    world = World()
     world.start()
     world.enter()
-    world.quote(102.4, 102.41)
+    world.engine.ledger.state.peak = D(12_500)
     world.wait(1000)
     assert world.gates == {"kill_switch"}
-    again = world.reborn()
+    again = World(ledger=Ledger.load(world.engine.ledger.dump()))
+    again.is_cut_off = True
     again.feed(e.Started("test", "paper", was_clean=False, balance=D(10_000)))
     resume = e.Resume(command_id="r", by="@ann", reason="calm")
     assert [type(r.fact) for r in again.feed(resume)] == [f.CommandRefused]
@@ -310,7 +311,7 @@ def test_no_share_of_a_peak_of_nothing_is_taken() -> None:
     world.start()
     world.engine.ledger.state.peak, world.engine.ledger.state.settled = D(0), D(-1)
     world.wait(1000)
-    assert world.gates == set()
+    assert world.gates == {"daily_loss"}
 
 
 # -- trading rules -----------------------------------------------------------------------------

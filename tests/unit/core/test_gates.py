@@ -3,6 +3,7 @@ import msgspec
 from builders import D
 from engine.core import events as e
 from engine.core import facts as f
+from engine.core.ledger import Ledger
 from engine.core.settings import Settings
 from world import World
 
@@ -37,10 +38,15 @@ def test_money_is_not_judged_without_a_mark() -> None:
     world = World()
     world.start()
     world.enter()
-    again = world.reborn()
+    again = World(ledger=Ledger.load(world.engine.ledger.dump()))
     again.engine.ledger.state.peak = D(50_000)
+    again.is_cut_off = True
     again.feed(e.Tick())
     assert "kill_switch" not in again.gates
+    again.is_cut_off = False
+    again.wait(11_000)
+    again.wait(1000)  # candles came: the last close is a mark
+    assert "kill_switch" in again.gates
 
 
 def test_no_universe_is_no_data() -> None:

@@ -65,7 +65,7 @@ def test_conditions_do_not_survive_a_boot_but_people_do() -> None:
 def test_balance_counts_open_results_and_fees_before_the_trade_is_closed() -> None:
     world = story()
     (position,) = world.engine.ledger.positions
-    assert position.gross == D("43.7") * (D("105.40") - D("103.05"))
+    assert position.gross == D("35.0") * (D("105.40") - D("103.05"))
     assert world.engine.ledger.balance == D(10_000) + position.gross - position.fees
 
 

@@ -27,7 +27,7 @@ def test_the_view_of_an_open_position_adds_up() -> None:
         D("101.48"),
         StopKind.INITIAL,
     )
-    assert [(t.r, t.state) for t in shown.targets] == [(1.5, "working")]
+    assert [(t.r, t.state) for t in shown.targets] == [(1.5, "working"), (2.8, "working")]
     assert shown.unrealized == D("87.5") * D("0.95")
     cost = D("104.0") * D("87.5") * D("9.5") / 10_000
     fees = world.facts(f.OrderFilled)[0].fill.fee

@@ -59,9 +59,10 @@ def test_a_short_gains_when_price_falls() -> None:
     held.fix(D(100), (D(2), D(20)), ())
     assert held.unrealized(99.0) == D(10)
     assert held.move_r(99.0) == 0.5
-    held.see_price(101.0)
-    held.see_price(97.0)
-    assert (held.best, held.worst) == (97.0, 101.0)
+    held.hold(97.0, 101.0, 1.5)
+    held.hold(98.0, 100.0, None)
+    assert (held.best, held.worst, held.atr, held.bars_held) == (97.0, 101.0, 1.5, 2)
+    assert (held.best_seen, held.worst_seen) == (97.0, 101.0)
 
 
 def test_the_rule_of_a_trade_is_that_of_its_last_fill() -> None:
