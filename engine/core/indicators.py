@@ -19,6 +19,11 @@ VOLUME_N = 20
 BB_N = 20
 BB_RANK_N = 200
 SLOPE_N = 10
+CORR_N = 240
+CORR_PAIRS_MIN = 216
+EMA_TAPS = 36  # of the EMA of 9; the cut tail weighs 0.03 %
+EMA_KEEP = 0.8  # 1 - 2/(9 + 1)
+OBV_N = 12
 QUARTER_MS = 900_000
 
 
@@ -53,6 +58,27 @@ def osum(x: Floats, n: int) -> Floats:
 def sma(x: Floats, n: int) -> Floats:
     """Mean of the last `n` values."""
     return osum(x, n) / n
+
+
+def ema9(close: Floats) -> Floats:
+    """Exponential mean of 9, cut to 36 weights so that it forgets."""
+    out = _unknown(close)
+    weights = [1.0]
+    while len(weights) < EMA_TAPS:
+        weights.insert(0, EMA_KEEP * weights[0])
+    if close.shape[-1] >= EMA_TAPS:
+        m = close.shape[-1] - EMA_TAPS + 1
+        acc, total = np.zeros((*close.shape[:-1], m)), 0.0
+        for i, weight in enumerate(weights):
+            acc = acc + weight * close[..., i : i + m]
+            total += weight
+        out[..., EMA_TAPS - 1 :] = acc / total
+    return out
+
+
+def obv12(close: Floats, volume: Floats) -> Floats:
+    """Volume of the last 12 bars, counted with the sign of each bar's change of close."""
+    return osum(np.sign(close - _lag(close, 1)) * volume, OBV_N)
 
 
 def highest(x: Floats, n: int) -> Floats:
@@ -144,6 +170,31 @@ def bb_rank_pct(close: Floats, n: int = BB_N, rank_n: int = BB_RANK_N) -> Floats
         is_known = ~np.isnan(before).any(axis=-1) & ~np.isnan(now[..., 0])
         out[..., rank_n:] = np.where(is_known, 100 * (below + 0.5 * equal) / rank_n, np.nan)
     return out
+
+
+def pair_corr(x: Floats, y: Floats, least: int = CORR_PAIRS_MIN) -> Floats:
+    """Correlation of the simple returns of two markets, -1..1, from closes of the same slots.
+
+    Takes `(..., slots + 1)` closes with NaN where a slot has no bar, returns `(...)`. Unknown
+    with fewer than `least` pairs of returns, or when one of the two did not move.
+    """
+    a, b = np.broadcast_arrays(x[..., 1:] / x[..., :-1] - 1, y[..., 1:] / y[..., :-1] - 1)
+    is_pair = ~(np.isnan(a) | np.isnan(b))
+    pairs = np.count_nonzero(is_pair, axis=-1)
+    # A slot that does not count adds 0, which changes no sum.
+    a, b = (_deviation(np.where(is_pair, v, 0.0), is_pair, pairs) for v in (a, b))
+    spread = np.sqrt(_total(a * a)) * np.sqrt(_total(b * b))
+    return np.where(pairs >= least, np.clip(_ratio(_total(a * b), spread), -1, 1), np.nan)
+
+
+def _deviation(x: Floats, is_counted: Bools, count: Times) -> Floats:
+    mean = _ratio(_total(x), count.astype(np.float64))
+    return np.where(is_counted, x - mean[..., None], 0.0)
+
+
+def _total(x: Floats) -> Floats:
+    """Sum over the last axis, oldest to newest."""
+    return osum(x, x.shape[-1])[..., -1]
 
 
 def swing_highs(x: Floats, k: int) -> Bools:

@@ -4,24 +4,45 @@ It exists so that nothing places an entry without an approved plan in hand. A re
 with its rows, shown verbatim by `/why`; exits and protection never pass through here.
 """
 
-from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
-from engine.core.ledger import Ledger
-from engine.core.market import Market
-from engine.core.plan import Account, Priced, legal, priced, size
-from engine.core.positions import Position
+from engine.core.bets import bet_risk
+from engine.core.exposure import (
+    equity_now,
+    gross_notional,
+    headroom,
+    open_risk,
+    soft_mult,
+    spread_of,
+)
+from engine.core.plan import Account, Bound, Priced, Size, legal, priced, size
 from engine.core.scan import build_check
 from engine.core.turn import Turn
-from engine.core.values import (
-    Check,
-    GateName,
-    Instrument,
-    OrderSide,
-    Plan,
-    Signal,
-    exact,
+from engine.core.values import Check, GateName, Ms, Plan, Signal, exact
+
+STRAY_MS: Ms = 600_000  # how long an entry given up keeps its symbol busy: it may still fill
+
+
+class RiskCheck(StrEnum):
+    """The rows of a review, in the order in which they refuse."""
+
+    GATES = "gates"
+    EXPIRY = "expiry"
+    BUSY = "busy"
+    COOLDOWN = "cooldown"
+    SLOTS = "slots"
+    STOP = "stop"
+    COST = "cost"
+    SIZE = "size"
+
+
+# Every name a refusal can have: what is counted stays a closed set.
+REFUSALS = (
+    *(f"{RiskCheck.GATES}({gate})" for gate in GateName),
+    *(check.value for check in RiskCheck if check not in (RiskCheck.GATES, RiskCheck.SIZE)),
+    *(f"{RiskCheck.SIZE}({bound})" for bound in Bound),
 )
 
 
@@ -30,6 +51,8 @@ class Review(msgspec.Struct, frozen=True):
 
     rows: tuple[Check, ...]
     plan: Plan | None
+    gate: GateName | None = None  # the first closed one
+    bound: Bound | None = None  # what refused the size
 
     @property
     def refusal(self) -> str:
@@ -37,147 +60,135 @@ class Review(msgspec.Struct, frozen=True):
         bad = next(row for row in self.rows if row.blocks)
         return f"{bad.name}: {bad.reason}" if bad.reason else bad.name
 
+    @property
+    def check(self) -> str:
+        """The name of the refusal, one of `REFUSALS`; empty for an approval."""
+        name = next((row.name for row in self.rows if row.blocks), "")
+        details = {RiskCheck.GATES.value: self.gate, RiskCheck.SIZE.value: self.bound}
+        detail = details.get(name)
+        return f"{name}({detail})" if detail else name
+
 
 def review(turn: Turn, signal: Signal) -> Review:
-    """Judge a signal against gates, slots, costs and caps, in the order of 10.5."""
-    rows = [_gates(turn, signal.symbol), _expired(turn, signal), *_occupancy(turn, signal.symbol)]
+    """Judge a signal against gates, slots, costs and caps, in the order of `RiskCheck`."""
+    gate, why = _closed_gate(turn, signal.symbol)
+    rows = [
+        _row(RiskCheck.GATES, gate is None, reason=why),
+        _expiry(turn, signal),
+        _busy(turn, signal.symbol),
+        _cooldown(turn, signal.symbol),
+        _slots(turn),
+    ]
     instrument = turn.market.instrument(signal.symbol)
-    equity = equity_now(turn.ledger, turn.market)
-    if instrument is None or equity is None:
-        missing = "instrument" if instrument is None else "mark of an open position"
-        return Review((*rows, _row("size", None, reason=f"the {missing} is unknown")), None)
+    if instrument is None:
+        unknown = _row(RiskCheck.SIZE, None, reason="the instrument is unknown")
+        return Review((*rows, unknown), None, gate, Bound.UNKNOWN)
     plan = priced(signal, instrument, spread_of(turn.market, signal.symbol), turn.settings)
-    account = Account(equity, _notional(turn), open_risk(turn.ledger, turn.market))
     rows += [_stop(plan), _cost(plan, turn)]
     if any(row.blocks for row in rows):
-        return Review(tuple(rows), None)
+        return Review(tuple(rows), None, gate)
+    account = _account(turn, signal)
+    if account is None:
+        unknown = _row(RiskCheck.SIZE, None, reason="the mark of an open position is unknown")
+        return Review((*rows, unknown), None, gate, Bound.UNKNOWN)
     sized = size(plan, account, instrument, turn.settings)
-    rows.append(_size(sized.qty, sized.bound_by, sized.refusal))
-    return Review(tuple(rows), None if sized.refusal else legal(signal, plan, sized))
+    approved = None if sized.refusal else legal(signal, plan, sized)
+    return Review((*rows, _size(sized)), approved, gate, sized.refused_by)
 
 
-def equity_now(ledger: Ledger, market: Market) -> Decimal | None:
-    """Balance plus open results at the closing side; None while a mark is missing."""
-    total = ledger.balance
-    for position in ledger.positions:
-        mark = mark_of(market, position)
-        if position.qty and mark is None:
-            return None
-        total += position.unrealized(mark) if mark is not None else Decimal(0)
-    return total
-
-
-def mark_of(market: Market, position: Position) -> float | None:
-    """The price at which the position could be closed now."""
-    quote = market.quote(position.symbol)
-    if quote is None:
+def _account(turn: Turn, signal: Signal) -> Account | None:
+    """What sizing needs to know; None while equity is unknown."""
+    ledger, market, risk = turn.ledger, turn.market, turn.settings.risk
+    equity = equity_now(ledger, market)
+    if equity is None:
         return None
-    return quote.bid if position.side.exit is OrderSide.SELL else quote.ask
+    return Account(
+        equity=equity,
+        notional=gross_notional(ledger, market),
+        open_risk=open_risk(ledger, market),
+        bet_risk=bet_risk(turn, signal),
+        headroom=headroom(ledger, market, risk),
+        soft_mult=soft_mult(ledger, equity, risk),
+    )
 
 
-def spread_of(market: Market, symbol: str) -> float | None:
-    """Ask minus bid; None without a quote."""
-    quote = market.quote(symbol)
-    return None if quote is None else quote.ask - quote.bid
-
-
-def open_risk(ledger: Ledger, market: Market) -> Decimal:
-    """What all stops together would lose, pending entries included (10.4)."""
-    return sum((_risk_of(ledger, market, p) for p in ledger.positions), Decimal(0))
-
-
-def _risk_of(ledger: Ledger, market: Market, position: Position) -> Decimal:
-    instrument = market.instrument(position.symbol)
-    stop = position.stop if position.stop is not None else position.asked_stop
-    taker = _taker(instrument)
-    if not position.entry_qty:
-        entry = ledger.state.orders.get(position.entry_order_id)
-        if entry is None:
-            return Decimal(0)
-        price = entry.order.price or stop
-        return entry.order.qty * (abs(price - stop) + (price + stop) * taker)
-    loss = max(Decimal(0), position.side.sign * (position.avg - stop))
-    return position.qty * (loss + stop * taker)
-
-
-def _taker(instrument: Instrument | None) -> Decimal:
-    return instrument.taker_bps / 10_000 if instrument is not None else Decimal(0)
-
-
-def _notional(turn: Turn) -> Decimal:
-    total = Decimal(0)
-    for position in turn.ledger.positions:
-        mark = mark_of(turn.market, position)
-        if position.qty and mark is not None:
-            total += position.qty * exact(mark)
-        elif entry := turn.ledger.state.orders.get(position.entry_order_id):
-            total += entry.left_qty * (entry.order.price or Decimal(0))
-    return total
-
-
-def _gates(turn: Turn, symbol: str) -> Check:
-    """No gate is closed, and this symbol itself delivers: its silence is nobody else's."""
-    closed = turn.ledger.state.gates
+def _closed_gate(turn: Turn, symbol: str) -> tuple[GateName | None, str]:
+    """The first gate that stops this symbol, and why: its own silence is nobody else's."""
+    closed = {name: gate.why for name, gate in turn.ledger.state.gates.items()}
+    if turn.market.is_stale(symbol, turn.at_ms):
+        closed.setdefault(GateName.STALE_DATA, f"{symbol} is silent")
     first = next((name for name in GateName if name in closed), None)
-    reason = "" if first is None else f"{first}, {closed[first].why}"
-    if not reason and turn.market.is_stale(symbol, turn.at_ms):
-        reason = f"{GateName.STALE_DATA}, {symbol} is silent"
-    return _row("gates", not reason, reason=reason)
+    return first, "" if first is None else f"{first}, {closed[first]}"
 
 
-def _expired(turn: Turn, signal: Signal) -> Check:
+def _expiry(turn: Turn, signal: Signal) -> Check:
     fresh = turn.at_ms <= signal.expires_ms
-    return _row("expiry", fresh, reason="" if fresh else "the signal expired")
+    return _row(RiskCheck.EXPIRY, fresh, reason="" if fresh else "the signal expired")
 
 
-def _occupancy(turn: Turn, symbol: str) -> list[Check]:
-    ledger, risk = turn.ledger, turn.settings.risk
-    busy = ledger.position_in(symbol)
-    ended = ledger.state.cooling.get(symbol)
+def _busy(turn: Turn, symbol: str) -> Check:
+    """Nothing is open in the symbol, nothing works there, and nothing may still arrive."""
+    ledger = turn.ledger
+    held = ledger.position_in(symbol)
+    orders = ledger.state.orders.values()
+    works = next((o for o in orders if o.is_live and o.order.symbol == symbol), None)
+    reason = ""
+    if held is not None:
+        reason = f"position #{held.id} is open"
+    elif works is not None:
+        reason = f"order {works.order.id} still works"
+    elif ledger.stray_in(symbol, turn.at_ms - STRAY_MS):
+        reason = "an entry given up less than 10 minutes ago may still be filled"
+    return _row(RiskCheck.BUSY, not reason, reason=reason)
+
+
+def _cooldown(turn: Turn, symbol: str) -> Check:
+    ended = turn.ledger.state.cooling.get(symbol)
     waited = None if ended is None else (turn.at_ms - ended) / 1000
-    cooldown = turn.settings.signals.cooldown_s
-    used = len(ledger.positions)
-    return [
-        _row("busy", busy is None, reason="" if busy is None else f"position #{busy.id} is open"),
-        _row(
-            "cooldown",
-            waited is None or waited >= cooldown,
-            value=waited,
-            need=float(cooldown),
-            reason="no trade here yet" if waited is None else "",
-        ),
-        _row(
-            "slots",
-            used < risk.max_open_positions,
-            value=float(used),
-            need=float(risk.max_open_positions),
-        ),
-    ]
+    need = turn.settings.signals.cooldown_s
+    return _row(
+        RiskCheck.COOLDOWN,
+        waited is None or waited >= need,
+        value=waited,
+        need=float(need),
+        reason="no trade here yet" if waited is None else "",
+    )
+
+
+def _slots(turn: Turn) -> Check:
+    used, slots = len(turn.ledger.positions), turn.settings.risk.max_open_positions
+    return _row(RiskCheck.SLOTS, used < slots, value=float(used), need=float(slots))
 
 
 def _stop(plan: Priced) -> Check:
-    good = plan.distance > 0
-    return _row("stop", good, reason="" if good else "the stop is not on the losing side")
+    reason = ""
+    if plan.distance <= 0:
+        reason = "the stop is not on the losing side"
+    elif plan.stop <= 0:
+        reason = "the stop is not above 0"
+    return _row(RiskCheck.STOP, not reason, reason=reason)
 
 
 def _cost(plan: Priced, turn: Turn) -> Check:
     need = turn.settings.risk.cost_max_frac
     if plan.cost_frac is None:
-        return _row("cost", None, need=need, reason="no stop distance")
-    return _row("cost", plan.cost_frac <= exact(need), value=float(plan.cost_frac), need=need)
+        return _row(RiskCheck.COST, None, need=need, reason="no stop distance")
+    passed = plan.cost_frac <= exact(need)
+    return _row(RiskCheck.COST, passed, value=float(plan.cost_frac), need=need)
 
 
-def _size(qty: Decimal, bound_by: str, refusal: str | None) -> Check:
-    words = refusal or f"bound by {bound_by}"
-    return _row("size", refusal is None, value=float(qty), reason=words)
+def _size(sized: Size) -> Check:
+    words = sized.refusal or f"bound by {sized.bound_by}"
+    return _row(RiskCheck.SIZE, sized.refusal is None, value=float(sized.qty), reason=words)
 
 
 def _row(
-    name: str,
+    name: RiskCheck,
     passed: bool | None,  # noqa: FBT001 -- the outcome of the row is its second word
     *,
     value: float | None = None,
     need: float | None = None,
     reason: str = "",
 ) -> Check:
-    return msgspec.structs.replace(build_check(name, "risk", value, need, passed), reason=reason)
+    row = build_check(name.value, "risk", value, need, passed)
+    return msgspec.structs.replace(row, reason=reason)
