@@ -5,8 +5,9 @@ settings. It must never change a value: it only says what is wrong.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from operator import attrgetter
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -17,6 +18,9 @@ from engine.core.settings import Settings
 from engine.environment import quoted, url_problem
 
 Verdict = str | None
+
+RUNGS_MAX = 6
+SHARES_SLACK = 1e-9  # shares that add up to 1 on paper may add up to a bit more
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -54,15 +58,27 @@ def _epsilon(settings: Settings) -> Verdict:
     return "expected break_eps_bps + break_eps_atr above 0, found 0"
 
 
+def _unless_off(key: str, rule: Rule) -> Rule:
+    """The rule, for as long as `key` is not 0."""
+    return Rule(rule.keys, lambda s: rule.broken(s) if attrgetter(key)(s) else None)
+
+
 def _targets(settings: Settings) -> Verdict:
     targets = settings.exits.targets
-    expected = "expected exactly one [r, share] with r > 0 and 0 < share <= 1"
-    if len(targets) != 1:
+    rungs = [r for r, _ in targets]
+    shares = [share for _, share in targets]
+    expected = f"expected 1 to {RUNGS_MAX} rungs [r, share]"
+    if not 1 <= len(targets) <= RUNGS_MAX:
         return f"{expected}, found {len(targets)} of them"
-    r, share = targets[0]
-    if 0 < r < math.inf and 0 < share <= 1:
-        return None
-    return f"{expected}, found [{r:g}, {share:g}]"
+    if not all(a < b for a, b in pairwise((0.0, *rungs, math.inf))):
+        return f"{expected} with r above 0 and rising, found r of {_listed(rungs)}"
+    if not (all(share > 0 for share in shares) and sum(shares) <= 1 + SHARES_SLACK):
+        return f"{expected} with shares above 0 and 1 at most together, found {_listed(shares)}"
+    return None
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _names(excluded: tuple[str, ...], known: Collection[str]) -> Verdict:
@@ -96,12 +112,22 @@ RULES = (
     _order("universe.atr15_min_pct", "universe.atr15_max_pct", strictly=True),
     _order("risk.risk_per_trade_pct", "risk.open_risk_max_pct"),
     _order("risk.risk_per_trade_pct", "caps.risk_per_trade_pct"),
-    _order("risk.risk_per_trade_pct", "risk.kill_switch_pct", strictly=True),
+    _order("risk.risk_per_trade_pct", "risk.daily_loss_limit_pct"),
+    _order("risk.daily_loss_limit_pct", "caps.daily_loss_pct"),
+    _order("risk.daily_loss_limit_pct", "risk.kill_switch_pct", strictly=True),
     _order("risk.leverage_max", "caps.leverage"),
     _order("signals.fresh_bars", "levels.window_bars"),
     Rule(("levels.donchian_bars", "levels.window_bars"), _donchian),
     Rule(("signals.break_eps_bps", "signals.break_eps_atr"), _epsilon),
     Rule(("exits.targets",), _targets),
+    _order("exits.trail_tight_atr", "exits.trail_atr"),
+    _unless_off(
+        "exits.trail_tight_from_r", _order("exits.trail_from_r", "exits.trail_tight_from_r")
+    ),
+    _unless_off(
+        "exits.target_adjust_max_bps",
+        _order("exits.target_buffer_bps", "exits.target_adjust_max_bps"),
+    ),
     Rule(("checks.excluded",), lambda s: _names(s.checks.excluded, CHECKS)),
     Rule(("universe.whitelist",), lambda s: _symbols(s.universe.whitelist, "SOLUSDT")),
     Rule(("universe.blacklist",), lambda s: _symbols(s.universe.blacklist, "SOLUSDT or SOL*")),

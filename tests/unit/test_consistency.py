@@ -1,13 +1,20 @@
 """engine.consistency: keys that depend on each other, through the loader that applies the rules."""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from engine import config
+from engine.consistency import RULES
 from engine.core.scan import CHECKS
-from engine.core.settings import Levels, Signals, describe
+from engine.core.sections import describe
+from engine.core.settings import Levels, Settings, Signals
+from engine.core.terms import Exits
 from engine.errors import ConfigError
+
+NAN = math.nan
+Rungs = tuple[tuple[float, float], ...]
 
 
 def problems(text: str, folder: Path) -> list[str]:
@@ -51,10 +58,24 @@ def problems(text: str, folder: Path) -> list[str]:
             ),
         ),
         (
-            "[risk]\nkill_switch_pct = 1.5",
+            "[risk]\ndaily_loss_limit_pct = 1.4",
+            (
+                "risk.daily_loss_limit_pct expected "
+                "risk.risk_per_trade_pct at most risk.daily_loss_limit_pct, found 1.5 and 1.4"
+            ),
+        ),
+        (
+            "[risk]\ndaily_loss_limit_pct = 10.5",
+            (
+                "risk.daily_loss_limit_pct expected "
+                "risk.daily_loss_limit_pct at most caps.daily_loss_pct, found 10.5 and 10"
+            ),
+        ),
+        (
+            "[risk]\nkill_switch_pct = 8",
             (
                 "risk.kill_switch_pct expected "
-                "risk.risk_per_trade_pct less than risk.kill_switch_pct, found 1.5 and 1.5"
+                "risk.daily_loss_limit_pct less than risk.kill_switch_pct, found 8 and 8"
             ),
         ),
         (
@@ -94,31 +115,67 @@ def problems(text: str, folder: Path) -> list[str]:
             "signals.break_eps_bps expected break_eps_bps + break_eps_atr above 0, found 0",
         ),
         (
+            "[exits]\ntargets = []",
+            "exits.targets expected 1 to 6 rungs [r, share], found 0 of them",
+        ),
+        (
+            f"[exits]\ntargets = {[[r, 0.1] for r in range(1, 8)]}",
+            "exits.targets expected 1 to 6 rungs [r, share], found 7 of them",
+        ),
+        (
             "[exits]\ntargets = [[0, 0.5]]",
             (
-                "exits.targets expected exactly one [r, share] with r > 0 and 0 < share <= 1, "
-                "found [0, 0.5]"
+                "exits.targets expected 1 to 6 rungs [r, share] "
+                "with r above 0 and rising, found r of 0"
             ),
         ),
         (
-            "[exits]\ntargets = [[nan, 0.5]]",
+            "[exits]\ntargets = [[1, 0.5], [1, 0.5]]",
             (
-                "exits.targets expected exactly one [r, share] with r > 0 and 0 < share <= 1, "
-                "found [nan, 0.5]"
+                "exits.targets expected 1 to 6 rungs [r, share] "
+                "with r above 0 and rising, found r of 1, 1"
             ),
         ),
         (
-            "[exits]\ntargets = [[1, 1.1]]",
+            "[exits]\ntargets = [[2, 0.5], [1, 0.5]]",
             (
-                "exits.targets expected exactly one [r, share] with r > 0 and 0 < share <= 1, "
-                "found [1, 1.1]"
+                "exits.targets expected 1 to 6 rungs [r, share] "
+                "with r above 0 and rising, found r of 2, 1"
             ),
         ),
         (
-            "[exits]\ntargets = []",
+            "[exits]\ntargets = [[1, 0.5], [2, 0]]",
             (
-                "exits.targets expected exactly one [r, share] with r > 0 and 0 < share <= 1, "
-                "found 0 of them"
+                "exits.targets expected 1 to 6 rungs [r, share] "
+                "with shares above 0 and 1 at most together, found 0.5, 0"
+            ),
+        ),
+        (
+            "[exits]\ntargets = [[1, 0.5], [2, 0.51]]",
+            (
+                "exits.targets expected 1 to 6 rungs [r, share] "
+                "with shares above 0 and 1 at most together, found 0.5, 0.51"
+            ),
+        ),
+        (
+            "[exits]\ntrail_atr = 1.4",
+            (
+                "exits.trail_atr expected "
+                "exits.trail_tight_atr at most exits.trail_atr, found 1.5 and 1.4"
+            ),
+        ),
+        (
+            "[exits]\ntrail_tight_from_r = 1.4",
+            (
+                "exits.trail_tight_from_r expected "
+                "exits.trail_from_r at most exits.trail_tight_from_r, found 1.5 and 1.4"
+            ),
+        ),
+        (
+            "[exits]\ntarget_adjust_max_bps = 4",
+            (
+                "exits.target_adjust_max_bps expected "
+                "exits.target_buffer_bps at most exits.target_adjust_max_bps, found 5 and 4"
             ),
         ),
         (
@@ -179,6 +236,38 @@ def problems(text: str, folder: Path) -> list[str]:
 )
 def test_keys_that_depend_on_each_other(text: str, problem: str, tmp_path: Path) -> None:
     assert problems(text, tmp_path) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("targets", "problem"),
+    [
+        (((NAN, 0.5),), "with r above 0 and rising, found r of nan"),
+        (((1, 0.5), (math.inf, 0.5)), "with r above 0 and rising, found r of 1, inf"),
+        (((1, 0.5), (2, NAN)), "with shares above 0 and 1 at most together, found 0.5, nan"),
+    ],
+)
+def test_no_rung_is_endless_or_nothing(targets: Rungs, problem: str) -> None:
+    settings = Settings(exits=Exits(targets=targets))
+    verdicts = [rule.broken(settings) for rule in RULES]
+    assert [v for v in verdicts if v] == [f"expected 1 to 6 rungs [r, share] {problem}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "targets = [[0.5, 0.1], [1, 0.2], [2, 0.1], [3, 0.2], [4, 0.2], [5, 0.2]]",
+        "targets = [[1, 0.05], [2, 0.55], [3, 0.3], [4, 0.1]]",  # a bit more than 1 in floats
+        "targets = [[1, 1]]",
+        "trail_atr = 1.5\ntrail_tight_from_r = 1.5",
+        "trail_from_r = 20\ntrail_tight_from_r = 0",
+        "target_adjust_max_bps = 5",
+        "target_buffer_bps = 100\ntarget_adjust_max_bps = 0",
+    ],
+)
+def test_exits_at_the_edge_of_what_holds_together(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"[exits]\n{text}", encoding="utf-8")
+    config.load(path, [], {})
 
 
 def test_ranges_alone_keep_every_window_inside_the_lookback() -> None:
