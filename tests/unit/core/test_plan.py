@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from builders import INSTRUMENT, D, signal
-from engine.core.plan import Account, Priced, least_distance, legal, priced, size
+from engine.core.plan import Account, Bound, Priced, least_distance, legal, priced, size
 from engine.core.settings import Settings
 from engine.core.values import Instrument, Side, Signal
 
@@ -12,33 +12,64 @@ SETTINGS = Settings()
 replace = msgspec.structs.replace
 
 
-def account(equity: int, notional: int = 0, risk: int = 0) -> Account:
-    return Account(D(equity), D(notional), D(risk))
+def account(equity: int, **changes: Decimal) -> Account:
+    """Nothing open, no floor known, unless changed."""
+    nothing = Account(D(equity), D(0), D(0), D(0), None, D(1))
+    return replace(nothing, **changes)
 
 
 def plan_of(claim: Signal, instrument: Instrument = INSTRUMENT) -> Priced:
     return priced(claim, instrument, None, SETTINGS)
 
 
+TWIN = account(10_000, open_risk=D(250), bet_risk=D(250))
+
+
 @pytest.mark.parametrize(
-    ("side", "price", "stop", "unit_loss", "qty"),
+    ("claim", "money", "bound_by", "numbers"),
     [
-        (Side.LONG, 103.0, 101.48, "1.714256", "87.5"),  # 1.5 % of 10 000 at risk
-        (Side.SHORT, 97.0, 98.52, "1.705744", "87.9"),  # third case
+        (
+            signal(price=103.0, stop=101.48),
+            account(10_000),
+            *(Bound.RISK, ("1.714256", "87.5", "9012.5", "149.9974")),
+        ),
+        (
+            signal(Side.SHORT, price=97.0, stop=98.52),
+            account(10_000),
+            *(Bound.RISK, ("1.705744", "87.9", "8526.3", "149.9348976")),
+        ),
+        (  # 0.67 * 450 - 250 = 51.50
+            signal(price=103.0, stop=101.48),
+            TWIN,
+            *(Bound.CORRELATED, ("1.714256", "30.0", "3090.0", "51.42768")),
+        ),
     ],
 )
-def test_golden_sizes(side: Side, price: float, stop: float, unit_loss: str, qty: str) -> None:
-    plan = plan_of(signal(side, price=price, stop=stop))
-    assert plan.unit_loss == D(unit_loss)
-    sized = size(plan, account(10_000), INSTRUMENT, SETTINGS)
-    assert (sized.qty, sized.bound_by, sized.refusal) == (D(qty), "risk", None)
+def test_golden_sizes(
+    claim: Signal, money: Account, bound_by: Bound, numbers: tuple[str, ...]
+) -> None:
+    plan = plan_of(claim)
+    sized = size(plan, money, INSTRUMENT, SETTINGS)
+    assert (sized.bound_by, sized.refusal) == (bound_by, None)
+    done = legal(claim, plan, sized)
+    found = (plan.unit_loss, done.qty, done.qty * done.price, done.risk_usd)
+    assert found == tuple(map(D, numbers))
+    assert done.bound_by == bound_by
+
+
+def test_golden_share_of_the_costs() -> None:
+    cost = plan_of(signal()).cost_frac
+    assert cost is not None
+    assert round(cost, 4) == D("0.1278")
 
 
 def test_golden_notional_cap() -> None:
     instrument = replace(INSTRUMENT, lot=D("0.001"), taker_bps=D("6.5"))
     plan = plan_of(signal(price=100.12, stop=99.0), instrument)
+    assert plan.unit_loss == D("1.329076")
     sized = size(plan, account(100_000), instrument, SETTINGS)
     assert (sized.qty, sized.bound_by) == (D("599.280"), "notional")
+    assert sized.qty * plan.price == D("59999.9136")
     assert sized.qty * plan.unit_loss == D("796.48866528")
 
 
@@ -78,27 +109,93 @@ def test_least_distance_takes_the_largest_of_three() -> None:
 
 
 @pytest.mark.parametrize(
-    ("money", "bound_by", "refusal"),
+    ("money", "bound_by"),
     [
-        (account(10_000, risk=450), "open_risk", "nothing left under the open_risk cap"),
-        (account(10_000, notional=30_000), "leverage", "nothing left under the leverage cap"),
-        (
-            account(10_000, risk=430),
-            "open_risk",
-            "too small a part of the intended risk is left",
-        ),
-        (account(10), "risk", "quantity 0.0 is below the exchange's least 0.1"),
+        (account(0), "risk"),
+        (account(-5), "leverage"),  # the most negative of them
+        (account(10_000, soft_mult=D(0)), "risk"),
+        (account(10_000, notional=D(30_000)), "leverage"),
+        (account(10_000, open_risk=D(450)), "open_risk"),
+        (account(10_000, bet_risk=D("301.5")), "correlated"),
+        (account(10_000, headroom=D(0)), "floor"),
+        (account(10_000, headroom=D(-1)), "floor"),
     ],
 )
-def test_refused_sizes_name_the_cap(money: Account, bound_by: str, refusal: str) -> None:
+def test_a_cap_without_room_is_named(money: Account, bound_by: str) -> None:
     sized = size(plan_of(signal()), money, INSTRUMENT, SETTINGS)
-    assert (sized.bound_by, sized.refusal) == (bound_by, refusal)
+    words = f"nothing left under the {bound_by} cap"
+    assert (sized.qty, sized.bound_by, sized.refusal) == (D(0), bound_by, words)
+    assert sized.refused_by == bound_by
+
+
+MINIMUM = "quantity 0.0 is below the exchange's least 0.1"
+CRUMB = "too small a part of the intended risk is left"
+
+
+@pytest.mark.parametrize(
+    ("money", "bound_by", "refusal", "refused_by"),
+    [
+        (account(10), "risk", f"{MINIMUM}, bound by risk", Bound.MINIMUM),
+        (
+            account(10_000, open_risk=D("449.9")),
+            *("open_risk", f"{MINIMUM}, bound by open_risk", Bound.OPEN_RISK),
+        ),
+        (
+            account(10_000, open_risk=D(430)),
+            *("open_risk", f"{CRUMB}, bound by open_risk", Bound.OPEN_RISK),
+        ),
+        (account(10_000, headroom=D(37)), "floor", f"{CRUMB}, bound by floor", Bound.FLOOR),
+    ],
+)
+def test_a_quantity_too_small_names_the_cap_that_made_it(
+    money: Account, bound_by: str, refusal: str, refused_by: Bound
+) -> None:
+    sized = size(plan_of(signal()), money, INSTRUMENT, SETTINGS)
+    assert (sized.bound_by, sized.refusal, sized.refused_by) == (bound_by, refusal, refused_by)
+
+
+def test_a_crumb_of_the_lot_is_refused_though_nothing_else_binds() -> None:
+    coarse = replace(INSTRUMENT, lot=D(50), qty_min=D(50))
+    settings = replace(SETTINGS, risk=replace(SETTINGS.risk, min_risk_frac=0.6))
+    sized = size(plan_of(signal(), coarse), account(10_000), coarse, settings)
+    assert (sized.qty, sized.bound_by) == (D(50), "risk")
+    assert (sized.refusal, sized.refused_by) == (f"{CRUMB}, bound by risk", Bound.CRUMB)
+
+
+def test_reduced_risk_halves_what_is_intended_and_what_is_a_crumb() -> None:
+    plan = plan_of(signal())
+    halved = account(10_000, soft_mult=D("0.5"))
+    sized = size(plan, halved, INSTRUMENT, SETTINGS)
+    assert (sized.qty, sized.bound_by, sized.refusal) == (D("43.7"), "risk", None)
+    # 20 is a crumb of 150, but not of 75
+    assert size(plan, replace(halved, headroom=D(20)), INSTRUMENT, SETTINGS).refusal is None
+    assert size(plan, account(10_000, headroom=D(20)), INSTRUMENT, SETTINGS).refusal is not None
+
+
+@pytest.mark.parametrize(
+    ("slippage_max_bps", "loss"),
+    [
+        (0.0, "1.714256"),  # the planned loss covers more than the limit allows
+        (15.0, "1.7825465"),  # 103.15 - 101.48 and the fees of both
+    ],
+)
+def test_the_floor_holds_even_for_an_entry_at_its_limit(slippage_max_bps: float, loss: str) -> None:
+    execution = replace(SETTINGS.execution, slippage_max_bps=slippage_max_bps)
+    settings = replace(SETTINGS, execution=execution)
+    plan = priced(signal(), INSTRUMENT, None, settings)
+    assert max(plan.unit_loss, plan.limit_loss) == D(loss)
+    money = account(10_000, headroom=40 * D(loss))
+    sized = size(plan, money, INSTRUMENT, settings)
+    assert (sized.qty, sized.bound_by, sized.refusal) == (D("40.0"), "floor", None)
+    less = replace(money, headroom=40 * D(loss) - D("0.01"))
+    assert size(plan, less, INSTRUMENT, settings).qty == D("39.9")
 
 
 def test_a_value_below_the_exchanges_least_is_refused() -> None:
     instrument = replace(INSTRUMENT, notional_min=Decimal(10_000))
     sized = size(plan_of(signal()), account(10_000), instrument, SETTINGS)
-    assert sized.refusal == "value 9012.50 is below the exchange's least 10000"
+    assert sized.refusal == ("value 9012.50 is below the exchange's least 10000, bound by risk")
+    assert sized.refused_by is Bound.MINIMUM
 
 
 def test_the_finished_plan_carries_its_risk() -> None:
