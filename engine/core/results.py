@@ -96,17 +96,18 @@ def close_trade(turn: Turn, position: Position) -> None:
             mae_r=min(0.0, position.move_r(worst) or 0.0),
             opened_ms=position.opened_ms,
             funding=position.funding,
-            streak=_streak(turn, result_r),
+            streak=streak_after(
+                turn.ledger.state.streak, result_r, turn.settings.risk.scratch_r
+            ),
         )
     )
 
 
-def _streak(turn: Turn, result_r: float) -> int:
+def streak_after(so_far: int, result_r: float, scratch_r: float) -> int:
     """Losing trades in a row; one that made or lost next to nothing leaves the count alone."""
-    so_far, scratch = turn.ledger.state.streak, turn.settings.risk.scratch_r
-    if result_r < -scratch:
+    if result_r < -scratch_r:
         return so_far + 1
-    return 0 if result_r > scratch else so_far
+    return 0 if result_r > scratch_r else so_far
 
 
 def snapshot(position: Position) -> Snapshot:
