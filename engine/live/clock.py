@@ -29,13 +29,15 @@ class TimeSource(Protocol):
         ...
 
 
-class _Machine:
+class Machine:
     """The machine we run on."""
 
     def monotonic(self) -> float:
+        """Seconds since some moment."""
         return time.monotonic()
 
     def wall(self) -> float:
+        """What the host believes the time to be."""
         return time.time()
 
 
@@ -45,7 +47,7 @@ class VenueClock:
     def __init__(self, speed: float = 1.0, source: TimeSource | None = None) -> None:
         assert speed > 0, speed
         self.speed = speed
-        self._source = source or _Machine()
+        self._source = source or Machine()
         self._pace = _RealPace(self._source) if speed == 1 else _ScaledPace()
         self._last_ms: Ms = 0
         self.skew_ms: float | None = None  # venue minus us at the last observation

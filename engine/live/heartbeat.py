@@ -20,10 +20,12 @@ BEAT_S = 1.0
 AGE_MAX_S = 30.0  # of the beat itself: turns happen at least with every tick
 POLL_AGE_MAX_S = 300.0  # the chat was last heard of: the bot would be deaf
 FEED_AGE_MAX_S = 120.0  # market data last came
+AHEAD_MAX_S = 2.0  # a beat from later than this is from before the clock was set back
 
 _log = Log(__name__)
 
 Age = Callable[[], float | None]
+Names = Callable[[], tuple[str, ...]]
 
 
 class Beat(msgspec.Struct, frozen=True):
@@ -33,6 +35,7 @@ class Beat(msgspec.Struct, frozen=True):
     market_ms: Ms
     poll_age_s: float | None
     feed_age_s: float | None
+    failing: tuple[str, ...] = ()  # timers whose last runs all failed
 
 
 class Heartbeat:
@@ -44,10 +47,11 @@ class Heartbeat:
         poll_age: Age,
         feed_age: Age,
         monotonic: Callable[[], float] = time.monotonic,
+        failing: Names = tuple,
     ) -> None:
         self._monotonic = monotonic
         self._path = folder / FILE
-        self._poll_age, self._feed_age = poll_age, feed_age
+        self._poll_age, self._feed_age, self._failing = poll_age, feed_age, failing
         self._beaten_at: float | None = None
         self._writing: asyncio.Future[None] | None = None
 
@@ -58,7 +62,8 @@ class Heartbeat:
         if is_early or (self._writing is not None and not self._writing.done()):
             return
         self._beaten_at = now
-        content = Beat(time.time(), at_ms, self._poll_age(), self._feed_age())
+        ages = self._poll_age(), self._feed_age()
+        content = Beat(time.time(), at_ms, *ages, self._failing())
         loop = asyncio.get_running_loop()
         self._writing = loop.run_in_executor(None, self._write, content)
 
@@ -86,7 +91,14 @@ def read_health(folder: Path, now: Callable[[], float] = time.time) -> tuple[boo
         ("chat poll", beat.poll_age_s, POLL_AGE_MAX_S),
         ("market data", beat.feed_age_s, FEED_AGE_MAX_S),
     )
+    if now() - beat.at < -AHEAD_MAX_S:
+        return False, f"heartbeat: expected one of before now, found {beat.at - now():.0f} s later"
     for name, age_s, limit_s in limits:
         if age_s is not None and age_s > limit_s:
             return False, f"{name}: expected at most {limit_s:.0f} s old, found {age_s:.0f} s"
+    if beat.failing:
+        return (
+            False,
+            f"timers: expected every one to work, found failing: {', '.join(beat.failing)}",
+        )
     return True, f"healthy, last turn {max(now() - beat.at, 0):.0f} s ago"

@@ -19,7 +19,7 @@ async def test_the_turn_writes_a_beat_at_most_once_a_second(tmp_path: Path) -> N
 
     beat = json.loads((tmp_path / "heartbeat.json").read_bytes())
     at = beat.pop("at")
-    assert beat == {"market_ms": 1000, "poll_age_s": 1.5, "feed_age_s": None}
+    assert beat == {"market_ms": 1000, "poll_age_s": 1.5, "feed_age_s": None, "failing": []}
     assert read_health(tmp_path, lambda: at + 5.2) == (True, "healthy, last turn 5 s ago")
     assert read_health(tmp_path)[0]
 
@@ -74,6 +74,24 @@ async def test_health_says_what_is_too_old(
     at = json.loads((tmp_path / "heartbeat.json").read_bytes())["at"]
 
     assert read_health(tmp_path, lambda: at + later_s) == (False, expected)
+
+
+async def test_timers_that_fail_make_us_unhealthy(tmp_path: Path) -> None:
+    heart = Heartbeat(tmp_path, nothing, nothing, failing=lambda: ("clock", "checkpoint"))
+    heart.beat(1000)
+    await heart.settle()
+    why = "timers: expected every one to work, found failing: clock, checkpoint"
+    assert read_health(tmp_path) == (False, why)
+
+
+async def test_a_beat_of_before_the_clock_was_set_back_proves_nothing(tmp_path: Path) -> None:
+    heart = Heartbeat(tmp_path, nothing, nothing)
+    heart.beat(1000)
+    await heart.settle()
+    at = json.loads((tmp_path / "heartbeat.json").read_bytes())["at"]
+    assert read_health(tmp_path, lambda: at - 2) == (True, "healthy, last turn 0 s ago")
+    why = "heartbeat: expected one of before now, found 3600 s later"
+    assert read_health(tmp_path, lambda: at - 3600) == (False, why)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}"])

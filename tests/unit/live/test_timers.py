@@ -1,5 +1,4 @@
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,12 +24,6 @@ async def at_work(timers: Timers) -> AsyncIterator[None]:
 
 def now_ms() -> int:
     return int(time.time() * 1000)
-
-
-async def a_later_ms() -> None:
-    done = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.002, done.set)
-    await done.wait()
 
 
 @pytest.mark.parametrize(("speed", "wait_ms"), [(1.0, HOUR), (60.0, HOUR / 60)])
@@ -98,47 +91,7 @@ async def test_anything_else_ends_the_table() -> None:
     assert [type(problem) for problem in caught.value.exceptions] == [ZeroDivisionError]
 
 
-async def test_a_row_that_hangs_is_skipped_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    skipped = asyncio.Event()
-
-    def see(record: logging.LogRecord) -> bool:
-        if record.getMessage() == "timer.skipped":
-            skipped.set()
-        return True
-
-    caplog.handler.addFilter(see)
-
-    async def hang() -> None:
-        await asyncio.Event().wait()
-
-    timers = Timers(1000)
-    timers.add("hung", 1, hang)
-    async with at_work(timers):
-        await asyncio.wait_for(skipped.wait(), 2)
-    (first, *_) = (r for r in caplog.records if r.getMessage() == "timer.skipped")
-    assert vars(first)["fields"] == {"timer": "hung"}
-
-
-async def test_a_step_of_the_wall_clock_starts_the_intervals_anew(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    timers = Timers()
-    timers.add("universe", HOUR, lambda: None)
-    async with at_work(timers):
-        ahead_s = time.time() - time.monotonic()
-        first = timers.next_at_ms("universe")
-        timers.watch_wall_clock(ahead_s + 1.0)
-        assert timers.next_at_ms("universe") == first
-        await asyncio.wait_for(a_later_ms(), 1)
-        timers.watch_wall_clock(ahead_s - 3600)
-        second = timers.next_at_ms("universe")
-    assert first is not None
-    assert second is not None
-    assert second > first
-    assert [r.getMessage() for r in caplog.records if r.name.startswith("engine")] == [
-        "clock.stepped"
-    ]
-
+def test_a_name_is_used_once() -> None:
     timers = Timers()
     timers.add("one", 1, lambda: None)
     with pytest.raises(AssertionError):
