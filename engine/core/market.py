@@ -16,6 +16,7 @@ from engine.core.settings import Settings
 from engine.core.values import Bar, Instrument, Ms, Ticker
 from engine.core.view import Quote
 
+FUTURE_MS: Ms = 2000  # what claims to be from later than this is not believed
 DEPTH = 600  # closed bars always kept a symbol: 300 to decide, the rest for charts
 
 
@@ -27,6 +28,7 @@ class Append(StrEnum):
     MALFORMED = "MALFORMED"  # dropped, counts as missing
     GAP = "GAP"  # not the next one, or no history yet: not stored, history must be fetched
     UNTRACKED = "UNTRACKED"  # of a symbol without a row
+    FUTURE = "FUTURE"  # closes later than now: not stored, it is fetched once it closed
 
 
 class Window(msgspec.Struct, frozen=True, eq=False):
@@ -168,13 +170,20 @@ class Feed:
         self._down: set[str] = set()
 
     def see_quote(self, event: QuoteSeen, at_ms: Ms) -> None:
-        """Remember best prices; a crossed or impossible quote is no news at all."""
+        """Remember best prices; what is crossed, impossible, of later or of old is no news.
+
+        A quote is as old as the venue says, however late it was read: after a stall there are many.
+        """
         is_sane = 0 < event.bid <= event.ask < np.inf and 0 < event.last < np.inf
-        if not is_sane:
+        said_ms, last = min(event.exchange_ms, at_ms), self._quotes.get(event.symbol)
+        is_timely = event.exchange_ms <= at_ms + FUTURE_MS and (
+            last is None or said_ms >= last.at_ms
+        )
+        if not (is_sane and is_timely):
             return
-        self._quotes[event.symbol] = Quote(event.bid, event.ask, event.last, at_ms)
-        self.newest_quote_ms = max(at_ms, self.newest_quote_ms or 0)
-        self._hear(event.symbol, at_ms)
+        self._quotes[event.symbol] = Quote(event.bid, event.ask, event.last, said_ms)
+        self.newest_quote_ms = max(said_ms, self.newest_quote_ms or 0)
+        self._hear(event.symbol, said_ms)
 
     def quote(self, symbol: str) -> Quote | None:
         """The newest quote, however old; its stamp is with it."""
@@ -238,8 +247,13 @@ class Market(Feed):
         """Merge fetched closed candles, `(bars, 5)`; returns how many were new."""
         return self._candles.merge(symbol, open_ms, ohlcv)
 
-    def append(self, bar: Bar) -> Append:
-        """Store a closed candle from the stream; on GAP fetch from `last_open_ms` + frame."""
+    def append(self, bar: Bar, at_ms: Ms | None = None) -> Append:
+        """Store a closed candle from the stream; on GAP fetch from `last_open_ms` + frame.
+
+        With `at_ms` a candle that closes later than now is not believed.
+        """
+        if at_ms is not None and bar.open_ms + self.frame_ms > at_ms + FUTURE_MS:
+            return Append.FUTURE
         result = self._candles.append(bar)
         if result is Append.ADDED:
             # It says that its symbol was alive when it closed, however late it arrives.

@@ -190,16 +190,48 @@ def test_instruments_and_tickers(market: Market) -> None:
     assert (market.ticker("SOLUSDT"), market.tickers_ms) == (None, T0 + 1)
 
 
-def quote(bid: float = 9.0, ask: float = 9.1, last: float = 9.05) -> QuoteSeen:
-    return QuoteSeen("AUSDT", bid, ask, last, T0)
+def quote(bid: float = 9.0, ask: float = 9.1, last: float = 9.05, said_ms: Ms = T0) -> QuoteSeen:
+    return QuoteSeen("AUSDT", bid, ask, last, said_ms)
 
 
-def test_the_newest_quote_stands(market: Market) -> None:
+def test_the_newest_quote_stands_with_the_time_the_venue_said_it(market: Market) -> None:
     assert (market.quote("AUSDT"), market.newest_quote_ms) == (None, None)
     market.see_quote(quote(bid=8.0), T0)
-    market.see_quote(quote(), T0 + 5)
+    market.see_quote(quote(said_ms=T0 + 5), T0 + 900)
     assert market.quote("AUSDT") == Quote(9.0, 9.1, 9.05, T0 + 5)
     assert market.newest_quote_ms == T0 + 5
+
+
+def test_a_quote_from_slightly_ahead_is_of_now(market: Market) -> None:
+    market.see_quote(quote(said_ms=T0 + 2000), T0)
+    assert market.quote("AUSDT") == Quote(9.0, 9.1, 9.05, T0)
+
+
+@pytest.mark.parametrize("said_ms", [T0 + 6001, T0 + 10**12, T0 - 1, 0])
+def test_a_quote_from_the_future_or_the_past_leaves_the_last_good(
+    market: Market, said_ms: Ms
+) -> None:
+    market.see_quote(quote(), T0)
+    market.see_quote(quote(bid=1.0, said_ms=said_ms), T0 + 4000)
+    assert market.quote("AUSDT") == Quote(9.0, 9.1, 9.05, T0)
+    assert (market.newest_quote_ms, market.is_stale("AUSDT", T0 + 30_001)) == (T0, True)
+    market.see_quote(quote(bid=8.9, said_ms=T0 + 4000), T0 + 4000)
+    assert market.quote("AUSDT") == Quote(8.9, 9.1, 9.05, T0 + 4000)
+
+
+def test_a_quote_read_long_after_it_was_sent_is_old(market: Market) -> None:
+    market.see_quote(quote(), T0 + 600_000)
+    assert market.quote("AUSDT") == Quote(9.0, 9.1, 9.05, T0)
+    assert market.is_stale("AUSDT", T0 + 600_000)
+
+
+def test_a_candle_that_closes_later_than_now_is_not_stored(market: Market) -> None:
+    market.load_history("AUSDT", *history(0, 1))
+    closed_ms: Ms = T0 + 2 * FRAME_MS
+    assert market.append(bar(1), closed_ms - 2001) is Append.FUTURE
+    assert market.last_open_ms("AUSDT") == T0
+    assert market.append(bar(1), closed_ms - 2000) is Append.ADDED
+    assert market.last_open_ms("AUSDT") == T0 + FRAME_MS
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,8 @@ def test_never_read_tickers_are_unknown() -> None:
 @pytest.mark.parametrize(("age_ms", "expected"), [(30_000, 97.0874), (30_001, 2.0)])
 def test_the_spread_is_the_quote_s_while_it_is_fresh(age_ms: int, expected: float) -> None:
     market = market_at_break(G=g(301)[1])
-    market.see_quote(QuoteSeen("GUSDT", 102.5, 103.5, 103.0, 0), NOW_MS - age_ms)
+    said_ms = NOW_MS - age_ms
+    market.see_quote(QuoteSeen("GUSDT", 102.5, 103.5, 103.0, said_ms), said_ms)
     assert row(judged(market).verdicts[0], "spread").value == pytest.approx(expected, abs=1e-4)
 
 
