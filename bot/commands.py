@@ -14,7 +14,8 @@ from telegram import BotCommand
 from bot import texts
 from bot.commands_close import close, do_panic, panic
 from bot.commands_gates import do_pause, do_resume, gate, pause, resume, stop
-from bot.commands_read import chart, health, pnl, positions, scan, start, status_, why
+from bot.commands_positions import positions
+from bot.commands_read import chart, health, pnl, scan, start, status_, why
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Choice, Question, Tap
 from bot.gate import Caller, Role

@@ -7,7 +7,7 @@ view. None of them may put a command to the engine.
 from bot import texts
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Photo
-from bot.parsing import Unclear, count, find_position, find_symbols, position_number
+from bot.parsing import Unclear, count, find_symbols, position_number
 from bot.views import market, money, status
 from engine.core.view import View
 
@@ -22,7 +22,7 @@ async def start(room: Room, ask: Ask) -> Answer:
 async def status_(room: Room, ask: Ask) -> Answer:
     """The live card."""
     no_more(ask, 0)
-    return status.status(room.desk.view(), room.desk.health())
+    return status.status(room.desk.view(), room.desk.health(), room.settings.risk)
 
 
 async def health(room: Room, ask: Ask) -> Answer:
@@ -36,16 +36,6 @@ async def scan(room: Room, ask: Ask) -> Answer:
     no_more(ask, 1)
     rows = count(ask.args[0], market.SCAN_MAX) if ask.args else market.SCAN_ROWS
     return market.scan(room.desk.view(), rows)
-
-
-async def positions(room: Room, ask: Ask) -> Answer:
-    """The table, or one card."""
-    no_more(ask, 1)
-    view = room.desk.view()
-    if not ask.args:
-        return status.positions(view)
-    found = find_position(ask.args[0], view.positions)
-    return status.positions(view) if found is None else status.position_card(found, view)
 
 
 async def why(room: Room, ask: Ask) -> Answer:

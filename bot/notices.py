@@ -16,9 +16,11 @@ from bot.views import money
 from bot.views.layout import Text
 from engine.core.facts import (
     Booted,
+    FundingPaid,
     GateClosed,
     GateOpened,
     Incident,
+    OrderAdopted,
     OrderEnded,
     OrderFilled,
     PositionClosed,
@@ -26,10 +28,13 @@ from engine.core.facts import (
     SignalTaken,
     StopMissing,
     StopMoved,
+    Transferred,
 )
 from engine.core.values import GateName, Ms, StopKind
 
 HOLD_MS: Ms = 60_000  # a condition shorter than this is nobody's business
+TRAIL_MS: Ms = 900_000  # a stop that trails is told at most this often
+LOUDEST = frozenset({GateName.KILL_SWITCH, GateName.DISK_BAD})
 QUIET = frozenset({GateName.STALE_DATA, GateName.UNRECONCILED})
 REPEATING = frozenset({"order_refused", "stop_refused"})  # asked again every few seconds
 _USER = re.compile(r"\((\d+)\)$")
@@ -69,6 +74,7 @@ class Teller:
         self._told: dict[GateName, Ms] = {}  # conditions told, with the time they closed
         self._refused: dict[tuple[str, str | None, str], tuple[Ms, int]] = {}  # told when, unsaid
         self._alarmed: set[int] = set()  # positions whose stop was missing
+        self._trailed: dict[int, Ms] = {}  # positions whose stop trails, with when it was told
 
     def take(self, record: Record) -> list[Notice]:
         """The notices this record is worth; the book has it already."""
@@ -81,6 +87,8 @@ class Teller:
                 return self._gate_opened(record, fact)
             case Incident() as fact:
                 return self._incident(record, fact)
+            case Transferred() | FundingPaid(position_id=None) as fact:
+                return [self._news(record, texts.no_result(fact, self._mode))]
             case _:
                 return self._of_trade(record)
 
@@ -114,6 +122,9 @@ class Teller:
     ) -> Notice:
         return Notice((record.seq,), record.at_ms, urgency, is_silent, text)
 
+    def _news(self, record: Record, text: Text) -> Notice:
+        return self._notice(record, Urgency.NEWS, text, is_silent=True)
+
     def _booted(self, record: Record, fact: Booted) -> Notice:
         self._mode = fact.mode
         self._held.clear()
@@ -127,12 +138,12 @@ class Teller:
     def _gate_closed(self, record: Record, fact: GateClosed) -> list[Notice]:
         if fact.gate in QUIET:
             text = texts.condition(fact, record.at_ms)
-            self._held[fact.gate] = self._notice(record, Urgency.NEWS, text, is_silent=True)
+            self._held[fact.gate] = self._news(record, text)
             return []
         if fact.gate is GateName.SHUTTING_DOWN:
             text = texts.stopping(self._name, self._book.open_trades)
-            return [self._notice(record, Urgency.NEWS, text, is_silent=True)]
-        urgent = Urgency.MONEY if fact.gate is GateName.OPERATOR else Urgency.SAFETY
+            return [self._news(record, text)]
+        urgent = Urgency.SAFETY if fact.gate in LOUDEST else Urgency.MONEY
         notice = self._notice(record, urgent, texts.gate_closed(fact, self._mode))
         return [msgspec.structs.replace(notice, not_for=_person(fact.by))]
 
@@ -146,18 +157,20 @@ class Teller:
         if since is None:
             return ripe
         text = texts.recovered(fact, record.at_ms - since)
-        return [*ripe, self._notice(record, Urgency.NEWS, text, is_silent=True)]
+        return [*ripe, self._news(record, text)]
 
     def _of_trade(self, record: Record) -> list[Notice]:
         position_id = getattr(record.fact, "position_id", None)
-        if isinstance(record.fact, OrderEnded):
-            return self._ended(record, record.fact)
         trade = self._book.trades.get(position_id) if position_id is not None else None
         match record.fact:
+            case OrderEnded() as fact:
+                return self._ended(record, fact)
             case SignalTaken() if trade is not None:
                 text = money.signal_taken(trade, self._mode)
                 notice = self._notice(record, Urgency.MONEY, text, is_silent=True)
                 return [msgspec.structs.replace(notice, trade=trade, has_chart=True)]
+            case OrderAdopted() as fact:
+                notice = self._notice(record, Urgency.SAFETY, texts.adopted(fact, trade))
             case OrderFilled() as fact:
                 return [self._filled(record, fact, trade)]
             case StopMoved() as fact:
@@ -167,13 +180,17 @@ class Teller:
                 words = texts.stop_missing(fact, trade)
                 notice = self._notice(record, Urgency.SAFETY, words)
             case PositionClosed() as fact:
-                words = money.closed(fact, self._mode, record.at_ms)
-                notice = self._notice(record, Urgency.MONEY, words)
-                last = trade.fills[-1].order_id if trade and trade.fills else ""
-                notice = msgspec.structs.replace(notice, key=f"fill:{last}")
+                notice = self._closed(record, fact, trade)
             case _:
                 return []
         return [msgspec.structs.replace(notice, trade=trade)]
+
+    def _closed(self, record: Record, fact: PositionClosed, trade: Trade | None) -> Notice:
+        self._trailed.pop(fact.position_id, None)
+        words = money.closed(fact, self._mode, record.at_ms)
+        notice = self._notice(record, Urgency.MONEY, words)
+        last = trade.fills[-1].order_id if trade and trade.fills else ""
+        return msgspec.structs.replace(notice, key=f"fill:{last}")
 
     def _filled(self, record: Record, fact: OrderFilled, trade: Trade | None) -> Notice:
         notice = self._notice(record, Urgency.MONEY, texts.filled(fact, trade))
@@ -183,15 +200,26 @@ class Teller:
     def _stop_moved(self, record: Record, fact: StopMoved, trade: Trade | None) -> list[Notice]:
         is_back = fact.position_id in self._alarmed
         self._alarmed.discard(fact.position_id)
-        if fact.kind is not StopKind.BREAKEVEN and not is_back:
+        if not (is_back or self._is_news(record, fact)):
             return []
         text = texts.stop_moved(fact, trade, is_back=is_back)
         notice = self._notice(record, Urgency.MONEY, text, is_silent=True)
-        return [msgspec.structs.replace(notice, trade=trade)]
+        key = "" if is_back else f"stop:{fact.position_id}"
+        return [msgspec.structs.replace(notice, key=key, trade=trade)]
+
+    def _is_news(self, record: Record, fact: StopMoved) -> bool:
+        """A stop trails with every bar: told when it begins, then now and then."""
+        if fact.kind is not StopKind.TRAILING:
+            return fact.kind is not StopKind.INITIAL
+        told_ms = self._trailed.get(fact.position_id)
+        if told_ms is not None and record.at_ms - told_ms < TRAIL_MS:
+            return False
+        self._trailed[fact.position_id] = record.at_ms
+        return True
 
     def _ended(self, record: Record, fact: OrderEnded) -> list[Notice]:
         """An entry that ended without a fill: the signal's message must not stay unanswered."""
-        trade = next((t for t in self._book.trades.values() if t.entry_id == fact.order_id), None)
+        trade = self._book.of_entry(fact.order_id)
         if trade is None or trade.fills:
             return []
         text = texts.unfilled(fact, trade)

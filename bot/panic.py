@@ -61,7 +61,7 @@ class Board:
 
     def __init__(self, held: Iterable[PositionView], book: TradeBook) -> None:
         self.legs = {p.id: Leg(p.symbol, digits_of(p)) for p in held}
-        self._entries = {i for i, o in book.orders.items() if o.purpose is Purpose.ENTRY}
+        self._entries = {i for i, o in book.orders.items() if o.purpose.is_growing}
         self._canceled: dict[str, Ms | None] = {}
         self._locked_ms: Ms | None = None
         self._verified: tuple[str, Ms | None] | None = None
@@ -97,7 +97,7 @@ class Board:
 
     def _fill(self, record: Record, fact: OrderFilled) -> None:
         leg = self.legs.get(fact.position_id)
-        if leg is None or fact.fill.purpose is Purpose.ENTRY:
+        if leg is None or fact.fill.purpose.is_growing:
             return
         leg.qty += fact.fill.qty
         leg.value += fact.fill.qty * fact.fill.price

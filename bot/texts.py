@@ -21,6 +21,7 @@ from bot.views.layout import (
     pre,
     price,
     read,
+    row,
     short,
     span,
     when,
@@ -196,6 +197,26 @@ def close_all_question(lines: Sequence[str], share: Decimal) -> str:
     """Every open position at once."""
     what = "all" if share >= 1 else f"{share:.0%} of all"
     return f"✖ <b>Close {what}</b>? Entries are paused first.\n{pre(lines)}"
+
+
+MOVE_STOP = "🛡 Move stop"
+
+
+def move_question(position: PositionView, at: Decimal, seconds: float) -> str:
+    """Where a stop is about to go, and that there is no way back."""
+    name = f"<b>{short(position.symbol, 30)} {position.side}</b> <code>#{position.id}</code>"
+    digits = decimals(at, position.stop)
+    rows = [
+        row(("Stop", 5), (price(position.stop, digits), -10), ("to", -7), (price(at, digits), -9)),
+        row(("Now", 5), (price(position.mark, digits), -10)),
+    ]
+    tail = f"It never moves back. Expires in {seconds:.0f} s."
+    return f"🛡 <b>Stop to breakeven</b>: {name}?\n{pre(rows)}\n{tail}"
+
+
+def stop_sent(words: str) -> Text:
+    """The exchange says whether it stands; that is told on its own."""
+    return Text(f"✔ {short(words)}. Once it stands, that is told here.")
 
 
 MOVED = "⚠️ Price or size moved since you asked; here is the new quote.\n"

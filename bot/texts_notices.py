@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from bot.trades import Trade
+from bot.views import words
 from bot.views.layout import (
     Text,
     badge,
     decimals,
+    in_r,
     keyboard,
+    money,
     price,
     read,
     short,
@@ -22,24 +25,27 @@ from bot.views.layout import (
 )
 from engine.core.facts import (
     Booted,
+    FundingPaid,
     GateClosed,
     GateOpened,
     Incident,
+    OrderAdopted,
     OrderEnded,
     OrderFilled,
     Record,
     StopMissing,
     StopMoved,
+    Transferred,
 )
-from engine.core.values import GateName, Ms, OrderSide, Purpose
+from engine.core.gates import ENGINE
+from engine.core.values import Fill, GateName, Ms, OrderSide, Purpose, StopKind
 
 SOLD = {OrderSide.BUY: "bought", OrderSide.SELL: "sold"}
-GATES = {
-    GateName.STALE_DATA: "Market data is stale",
-    GateName.UNRECONCILED: "Ledger and exchange are not compared",
-    GateName.KILL_SWITCH: "Entries locked",
-    GateName.OPERATOR: "Entries paused",
-    GateName.DISK_BAD: "The disk does not take our records",
+MOVES = {
+    StopKind.INITIAL: "stop at",
+    StopKind.BREAKEVEN: "stop to breakeven",
+    StopKind.TRAILING: "stop trails to",
+    StopKind.MANUAL: "stop moved by hand to",
 }
 
 
@@ -55,18 +61,36 @@ def _head(trade: Trade | None, position_id: int) -> str:
 def filled(fact: OrderFilled, trade: Trade | None) -> Text:
     """An execution; the numbers are those of the whole order so far."""
     fill, number = fact.fill, fact.position_id
+    head, tag = _head(trade, number), f"<code>#{number}</code>"
     qty, average = (fill.qty, fill.price) if trade is None else trade.filled(fill.order_id)
     digits = decimals(fill.price) if trade is None else trade.decimals
-    what = f"{SOLD[fill.side]} {qty} @ {price(average, digits)}"
-    head, tag = _head(trade, number), f"<code>#{number}</code>"
+    deal = f"{SOLD[fill.side]} {qty}{_asked(fill, trade, qty)} @ {price(average, digits)}"
     if fill.purpose is Purpose.ENTRY:
-        return Text(f"🚀 {head} filled: {what}{_slip(trade, average)} · {tag}")
+        return Text(f"🚀 {head} filled: {deal}{_slip(trade, average)} · {tag}")
+    if fill.purpose is Purpose.ADDON:
+        held = "" if trade is None else f", {trade.left} held"
+        return Text(f"🚀 {head} added: {deal}{held} · {tag}")
     left = "" if trade is None else f", {trade.left} left"
+    mark = {Purpose.TARGET: "🎯", Purpose.STOP: "🛑"}.get(fill.purpose, "✖")
+    return Text(f"{mark} {head} {_why_sold(fill, trade)}: {deal}{left} · {tag}")
+
+
+def _asked(fill: Fill, trade: Trade | None, qty: Decimal) -> str:
+    """Of how much, while a part is missing."""
+    order = None if trade is None else trade.orders.get(fill.order_id)
+    return "" if order is None or qty >= order.qty else f" of {order.qty}"
+
+
+def _why_sold(fill: Fill, trade: Trade | None) -> str:
+    if fill.cause:
+        return short(words.end(fill.cause), 60)
+    if fill.purpose is Purpose.STOP:
+        return words.STOPS[StopKind.INITIAL if trade is None else trade.stop_kind]
     if fill.purpose is Purpose.TARGET:
-        return Text(f"🎯 {head} target: {what}{left} · {tag}")
-    mark = "🛑" if fill.purpose is Purpose.STOP else "✖"
-    word = "stop" if fill.purpose is Purpose.STOP else "exit"
-    return Text(f"{mark} {head} {word}: {what}{left} · {tag}")
+        rung = None if trade is None else trade.rung(fill.order_id)
+        return "target" if rung is None else f"target {rung[0]} of {rung[1]}"
+    order = None if trade is None else trade.orders.get(fill.order_id)
+    return "exit" if order is None else short(words.end(order.reason), 60)
 
 
 def _slip(trade: Trade | None, average: Decimal) -> str:
@@ -84,12 +108,24 @@ def unfilled(fact: OrderEnded, trade: Trade) -> Text:
     return Text(f"✖ {_head(trade, number)} not filled: {why} · <code>#{number}</code>")
 
 
+def adopted(fact: OrderAdopted, trade: Trade | None) -> Text:
+    """A fill of an entry that was given up."""
+    number = fact.position_id
+    head = f"❗ {_head(trade, number)} <b>filled late</b> · <code>#{number}</code>"
+    why = "An entry that was given up was filled after all. It gets its stop and is being closed."
+    buttons = keyboard((read("📊 Position", "positions", f"#{number}"),))
+    return Text(f"{head}\n{why}", buttons)
+
+
 def stop_moved(fact: StopMoved, trade: Trade | None, *, is_back: bool) -> Text:
     """The stop stands somewhere new, or stands again."""
     number = fact.position_id
-    words = "stop is back at" if is_back else "stop to breakeven"
-    head = _head(trade, number)
-    return Text(f"🛑 {head} {words} {price(fact.price)} · <code>#{number}</code>")
+    moved = "stop is back at" if is_back else MOVES[fact.kind]
+    at = price(fact.price, None if trade is None else trade.decimals)
+    result = None if trade is None else trade.move_r(fact.price)
+    has_gain = fact.kind is not StopKind.INITIAL and result is not None
+    keeps = f" ({in_r(result)})" if has_gain else ""
+    return Text(f"🛑 {_head(trade, number)} {moved} {at}{keeps} · <code>#{number}</code>")
 
 
 def stop_missing(fact: StopMissing, trade: Trade | None) -> Text:
@@ -114,26 +150,49 @@ def incident(fact: Incident, mode: str, unsaid: int, since_ms: Ms) -> Text:
 def gate_closed(fact: GateClosed, mode: str) -> Text:
     """Entries went off for a lasting reason."""
     mark = "🟡" if fact.gate is GateName.OPERATOR else "🔒"
-    title = GATES.get(fact.gate, fact.gate)
+    title = words.GATES.get(fact.gate, fact.gate)
     until = f" until {when(fact.until_ms)}" if fact.until_ms is not None else ""
+    by = "" if fact.by == ENGINE else f" by {who(fact.by)}"
+    head = f"{mark} <b>{title}</b>{until}{by} · {badge(mode)}"
     close = " Every position is being closed." if fact.flatten else ""
-    words = f"{mark} <b>{title}</b>{until} by {who(fact.by)} · {badge(mode)}"
-    rest = "Exits and stops go on."
-    return Text(f"{words}\n{short(fact.why)}. {rest}{close}", keyboard((read("Status", "status"),)))
+    tail = f"{short(fact.why)}. Exits and stops go on.{close}{_way_back(fact)}"
+    return Text(f"{head}\n{tail}", keyboard((read("Status", "status"),)))
+
+
+def _way_back(fact: GateClosed) -> str:
+    """How entries come on again, where it is not plain."""
+    if fact.gate in words.DAILY:
+        return f" No entries {words.NEXT_DAY}; <code>/resume</code> does not change that."
+    if fact.gate is GateName.KILL_SWITCH:
+        return " Only an owner lifts it, with <code>/resume</code> and a reason."
+    return ""
 
 
 def gate_opened(fact: GateOpened, mode: str) -> Text:
     """A lasting reason ended."""
     title = {GateName.OPERATOR: "Pause ended", GateName.KILL_SWITCH: "Lock lifted"}
-    name = fact.gate.replace("_", " ")
-    head = f"🟢 <b>{title.get(fact.gate, short(name, 40) + ' is over')}</b>"
-    words = f"{head} by {who(fact.by)} · {badge(mode)}\n{short(fact.why)}"
-    return Text(words, keyboard((read("Status", "status"),)))
+    name = words.GATES.get(fact.gate, fact.gate)
+    by = "" if fact.by == ENGINE else f" by {who(fact.by)}"
+    head = f"🟢 <b>{title.get(fact.gate, f'{name}: over')}</b>{by} · {badge(mode)}"
+    return Text(f"{head}\n{short(fact.why)}", keyboard((read("Status", "status"),)))
+
+
+def no_result(fact: Transferred | FundingPaid, mode: str) -> Text:
+    """Money that moved and belongs to no open trade."""
+    if isinstance(fact, FundingPaid):
+        funding = fact.funding
+        amount = f"{money(-funding.amount, thin=True)} USDT"
+        head = f"💰 <b>{short(funding.symbol, 30)}</b> funding {amount} · {badge(mode)}"
+        return Text(f"{head}\nIts trade was closed before; the balance has it.")
+    way = "came in" if fact.amount > 0 else "went out"
+    amount = money(abs(fact.amount), signed=False, thin=True)
+    head = f"💰 <b>{amount} USDT {way}</b> · {badge(mode)}"
+    return Text(f"{head}\nNo result: the day's start and the peak moved by it.")
 
 
 def condition(fact: GateClosed, at_ms: Ms) -> Text:
     """Entries are off because of a condition."""
-    head = f"⚠️ <b>{GATES[fact.gate]}</b> since {when(at_ms)}, no entries"
+    head = f"⚠️ <b>{words.GATES[fact.gate]}</b> since {when(at_ms)}, no entries"
     return Text(f"{head}\n{short(fact.why)}")
 
 
@@ -146,14 +205,14 @@ def recovered(fact: GateOpened, lasted_ms: Ms) -> Text:
 def booted(fact: Booted, name: str, held: Sequence[Trade]) -> Text:
     """The process is up."""
     holding = ", ".join(f"{short(t.symbol, 20)} {t.side} #{t.taken.position_id}" for t in held[:10])
-    tail = f", holding {holding}" if held else ""
+    holds = f", holding {holding}" if held else ""
     mark, what = ("🟢", "started") if fact.was_clean else ("⚠️", "is back after a crash")
-    head = f"{mark} <b>{short(name, 20)}</b> {what}{tail} · {badge(fact.mode)}"
-    words = f"Version {short(fact.version, 40)}, start {fact.boot}. Comparing with the exchange."
+    head = f"{mark} <b>{short(name, 20)}</b> {what}{holds} · {badge(fact.mode)}"
+    tail = f"Version {short(fact.version, 40)}, start {fact.boot}. Comparing with the exchange."
     buttons = (read("Status", "status"), read("🔎 Scan", "scan"), read("Help", "help"))
     if fact.boot > 1:
-        return Text(f"{head}\n{words}", keyboard(buttons[:1]))
-    return Text(f"{head}\n{words}\n{HINT}", keyboard(buttons))
+        return Text(f"{head}\n{tail}", keyboard(buttons[:1]))
+    return Text(f"{head}\n{tail}\n{HINT}", keyboard(buttons))
 
 
 HINT = "New here? Try /status, /scan or <code>/why BTC</code>; trades are told by themselves."

@@ -1,8 +1,8 @@
 """What the chat remembers of each trade: a small fold over facts.
 
 It exists because a fact about a fill or a stop names only the position's number, and the chat must
-say which symbol that was, answer the right message and draw the fills. It must never be asked for
-anything that decides about money: that is the engine's ledger.
+say which symbol that was, which rung was hit, answer the right message and draw the fills. It must
+never be asked for anything that decides about money: that is the engine's ledger.
 """
 
 from decimal import Decimal
@@ -13,15 +13,19 @@ from bot.views.layout import decimals
 from engine.core.facts import (
     CommandDone,
     CommandRefused,
+    FundingPaid,
     NoticeSent,
+    OrderAdopted,
     OrderEnded,
     OrderFilled,
     OrderPlaced,
     PositionClosed,
+    PositionOpened,
     Record,
     SignalTaken,
+    StopMoved,
 )
-from engine.core.values import Fill, Order, Purpose, Side
+from engine.core.values import Fill, Order, Purpose, Side, StopKind
 
 KEPT = 200  # trades remembered, the oldest closed ones go first
 
@@ -32,8 +36,12 @@ class Trade(msgspec.Struct):
     taken: SignalTaken
     taken_seq: int
     fills: list[Fill] = msgspec.field(default_factory=list)
+    orders: dict[str, Order] = msgspec.field(default_factory=dict)  # live ones, and filled ones
     roots: dict[int, int] = msgspec.field(default_factory=dict)  # chat -> message of the signal
     entry_id: str = ""
+    opened: PositionOpened | None = None
+    stop_kind: StopKind = StopKind.INITIAL  # of the stop that stands
+    funding: Decimal = Decimal(0)  # paid so far
     closed: PositionClosed | None = None
 
     @property
@@ -64,6 +72,20 @@ class Trade(msgspec.Struct):
         sign = {self.side.entry: 1, self.side.exit: -1}
         return sum((f.qty * sign[f.side] for f in self.fills), Decimal(0))
 
+    def rung(self, order_id: str) -> tuple[int, int] | None:
+        """Which target an order works for, and of how many; None when that is not known."""
+        order = self.orders.get(order_id)
+        prices = [] if self.opened is None else [t.price for t in self.opened.targets]
+        if order is None or order.price not in prices:
+            return None
+        return prices.index(order.price) + 1, len(prices)
+
+    def move_r(self, price: Decimal) -> float | None:
+        """A price as multiples of the initial stop distance; None before that is fixed."""
+        if self.opened is None or not self.opened.dist0:
+            return None
+        return float(self.side.sign * (price - self.opened.entry) / self.opened.dist0)
+
 
 class TradeBook:
     """Trades and live orders, by their numbers."""
@@ -82,11 +104,13 @@ class TradeBook:
         """Take one record in; records come in order, each once."""
         match record.fact:
             case SignalTaken() as fact:
-                self._take(record, fact)
+                self._remember(Trade(fact, record.seq))
             case OrderPlaced(order=order):
                 self._place(order)
             case OrderEnded() as fact:
-                self.orders.pop(fact.order_id, None)
+                self._end(fact)
+            case OrderAdopted() as fact:
+                self._adopt(fact)
             case NoticeSent() as fact:
                 self.remember_root(fact.of_seq, fact.chat_id, fact.message_id)
             case CommandDone(command_id=command) | CommandRefused(command_id=command):
@@ -95,28 +119,55 @@ class TradeBook:
                 self._fold_trade(record)
 
     def _fold_trade(self, record: Record) -> None:
-        fact = record.fact
-        if not isinstance(fact, OrderFilled | PositionClosed):
-            return
-        trade = self.trades.get(fact.position_id)
+        trade = self.trades.get(getattr(record.fact, "position_id", -1))
         if trade is None:
             return
-        if isinstance(fact, PositionClosed):
-            trade.closed = fact
-        else:
-            trade.fills.append(fact.fill)
+        match record.fact:
+            case OrderFilled(fill=fill):
+                trade.fills.append(fill)
+            case PositionOpened() as fact:
+                trade.opened = fact
+            case StopMoved(kind=kind):
+                trade.stop_kind = kind
+            case FundingPaid(funding=funding):
+                trade.funding += funding.amount
+            case PositionClosed() as fact:
+                trade.closed = fact
 
     def _place(self, order: Order) -> None:
         self.orders[order.id] = order
         trade = self.trades.get(order.position_id)
-        if trade is not None and order.purpose is Purpose.ENTRY:
+        if trade is None:
+            return
+        trade.orders[order.id] = order
+        if order.purpose is Purpose.ENTRY:
             trade.entry_id = order.id
 
-    def _take(self, record: Record, fact: SignalTaken) -> None:
+    def _end(self, fact: OrderEnded) -> None:
+        """What ended without a fill is over: an exit may be refused for days."""
+        order = self.orders.pop(fact.order_id, None)
+        trade = self.trades.get(order.position_id) if order is not None else None
+        if trade is not None and not trade.filled(fact.order_id)[0]:
+            trade.orders.pop(fact.order_id, None)
+
+    def _adopt(self, fact: OrderAdopted) -> None:
+        """An entry given up was filled: its trade goes on under a new number."""
+        given_up = self.of_entry(fact.order_id)
+        if given_up is not None:
+            taken = msgspec.structs.replace(given_up.taken, position_id=fact.position_id)
+            again = Trade(taken, given_up.taken_seq, roots=given_up.roots, entry_id=fact.order_id)
+            self._remember(again)
+
+    def of_entry(self, order_id: str) -> Trade | None:
+        """The newest trade this order entered, or was to enter."""
+        found = (t for t in reversed(self.trades.values()) if t.entry_id == order_id)
+        return next(found, None)
+
+    def _remember(self, trade: Trade) -> None:
         if len(self.trades) >= KEPT:
             over = (n for n, t in self.trades.items() if t.closed or not t.fills)
             self.trades.pop(next(over, -1), None)
-        self.trades[fact.position_id] = Trade(fact, record.seq)
+        self.trades[trade.taken.position_id] = trade
 
     def remember_root(self, of_seq: int, chat_id: int, message_id: int) -> None:
         """A message was delivered; if it told a signal, later ones answer it."""

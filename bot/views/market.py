@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.trades import Trade
-from bot.views import checks
+from bot.views import checks, words
 from bot.views.layout import (
     NONE,
     Text,
@@ -41,6 +41,7 @@ SCAN_ROWS = 12
 SCAN_MAX = 30
 CHART_BARS = 120
 LEVELS_A_SIDE = 3
+GATES = 4  # under a table
 _HOT = {"TAKEN": 0, "SIGNAL": 1, "REFUSED": 2}
 
 
@@ -53,14 +54,14 @@ def scan(view: View, count: int = SCAN_ROWS) -> Text:
     head = f"🔎 <b>{len(ranked)} markets</b> · {frame} bars to {as_of} · {icon(view.mode)}"
     refresh = (turn("⟳ Refresh", "scan", str(count)), read("❓ Why so few", "why"))
     if not ranked:
-        words = "No bar of a watched market has closed yet."
-        return Text(f"{head}\n{words}", keyboard(refresh))
+        nothing = "No bar of a watched market has closed yet."
+        return Text(f"{head}\n{nothing}", keyboard(refresh))
     rows = [row(("market", 8), ("s", 1), ("dist", -6), ("ATR", -5), ("blocked by", 10))]
     rows += [_scan_row(v) for v in ranked[:count]]
     legend = "dist to the trigger; minus = beyond it"
     picks = [read(f"❓ {label(coin(v.symbol), 12)}", "why", v.symbol) for v in ranked[:6]]
-    words = f"{head}\n{pre(rows)}\n<i>{legend}</i>"
-    return Text(words, keyboard(picks[:3], picks[3:], refresh))
+    card = f"{head}\n{pre(rows)}\n<i>{legend}</i>"
+    return Text(card, keyboard(picks[:3], picks[3:], refresh))
 
 
 def nearest(view: View, count: int = 6) -> list[str]:
@@ -99,9 +100,15 @@ def why_symbol(verdict: Verdict, view: View) -> Text:
     parts = [head, pre(checks.table(verdict.checks)), _conclusion(verdict, view)]
     parts += _reasons(verdict.checks)
     parts += [f"📊 {p.side} <code>#{p.id}</code> is open here." for p in _held(verdict, view)]
-    parts += [gate_line(gate) for gate in view.gates]
+    parts += _gate_lines(view)
     buttons = keyboard((read("📊 Chart", "chart", verdict.symbol), read("🔎 Scan", "scan")))
     return Text("\n".join(p for p in parts if p), buttons)
+
+
+def _gate_lines(view: View) -> list[str]:
+    lines = [gate_line(gate) for gate in view.gates[:GATES]]
+    more = len(view.gates) - GATES
+    return [*lines, f"🔒 and {more} more"] if more > 0 else lines
 
 
 def _held(verdict: Verdict, view: View) -> list[PositionView]:
@@ -109,18 +116,18 @@ def _held(verdict: Verdict, view: View) -> list[PositionView]:
 
 
 def _conclusion(verdict: Verdict, view: View) -> str:
-    words = []
+    said = []
     if verdict.blocked_by is not None:
-        words.append(f"Blocked by <b>{short(checks.label(verdict.blocked_by), 40)}</b>.")
+        said.append(f"Blocked by <b>{short(checks.label(verdict.blocked_by), 40)}</b>.")
     if verdict.level is not None:
         side = "resistance" if verdict.level.side is Side.LONG else "support"
         digits = decimals(verdict.price, verdict.level.price)
         gap = verdict.distance_pct
-        words.append(f"Nearest {side} {price(verdict.level.price, digits)}, {_gap(gap)}.")
+        said.append(f"Nearest {side} {price(verdict.level.price, digits)}, {_gap(gap)}.")
     wait_ms = verdict.open_ms + 2 * view.frame_s * 1000 - view.at_ms
     if wait_ms > 0:
-        words.append(f"Next check in {span(wait_ms / 1000)}.")
-    return " ".join(words)
+        said.append(f"Next check in {span(wait_ms / 1000)}.")
+    return " ".join(said)
 
 
 def _gap(distance_pct: float | None) -> str:
@@ -146,24 +153,38 @@ def why_trade(trade: Trade, view: View) -> Text:
     level = signal.level
     digits = decimals(trade.taken.stop)
     broke = f"Broke {price(level.price, digits)} ({level.touches} touches)"
-    words = f"{broke}, closed at {price(signal.price, digits)}."
+    said = f"{broke}, closed at {price(signal.price, digits)}."
     buttons = keyboard((read("📊 Chart", "chart", signal.symbol), read("Positions", "positions")))
-    return Text(f"{head}\n{pre(checks.table(signal.checks))}\n{words}", buttons)
+    return Text(f"{head}\n{pre(checks.table(signal.checks))}\n{said}", buttons)
 
 
 def why_overview(view: View) -> Text:
-    """What stands between the markets and a trade, at their last closed bar."""
+    """What stands between the markets and a trade: at their last bar, and for a day of signals."""
     verdicts = view.verdicts.values()
     head = f"❓ <b>Why so few trades</b> · {len(verdicts)} markets at their last bar"
     blocked = Counter(
         checks.label(v.blocked_by) if v.blocked_by else v.outcome.lower() for v in verdicts
     )
-    rows = [row((name, 24), (count, -9)) for name, count in blocked.most_common(14)]
-    parts = [f"{head} · {badge(view.mode)}"]
-    parts.append(pre([row(("blocked by", 24), ("markets", -9)), *rows]) if rows else "None judged.")
-    parts += [gate_line(gate) for gate in view.gates]
+    rows = _counted("blocked by", "markets", blocked.most_common(14))
+    parts = [f"{head} · {badge(view.mode)}", pre(rows) if blocked else "None judged."]
+    parts.append(_refusals(view))
+    parts += _gate_lines(view)
     parts += [_skip_line(s.signal_id, s.reason, s.at_ms) for s in view.skipped[-3:]]
     return Text("\n".join(parts), keyboard((turn("⟳ Refresh", "why"), read("🔎 Scan", "scan"))))
+
+
+def _refusals(view: View) -> str:
+    """Complete signals that risk refused in the last 24 h, by name."""
+    if not view.refused:
+        return "No signal was refused in the last 24 h."
+    counts = Counter(view.refused).most_common(10)
+    named = [(words.refusal(check), count) for check, count in counts]
+    return pre(_counted("refused in 24 h", "signals", named))
+
+
+def _counted(name: str, unit: str, counts: Sequence[tuple[str, int]]) -> list[str]:
+    rows = [row((said, 24), (count, -9)) for said, count in counts]
+    return [row((name, 24), (unit, -9)), *rows]
 
 
 def _skip_line(signal_id: str, reason: str, at_ms: Ms) -> str:
@@ -176,12 +197,12 @@ def chart(
 ) -> Picture:
     """The picture behind `/chart`: candles, nearest levels, and the open trade's lines."""
     lines = _level_lines(candles)
-    words = [mode.upper(), *_last(candles)]
+    said = [mode.upper(), *_last(candles)]
     if position is not None:
         lines += _position_lines(position)
-        words.append(f"{position.side} #{position.id}")
+        said.append(f"{position.side} #{position.id}")
     marks = _marks(trade) if trade is not None else ()
-    return _picture(candles, " · ".join(words), tuple(lines), marks)
+    return _picture(candles, " · ".join(said), tuple(lines), marks)
 
 
 def _last(candles: CandlesView) -> list[str]:
@@ -189,11 +210,11 @@ def _last(candles: CandlesView) -> list[str]:
     if not len(candles.open_ms):
         return []
     last, digits = float(candles.ohlcv[-1, 3]), _digits(candles.ohlcv)
-    words = [f"last {price(last, digits)}"]
+    said = [f"last {price(last, digits)}"]
     for level in candles.levels[:1]:
         away = percent((level.price - last) / last * 100)
-        words.append(f"level {price(level.price, digits)} ({away})")
-    return words
+        said.append(f"level {price(level.price, digits)} ({away})")
+    return said
 
 
 def _digits(ohlcv: NDArray[np.float64]) -> int:
@@ -216,12 +237,12 @@ def signal_chart(candles: CandlesView, mode: str, trade: Trade) -> Picture | Non
     then = CandlesView(
         candles.symbol, candles.frame_s, candles.open_ms[shown], candles.ohlcv[shown], ()
     )
-    words = f"{mode.upper()} · {signal.side} breakout #{fact.position_id}"
-    return _picture(then, words, tuple(lines), ())
+    said = f"{mode.upper()} · {signal.side} breakout #{fact.position_id}"
+    return _picture(then, said, tuple(lines), ())
 
 
 def _picture(
-    candles: CandlesView, words: str, lines: tuple[Line, ...], marks: tuple[Mark, ...]
+    candles: CandlesView, said: str, lines: tuple[Line, ...], marks: tuple[Mark, ...]
 ) -> Picture:
     open_ms, ohlcv = candles.open_ms[-CHART_BARS:], candles.ohlcv[-CHART_BARS:]
     since = int(open_ms[0]) if len(open_ms) else 0
@@ -232,7 +253,7 @@ def _picture(
         ohlcv=ohlcv,
         lines=lines,
         marks=tuple(m for m in marks if m.at_ms >= since),
-        title=words,
+        title=said,
     )
 
 
@@ -270,6 +291,6 @@ def chart_caption(picture: Picture, mode: str) -> Text:
     last = price(float(picture.ohlcv[-1, 3]), _digits(picture.ohlcv)) if has_bars else NONE
     closed_ms = int(picture.open_ms[-1]) + picture.frame_s * 1000 if has_bars else 0
     name = f"📊 <b>{short(picture.symbol, 30)}</b> {span(picture.frame_s)} · {badge(mode)}"
-    words = f"{name}\nLast close {last} at {when(closed_ms)}"
+    said = f"{name}\nLast close {last} at {when(closed_ms)}"
     again = (read("⟳ Again", "chart", picture.symbol), read("❓ Why", "why", picture.symbol))
-    return Text(words, keyboard(again))
+    return Text(said, keyboard(again))

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bot.trades import Trade
-from bot.views import checks
+from bot.views import checks, words
 from bot.views.layout import (
+    CAPTION_MAX,
     NONE,
     Text,
     badge,
+    clip,
     coin,
     decimals,
     esc,
@@ -26,6 +28,7 @@ from bot.views.layout import (
     keyboard,
     money,
     percent,
+    plain,
     pre,
     price,
     read,
@@ -33,25 +36,17 @@ from bot.views.layout import (
     short,
     span,
     turn,
+    units,
 )
 from engine.core.facts import PositionClosed
 from engine.core.values import Ms, Side, Signal
 from engine.core.view import PositionView, Quote, TradeView, View
 
-RULES = {
-    "INITIAL": "stop",
-    "BREAKEVEN": "breakeven stop",
-    "operator": "closed by hand",
-    "unprotected": "no stop acknowledged",
-}
 DAYS_SHOWN = 20
 PERIODS = {"today": 1, "7d": 7, "30d": 30, "all": None}
+_REASONS_MAX = 600  # characters under a signal
+_STREAK_FROM = 2  # losses in a row that are worth a word
 _TITLES = {"today": "today", "7d": "last 7 days", "30d": "last 30 days", "all": "all trades kept"}
-
-
-def rule_name(rule: str) -> str:
-    """How a trade ended, in words."""
-    return RULES.get(rule, rule.replace("_", " "))
 
 
 def signal_taken(trade: Trade, mode: str) -> Text:
@@ -64,6 +59,7 @@ def signal_taken(trade: Trade, mode: str) -> Text:
         row(("Entry", 5), (entry, -10), ("trig", -7), (trigger, -9)),
         row(("Stop", 5), (stop, -10), (_away(fact.stop, signal), -7), ("1.00R", -9)),
         *_target_rows(trade),
+        _trail_row(trade),
         row(("Size", 5), (f"{fact.qty} {coin(signal.symbol)}", -14), (_notional(trade), -13)),
         row(("Risk", 5), (f"{money(fact.risk_usd, signed=False)} USDT", -14), (_risk(trade), -13)),
     ]
@@ -77,7 +73,9 @@ def signal_taken(trade: Trade, mode: str) -> Text:
             read("✖ Close", "close", f"#{number}"),
         )
     )
-    return Text(f"{head}\n{pre(rows)}\n{fold(_reasons(trade))}", buttons)
+    card = f"{head}\n{pre(rows)}\n"
+    room = CAPTION_MAX - units(plain(card)) - 4  # what is cut off is marked
+    return Text(card + fold(_reasons(trade, room)), buttons)
 
 
 def _away(target: Decimal, signal: Signal) -> str:
@@ -96,6 +94,15 @@ def _target_rows(trade: Trade) -> list[str]:
     return rows
 
 
+def _trail_row(trade: Trade) -> str:
+    """The runner: what no rung sells follows behind the price."""
+    fact, exits = trade.taken, trade.taken.exits
+    left = fact.qty - sum((t.qty for t in fact.targets), Decimal(0))
+    share = f" {left / fact.qty:.0%}" if fact.qty and left > 0 else ""
+    cells = ("Trail", 5), (f"{exits.trail_atr:g} ATR", -10), ("from", -7)
+    return row(*cells, (f"{exits.trail_from_r:g}R{share}", -9))
+
+
 def _notional(trade: Trade) -> str:
     return f"{float(trade.taken.qty) * trade.taken.signal.price:.1f} USDT"
 
@@ -105,12 +112,13 @@ def _risk(trade: Trade) -> str:
     return f"{trade.taken.risk_usd / equity:.2%} of eq" if equity else "-"
 
 
-def _reasons(trade: Trade) -> str:
+def _reasons(trade: Trade, room: int) -> str:
     signal, level = trade.taken.signal, trade.taken.signal.level
     hours = (level.last_ms - level.first_ms) / 3_600_000
     at = price(level.price, trade.decimals)
     held = f"Level {at} held {level.touches} touches / {hours:.0f} h."
-    return esc(f"{held} {checks.sentences(signal.checks)}"[:600])
+    said = f"{held} {checks.sentences(signal.checks)}"
+    return esc(clip(said, max(0, min(_REASONS_MAX, room))))
 
 
 def closed(fact: PositionClosed, mode: str, at_ms: Ms) -> Text:
@@ -123,7 +131,10 @@ def closed(fact: PositionClosed, mode: str, at_ms: Ms) -> Text:
         row(("Gross", 6), (money(fact.gross), -10), ("fees", 5), (money(-fact.fees), -10)),
         row(("Best", 6), (in_r(fact.mfe_r), -10), ("worst", 5), (in_r(fact.mae_r), -10)),
     ]
-    tail = f"{short(rule_name(fact.rule), 60)} after {held} · {badge(mode)}"
+    if fact.funding:
+        rows.insert(1, row(("Fund", 6), (money(-fact.funding), -10)))
+    streak = f", {fact.streak} losses in a row" if fact.streak >= _STREAK_FROM else ""
+    tail = f"{short(words.end(fact.rule), 60)} after {held}{streak} · {badge(mode)}"
     number = f"<code>#{fact.position_id}</code>"
     buttons = keyboard((read("💰 PnL", "pnl"), read("📊 Chart", "chart", fact.symbol)))
     return Text(f"{head} {result}\n{tail} {number}\n{pre(rows)}", buttons)
@@ -202,9 +213,9 @@ def pnl(view: View, period: str, zone: str) -> Text:
     count = len(view.trades)
     none = f"No trade closed in this period, {count} before." if count else "No trade closed yet."
     body = pre(_day_rows(trades, ZoneInfo(zone))) if trades else none
-    words = f"{head} · {icon(view.mode)}\n{body}{_open_line(view)}"
+    card = f"{head} · {icon(view.mode)}\n{body}{_open_line(view)}"
     tabs = (turn(label, "pnl", p) for label, p in _tab_labels())
-    return Text(words, keyboard(tuple(tabs), (read("📊 Positions", "positions"),)))
+    return Text(card, keyboard(tuple(tabs), (read("📊 Positions", "positions"),)))
 
 
 def _tab_labels() -> Iterable[tuple[str, str]]:
@@ -241,8 +252,10 @@ def _day_rows(trades: Sequence[TradeView], zone: ZoneInfo) -> list[str]:
         rows.append("...")
     fees = sum((t.fees for t in trades), Decimal(0))
     gross = sum((t.gross for t in trades), Decimal(0))
-    rows += [_sum_row("sum", trades), row(("gross", 6), (money(gross), -9))]
-    return [*rows, row(("fees", 6), (money(-fees), -9))]
+    funding = sum((t.funding for t in trades), Decimal(0))
+    costs = [("gross", gross), ("fees", -fees), *([("fund", -funding)] if funding else [])]
+    rows += [_sum_row("sum", trades)]
+    return rows + [row((name, 6), (money(amount), -9)) for name, amount in costs]
 
 
 def _sum_row(name: str, trades: Sequence[TradeView]) -> str:

@@ -7,6 +7,8 @@ that is not known is a dash; nothing here is computed that the engine did not st
 from collections.abc import Sequence
 
 from bot.desk import Health, Pulse
+from bot.trades import Trade
+from bot.views import words
 from bot.views.layout import (
     NONE,
     Text,
@@ -32,12 +34,14 @@ from bot.views.layout import (
 )
 from engine.core.gates import ENGINE
 from engine.core.operator import STOPPED
-from engine.core.values import CheckStatus, GateName, PositionState
+from engine.core.terms import Risk
+from engine.core.values import CheckStatus, GateName, PositionState, StopKind
 from engine.core.view import GateView, PositionView, TargetView, View
 
 ROWS = 12  # positions or errors in one table
 MS_MAX = 1000
 FAR_MS = 86_400_000  # a clock or feed further off than this is shown as a duration
+_WIDE_R = 10  # from here on decimals do not fit their column
 _WORDS = {
     "RUNNING": "🟢",
     "STARTING": "🟡",
@@ -47,8 +51,15 @@ _WORDS = {
 }
 _STARTING = (GateName.STALE_DATA, GateName.UNRECONCILED)  # hold at every start for a moment
 _GATES = {
+    GateName.DAILY_LOSS: "daily loss limit, ",
+    GateName.LOSING_STREAK: "losing streak, ",
     GateName.KILL_SWITCH: "entries locked, ",
     GateName.DISK_BAD: "the disk does not take our records: ",
+}
+_KINDS = {
+    StopKind.BREAKEVEN: "breakeven",
+    StopKind.TRAILING: "trailing",
+    StopKind.MANUAL: "by hand",
 }
 
 
@@ -76,15 +87,18 @@ def header(view: View, health: Health) -> str:
 
 def gate_line(gate: GateView) -> str:
     """Why entries are off, since when, by whom and until when."""
-    until = f", until {when(gate.until_ms)}" if gate.until_ms is not None else ""
+    until = f", {words.NEXT_DAY}" if gate.name in words.DAILY else ""
+    if gate.until_ms is not None:
+        until = f", until {when(gate.until_ms)}"
     by = "" if gate.by == ENGINE else f" by {who(gate.by)}"
-    words = f"{_GATES.get(gate.name, '')}{short(gate.why)}{by}"
-    return f"🔒 {words}, since {when(gate.since_ms)}{until}"
+    why = f"{_GATES.get(gate.name, '')}{short(gate.why, 120)}{by}"
+    return f"🔒 {why}, since {when(gate.since_ms)}{until}"
 
 
-def status(view: View, health: Health) -> Text:
+def status(view: View, health: Health, limits: Risk) -> Text:
     """The live card."""
-    parts = [header(view, health), _equity(view), pre(_numbers(view, health))]
+    numbers = [*_money_rows(view, limits), *_machine_rows(view, health)]
+    parts = [header(view, health), *_reduced(view), _equity(view), pre(numbers)]
     if view.positions:
         parts.append(pre(_position_rows(view)))
     parts.append(f"<i>updated {when(view.at_ms, 'T')}</i>")
@@ -98,25 +112,57 @@ def status(view: View, health: Health) -> Text:
     return Text("\n".join(parts), buttons)
 
 
+def _reduced(view: View) -> list[str]:
+    """That new trades are smaller, and why."""
+    if view.risk_mult >= 1:
+        return []
+    return [
+        f"⚠️ New trades risk {view.risk_mult:.0%} of normal: {short(view.risk_reduced_why, 120)}"
+    ]
+
+
 def _equity(view: View) -> str:
     now, start = view.equity, view.day_start_equity
-    words = f"Equity <b>{money(now, signed=False, thin=True)}</b> USDT"
+    equity = f"Equity <b>{money(now, signed=False, thin=True)}</b> USDT"
     if now is None or start is None or start == 0:
-        return words
+        return equity
     change = now - start
-    return f"{words}  {money(change, thin=True)} ({percent(change / start * 100)}) today"
+    return f"{equity}  {money(change, thin=True)} ({percent(change / start * 100)}) today"
 
 
-def _numbers(view: View, health: Health) -> list[str]:
-    unit = view.risk_unit_usd
-    risk = f"{view.open_risk_usd / unit:.2f}R" if unit else NONE
+def _money_rows(view: View, limits: Risk) -> list[str]:
+    """What is at stake, each with the limit that ends it."""
+    unit, one_r = view.risk_unit_usd, limits.risk_per_trade_pct
+    most = limits.open_risk_max_pct / one_r
+    digits = 2 if most < _WIDE_R else 0
+    at_risk = f"{view.open_risk_usd / unit:.{digits}f}R" if unit else NONE
     slots = f"{len(view.positions)}/{view.max_positions}"
+    today, fall = view.day_loss_pct, view.drawdown_pct
+    rows = [
+        ("Open", slots, f"risk {at_risk} of {most:.{digits}f}R"),
+        (
+            "Today",
+            in_r(None if today is None else -today / one_r),
+            f"stop at {in_r(-limits.daily_loss_limit_pct / one_r)}",
+        ),
+        (
+            "Peak",
+            percent(None if fall is None else -fall),
+            f"lock at {percent(-limits.kill_switch_pct)}",
+        ),
+    ]
+    if view.losing_streak:
+        lost = f"{view.losing_streak} lost"
+        rows.append(("Streak", lost, f"stop at {limits.max_losing_streak}"))
+    return [row((name, 6), (now, 7), (limit, 19)) for name, now, limit in rows]
+
+
+def _machine_rows(view: View, health: Health) -> list[str]:
     feed = f"ws {_brief(health.feed_age_ms)} api {_brief(health.api_latency_ms)}"
     return [
-        row(("Open", 6), (slots, 7), (f"risk {risk}", 19)),
-        row(("Scan", 6), (f"{_scan_age(view)} ago", 8), (_markets(view), 18)),
+        row(("Scan", 6), (f"{_scan_age(view)} ago", 7), (_markets(view), 19)),
         row(("Feed", 6), (f"{feed} skew {_brief(health.clock_skew_ms)}", 27)),
-        row(("Up", 6), (span(health.uptime_s), 8), (f"start {view.boot}", 12)),
+        row(("Up", 6), (span(health.uptime_s), 7), (f"start {view.boot}", 12)),
     ]
 
 
@@ -162,8 +208,8 @@ def positions(view: View) -> Text:
     head = f"📊 {word} · {badge(view.mode)} · {when(view.at_ms, 'T')}"
     refresh = (turn("⟳ Refresh", "positions"), read("🔎 Scan", "scan"))
     if not view.positions:
-        words = "Nothing is open. Scan shows the markets nearest to a trade."
-        return Text(f"{head}\n{words}", keyboard(refresh))
+        nothing = "Nothing is open. Scan shows the markets nearest to a trade."
+        return Text(f"{head}\n{nothing}", keyboard(refresh))
     one_each = [read(_label(p), "positions", f"#{p.id}") for p in view.positions[:ROWS]]
     lines = [one_each[i : i + 3] for i in range(0, len(one_each), 3)]
     return Text(f"{head}\n{pre(_position_rows(view))}", keyboard(*lines, refresh))
@@ -173,58 +219,79 @@ def _label(position: PositionView) -> str:
     return f"#{position.id} {label(coin(position.symbol), 12)}"
 
 
-def position_card(position: PositionView, view: View) -> Text:
-    """One position with its protection."""
+def position_card(position: PositionView, view: View, trade: Trade | None = None) -> Text:
+    """One position with its protection; `trade` is what the chat remembers of it."""
     number = f"<code>#{position.id}</code>"
     name = f"<b>{short(position.symbol, 30)} {position.side}</b>"
     mark = "🟢" if _is_protected(position) else "⚠️"
     head = f"{mark} {name} {number} · {in_r(position.move_r)} · {icon(view.mode)}"
+    at = f"#{position.id}"
+    breakeven = (
+        [read("🛡 Stop to breakeven", "positions", at, "be")] if _may_tighten(position) else []
+    )
     buttons = keyboard(
         (
-            read("✖ Close", "close", f"#{position.id}"),
-            read("✂ 25%", "close", f"#{position.id}", "25"),
-            read("✂ 50%", "close", f"#{position.id}", "50"),
+            read("✖ Close", "close", at),
+            read("✂ 25%", "close", at, "25"),
+            read("✂ 50%", "close", at, "50"),
         ),
+        breakeven,
         (
-            turn("⟳ Refresh", "positions", f"#{position.id}"),
+            turn("⟳ Refresh", "positions", at),
             read("📊 Chart", "chart", position.symbol),
-            read("❓ Why", "why", f"#{position.id}"),
+            read("❓ Why", "why", at),
         ),
     )
-    return Text(f"{head}\n{pre(_card_rows(position, view))}", buttons)
+    rows = [*_price_rows(position), *_exit_rows(position, trade), *_end_rows(position, view, trade)]
+    return Text(f"{head}\n{pre(rows)}", buttons)
 
 
 def _is_protected(position: PositionView) -> bool:
     return position.stop is not None and position.state is PositionState.PROTECTED
 
 
-def _card_rows(position: PositionView, view: View) -> list[str]:
-    entry, unrealized = position.entry, position.unrealized
-    digits, change = digits_of(position), None
+def _may_tighten(position: PositionView) -> bool:
+    """Whether the stop still stands where the entry put it."""
+    return _is_protected(position) and position.stop_kind is StopKind.INITIAL
+
+
+def _price_rows(position: PositionView) -> list[str]:
+    entry, digits, change = position.entry, digits_of(position), None
     if entry and position.mark is not None:
         change = position.side.sign * (position.mark - float(entry)) / float(entry) * 100
+    now, paid = price(position.mark, digits), price(entry, digits)
+    gain, move = money(position.unrealized), in_r(position.move_r)
     return [
-        row(
-            ("Now", 5),
-            (price(position.mark, digits), -10),
-            ("entry", -7),
-            (price(entry, digits), -9),
-        ),
-        row(
-            ("uPnL", 5),
-            (money(unrealized), -10),
-            (percent(change), -7),
-            (in_r(position.move_r), -9),
-        ),
+        row(("Now", 5), (now, -10), ("entry", -7), (paid, -9)),
+        row(("uPnL", 5), (gain, -10), (percent(change), -7), (move, -9)),
         row(("Net if closed", 13), (money(position.net_if_closed), -10), ("all costs", -9)),
-        row(("Stop", 5), (price(position.stop, digits), -10), (_stop_words(position), -17)),
-        *[_target_row(rank, t, position) for rank, t in enumerate(position.targets, 1)],
-        row(("Best", 5), (in_r(position.mfe_r), -10), ("worst", -7), (in_r(position.mae_r), -9)),
-        row(("Qty", 5), (f"{position.qty} of {position.qty0} {coin(position.symbol)}", 28)),
-        row(
-            ("Age", 5), (span((view.at_ms - position.opened_ms) / 1000), -10), (position.state, -17)
-        ),
     ]
+
+
+def _exit_rows(position: PositionView, trade: Trade | None) -> list[str]:
+    """Where it ends: the stop, what that keeps, the rungs."""
+    digits, stop = digits_of(position), position.stop
+    rows = [row(("Stop", 5), (price(stop, digits), -10), (_stop_words(position), -17))]
+    kind = _KINDS.get(position.stop_kind)
+    if kind is not None and stop is not None:
+        keeps = None if trade is None else trade.move_r(stop)
+        rows.append(row(("Kind", 5), (kind, -10), ("keeps", -7), (in_r(keeps), -9)))
+    return rows + [_target_row(rank, t, position) for rank, t in enumerate(position.targets, 1)]
+
+
+def _end_rows(position: PositionView, view: View, trade: Trade | None) -> list[str]:
+    best, worst = in_r(position.mfe_r), in_r(position.mae_r)
+    held = f"{position.qty} of {position.qty0} {coin(position.symbol)}"
+    age = span((view.at_ms - position.opened_ms) / 1000)
+    most = span(trade.taken.exits.max_hold_s) if trade is not None else NONE
+    rows = [
+        row(("Best", 5), (best, -10), ("worst", -7), (worst, -9)),
+        row(("Qty", 5), (held, 28)),
+        row(("Age", 5), (age, -10), ("max", -7), (most, -9)),
+    ]
+    if position.funding:
+        rows.insert(2, row(("Fund", 5), (money(-position.funding), -10)))
+    return rows
 
 
 def digits_of(position: PositionView) -> int:
@@ -243,7 +310,7 @@ def _stop_words(position: PositionView) -> str:
 def _target_row(rank: int, target: TargetView, position: PositionView) -> str:
     share = f"{target.qty / position.qty0:.0%}" if position.qty0 else NONE
     at = price(target.price, digits_of(position))
-    return row((f"TP{rank}", 5), (at, -10), (target.state, -8), (share, -8))
+    return row((f"TP{rank}", 5), (at, -10), (target.state, -7), (f"{target.r:g}R {share}", -9))
 
 
 def health_card(view: View, health: Health, pulse: Pulse) -> Text:
@@ -253,7 +320,7 @@ def health_card(view: View, health: Health, pulse: Pulse) -> Text:
     parts += [gate_line(gate) for gate in view.gates]
     if pulse.trouble:
         parts.append(f"Telegram: {short(pulse.trouble)}")
-    parts += [f"{when(at_ms)} {short(words)}" for at_ms, words in health.errors[-5:]]
+    parts += [f"{when(at_ms)} {short(said)}" for at_ms, said in health.errors[-5:]]
     return Text("\n".join(parts), keyboard((turn("⟳ Refresh", "health"), read("Status", "status"))))
 
 
@@ -271,7 +338,7 @@ def _health_rows(view: View, health: Health, pulse: Pulse) -> list[str]:
         ("Strangers", str(pulse.strangers)),
         ("Market time", clock(view.at_ms)),
     ]
-    return [row((name, 11), (words, 22)) for name, words in facts]
+    return [row((name, 11), (said, 22)) for name, said in facts]
 
 
 def _queue(pulse: Pulse) -> str:
@@ -288,5 +355,5 @@ def _milliseconds(value: float | None) -> str:
 
 def panic_rows(lines: Sequence[tuple[str, int | str | None]]) -> list[str]:
     """A checklist: words on the left; on the right when it happened, or what is going on."""
-    ends = [(words, clock(end) if isinstance(end, int) else end or "") for words, end in lines]
-    return [row((words, 25), (end, -8)) for words, end in ends]
+    ends = [(said, clock(end) if isinstance(end, int) else end or "") for said, end in lines]
+    return [row((said, 25), (end, -8)) for said, end in ends]

@@ -17,7 +17,18 @@ from bot.views import layout, market, money, status
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
-from engine.core.values import Check, CheckStatus, GateName, OrderState, Side, StopKind, Target
+from engine.core.terms import Risk
+from engine.core.values import (
+    Check,
+    CheckStatus,
+    Funding,
+    GateName,
+    OrderState,
+    Purpose,
+    Side,
+    StopKind,
+    Target,
+)
 from engine.core.view import SkippedView
 
 NASTIEST = [
@@ -58,7 +69,8 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     checks = (*CHECKS, Check(name, why, CheckStatus.UNKNOWN, None, None, why)) * 8
     claim = signal(symbol=sym, checks=checks)
     one = verdict(sym, checks=checks, blocked_by=name, outcome=why)
-    held = tuple(position(n, symbol=sym) for n in range(10**6, 10**6 + 10))
+    trails = {"stop_kind": StopKind.TRAILING, "funding": D("-1.3")}
+    held = tuple(position(n, symbol=sym, **trails) for n in range(10**6, 10**6 + 10))
     shown = view(
         gates=tuple(gate(g, why, name) for g in GateName),
         positions=held,
@@ -67,17 +79,22 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
         instance=name,
         mode=name,
         trades=(trade(1, "5", T0),),
+        losing_streak=4,
+        risk_mult=0.5,
+        risk_reduced_why=why,
+        refused={name: 3, why: 2},
     )
     sick = msgspec.structs.replace(
         HEALTH, version=name, source=why, stream_state=why, errors=((T0, why),) * 9
     )
     pulse = msgspec.structs.replace(PULSE, trouble=why)
-    done = _trade(signal=claim, targets=(Target(1.5, D(105), D(5)),) * 3)
+    done = _trade(signal=claim, targets=(Target(1.5, D(105), D(5)),) * 6)
     many = msgspec.structs.replace(candles(), symbol=sym)
     texts_of: list[Callable[[], Text]] = [
-        lambda: status.status(shown, sick),
+        lambda: status.status(shown, sick, Risk()),
         lambda: status.positions(shown),
-        lambda: status.position_card(held[0], shown),
+        lambda: status.position_card(held[0], shown, done),
+        lambda: Text(texts.move_question(held[0], D(183), 30)),
         lambda: status.health_card(shown, sick, pulse),
         lambda: market.scan(shown, 30),
         lambda: market.why_symbol(one, shown),
@@ -125,6 +142,7 @@ def _trade(**changes: object) -> Trade:
 def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
     sym, why, name = bad.symbol, bad.reason, bad.name
     seen = f.OrderFilled(17, fill(symbol=sym))
+    forced = f.OrderFilled(17, fill(Purpose.EXIT, symbol=sym, cause=why))
     result = f.PositionClosed(
         position_id=17, symbol=sym, side=Side.LONG, rule=why, gross=D(1), fees=D(1), net=D(0),
         result_r=0.0, mfe_r=0.0, mae_r=0.0, opened_ms=T0,
@@ -132,11 +150,17 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
     return [
         lambda: texts_notices.filled(seen, done),
         lambda: texts_notices.filled(seen, None),
+        lambda: texts_notices.filled(forced, done),
         lambda: texts_notices.unfilled(f.OrderEnded("x", OrderState.REFUSED, why), done),
         lambda: texts_notices.stop_moved(
             f.StopMoved(17, D(1), StopKind.BREAKEVEN), done, is_back=False
         ),
         lambda: texts_notices.stop_missing(f.StopMissing(17, why), None),
+        lambda: texts_notices.adopted(f.OrderAdopted(why, 17), done),
+        lambda: texts_notices.no_result(
+            f.FundingPaid(None, Funding(why, sym, D("-1.3"), T0)), name
+        ),
+        lambda: texts_notices.no_result(f.Transferred(why, D(10) ** 12), name),
         lambda: texts_notices.incident(f.Incident(name, why * 20, sym), name, 3, T0),
         lambda: texts_notices.gate_closed(
             f.GateClosed(GateName.KILL_SWITCH, name, why, T0, flatten=True), name

@@ -110,9 +110,15 @@ def test_why_nothing_is_traded() -> None:
     assert body(text)[1:] == [
         "quiet                            2",
         "bar volume                       1",
+        "refused in 24 h            signals",
+        "all slots were taken             3",
+        "off: paused                      1",
     ]
     assert "skipped <b>XRPUSDT</b>: slots" in text.html
-    assert "None judged." in market.why_overview(view(verdicts={})).html
+    shut = tuple(gate(name) for name in GateName)
+    bare = market.why_overview(view(verdicts={}, refused={}, gates=shut)).html
+    assert "None judged.\nNo signal was refused in the last 24 h.\n🔒 daily loss" in bare
+    assert (bare.count("🔒"), "🔒 and 4 more" in bare) == (market.GATES + 1, True)
 
 
 def test_why_of_a_trade_shows_prices_alike() -> None:

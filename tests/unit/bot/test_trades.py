@@ -48,3 +48,28 @@ def test_facts_of_unknown_positions_change_nothing() -> None:
     assert found.trades[17].fills == []
     assert found.trades[17].roots == {11: 5}
     assert found.trades[17].filled("x") == (D(0), D(0))
+
+
+def test_orders_that_ended_without_a_fill_are_forgotten() -> None:
+    def asked(number: int) -> f.AnyFact:
+        return f.OrderPlaced(order(Purpose.EXIT, id=f"x{number}", position_id=17))
+
+    refused: list[f.AnyFact] = []
+    for number in range(5):
+        refused += [asked(number), f.OrderEnded(f"x{number}", OrderState.REFUSED, "")]
+    done = [
+        asked(7),
+        f.OrderFilled(17, fill(Purpose.EXIT, order_id="x7")),
+        f.OrderEnded("x7", OrderState.FILLED, ""),
+    ]
+    found = book(taken(), *refused, *done, f.OrderEnded("nobody's", OrderState.CANCELED, ""))
+    assert list(found.trades[17].orders) == ["x7"]
+
+
+def test_prices_are_told_in_r_once_the_entry_is_fixed() -> None:
+    opened = f.PositionOpened(17, D(100), D(10), D(2), D(22), ())
+    found = book(taken(), opened).trades[17]
+    assert (found.move_r(D(103)), found.rung("x")) == (1.5, None)
+    assert book(taken()).trades[17].move_r(D(103)) is None
+    flat = f.PositionOpened(17, D(100), D(10), D(0), D(22), ())
+    assert book(taken(), flat).trades[17].move_r(D(103)) is None

@@ -22,14 +22,18 @@ from bot.views import layout, money, status
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
+from engine.core.terms import Risk
 from engine.core.values import (
     GateName,
     PositionState,
     Purpose,
     Side,
+    StopKind,
+    Target,
 )
-from engine.core.view import GateView, Quote
+from engine.core.view import GateView, Quote, TargetView
 
+LIMITS = Risk()
 FULL = view(
     positions=(position(),),
     trades=(trade(1, "9", T0 - 3 * 86_400_000), trade(2, "-18.4", T0 - 86_400_000)),
@@ -42,15 +46,17 @@ AT_START = msgspec.structs.replace(gate(GateName.STALE_DATA), since_ms=FULL.star
 
 
 def test_the_status_card() -> None:
-    text = status.status(FULL, HEALTH)
+    text = status.status(FULL, HEALTH, LIMITS)
     head, equity, *_ = text.html.split("\n")
     assert head == "🟢 <b>RUNNING</b> · 🧪 PAPER · simulation · <b>alpha</b>"
     assert equity == "Equity <b>10\u2009412.55</b> USDT  +127.31 (+1.24%) today"
     assert body(text) == [
-        "Open   1/3     risk 1.10R",
-        "Scan   38s ago  3 mkts, 2 near",
+        "Open   1/3     risk 1.10R of 3.00R",
+        "Today  +0.83R  stop at -5.33R",
+        "Peak   -2.10%  lock at -18.00%",
+        "Scan   38s ago 3 mkts, 2 near",
         "Feed   ws 400ms api 92ms skew 3ms",
-        "Up     6d 04h   start 2",
+        "Up     6d 04h  start 2",
         "SOL        L  +0.62R   +19.19 2h10",
     ]
     assert text.html.endswith('format="T">15:06:40</tg-time></i>')
@@ -64,11 +70,46 @@ def test_the_position_card() -> None:
         "uPnL      +19.19  +0.86%    +0.62R",
         "Net if closed     +16.70 all costs",
         "Stop      179.85    on exchange ok",
-        "TP1       186.22  working      50%",
+        "TP1       186.22 working  1.5R 50%",
         "Best      +0.91R   worst    -0.18R",
         "Qty   12.3 of 12.3 SOL",
-        "Age         2h10         PROTECTED",
+        "Age         2h10     max         -",
     ]
+    labels = [button.label for button in text.buttons[1]]
+    assert labels == ["🛡 Stop to breakeven"]
+
+
+def test_the_position_card_late_in_a_trade() -> None:
+    """A ladder of six, a stop that trails, funding paid, and what the chat remembers."""
+    rungs = tuple(
+        TargetView(n / 2 + 1, D("185") + n, D("2.05"), "filled" if n < 3 else "waiting")
+        for n in range(6)
+    )
+    held = position(
+        qty=D("6.2"), stop=D("186.10"), stop_kind=StopKind.TRAILING, targets=rungs,
+        funding=D("1.30"), mark=188.0, move_r=2.15,
+    )  # fmt: skip
+    remembered = a_trade()
+    remembered.opened = f.PositionOpened(17, D("182.44"), D("12.3"), D("2.59"), D("31.4"), ())
+    text = status.position_card(held, view(positions=(held,)), remembered)
+    assert body(text) == [
+        "Now       188.00   entry    182.44",
+        "uPnL      +19.19  +3.05%    +2.15R",
+        "Net if closed     +16.70 all costs",
+        "Stop      186.10    on exchange ok",
+        "Kind    trailing   keeps    +1.41R",
+        "TP1       185.00  filled    1R 17%",
+        "TP2       186.00  filled  1.5R 17%",
+        "TP3       187.00  filled    2R 17%",
+        "TP4       188.00 waiting  2.5R 17%",
+        "TP5       189.00 waiting    3R 17%",
+        "TP6       190.00 waiting  3.5R 17%",
+        "Best      +0.91R   worst    -0.18R",
+        "Qty   6.2 of 12.3 SOL",
+        "Fund       -1.30",
+        "Age         2h10     max     20h00",
+    ]
+    assert [len(line) for line in text.buttons] == [3, 3]
 
 
 def test_the_signal_card() -> None:
@@ -78,6 +119,7 @@ def test_the_signal_card() -> None:
         "Entry     103.00    trig    102.32",
         "Stop      101.48  -1.48%     1.00R",
         "TP1       105.28  +2.21%  1.5R 50%",
+        "Trail    2.3 ATR    from  1.5R 50%",
         "Size          10 SOL   1030.0 USDT",
         "Risk      16.40 USDT   0.16% of eq",
     ]
@@ -85,6 +127,23 @@ def test_the_signal_card() -> None:
         "Level 102.20 held 11 touches / 3 h. ATR15 1.90 % (0.5-12). "
         "Volume 1.12x the 20-bar median (need 1.4x). 24 h turnover 8.2M USDT (need 5M)."
     )
+
+
+def test_a_full_ladder_fits_under_its_chart() -> None:
+    rungs = tuple(Target(1.5 + n, D(105 + n), D(n)) for n in (1, 1, 2, 2, 2, 2))
+    told = tuple(msgspec.structs.replace(check) for check in CHECKS) * 9
+    text = money.signal_taken(a_trade(targets=rungs, signal=signal(checks=told)), "paper")
+    assert body(text)[2:9] == [
+        "TP1       106.00  +2.91%  2.5R 10%",
+        "TP2       106.00  +2.91%  2.5R 10%",
+        "TP3       107.00  +3.88%  3.5R 20%",
+        "TP4       107.00  +3.88%  3.5R 20%",
+        "TP5       107.00  +3.88%  3.5R 20%",
+        "TP6       107.00  +3.88%  3.5R 20%",
+        "Trail    2.3 ATR    from      1.5R",
+    ]
+    assert text.html.endswith("..</blockquote>")
+    assert layout.units(layout.plain(text.html)) <= layout.CAPTION_MAX
 
 
 def test_the_close_question() -> None:
@@ -133,6 +192,11 @@ def test_pnl_periods_begin_at_midnight_of_the_zone() -> None:
     far = money.pnl(early, "today", "America/New_York").html
     assert far.endswith("\nNo trade closed in this period, 1 before.")
     assert money.pnl(view(), "all", "UTC").html.endswith("\nNo trade closed yet.")
+    carried = view(trades=(trade(1, "5", T0, funding=D("1.3")), trade(2, "5", T0)))
+    assert body(money.pnl(carried, "all", "UTC"))[-2:] == [
+        "fees       -2.00",
+        "fund       -1.30",
+    ]
     many = view(trades=tuple(trade(n, "1", T0 - n * 86_400_000) for n in range(25, 0, -1)))
     rows = body(money.pnl(many, "all", "UTC"))
     assert len(rows) == 1 + money.DAYS_SHOWN + 1 + 3
@@ -162,6 +226,10 @@ def test_the_closed_card() -> None:
         "Gross    +1243.22 fees       -3.10",
         "Best       +2.10R worst     -0.20R",
     ]
+    lost = msgspec.structs.replace(fact, rule="no_progress", net=D(-20), funding=D("2.5"), streak=3)
+    told = money.closed(lost, "paper", T0)
+    assert "no progress in time after 2h30, 3 losses in a row · 🧪 PAPER" in told.html
+    assert body(told)[1] == "Fund        -2.50"
 
 
 # States
@@ -177,12 +245,13 @@ def test_the_closed_card() -> None:
         ((gate(GateName.STALE_DATA),), "🟡 <b>PAUSED", "r|pause"),
         ((AT_START,), "🟡 <b>STARTING", "r|pause"),
         ((AT_START, gate(GateName.DISK_BAD)), "🟡 <b>PAUSED", "r|pause"),
+        ((gate(GateName.DAILY_LOSS),), "🟡 <b>PAUSED", "r|pause"),
     ],
 )
 def test_the_headline_comes_from_the_gates(
     gates: tuple[GateView, ...], word: str, switch: str
 ) -> None:
-    text = status.status(view(gates=gates), HEALTH)
+    text = status.status(view(gates=gates), HEALTH, LIMITS)
     assert text.html.startswith(word)
     assert text.buttons[1][2].data == switch
     assert text.html.count("🔒") == len(gates)
@@ -193,30 +262,61 @@ def test_every_closed_gate_is_said_in_words() -> None:
         gate(GateName.KILL_SWITCH, "panic"),
         gate(GateName.STALE_DATA, "no market data yet", "engine"),
         gate(GateName.DISK_BAD, "no space left", "engine"),
+        gate(GateName.DAILY_LOSS, "down 8.1% of 8%", "engine"),
+        gate(GateName.LOSING_STREAK, "5 in a row", "engine"),
     )
     lines = status.header(view(gates=gates), HEALTH).split("\n")[1:]
     assert [line.split(", since <tg-time")[0] for line in lines] == [
         "🔒 entries locked, panic by @u11",
         "🔒 no market data yet",
         "🔒 the disk does not take our records: no space left",
+        "🔒 daily loss limit, down 8.1% of 8%",
+        "🔒 losing streak, 5 in a row",
+    ]
+    assert [line.endswith("</tg-time>, until the next trading day") for line in lines] == [
+        False, False, False, True, True,
+    ]  # fmt: skip
+
+
+def test_trouble_with_money_is_on_the_status_card() -> None:
+    weak = view(
+        day_loss_pct=6.5, drawdown_pct=9.2, losing_streak=3, risk_mult=0.5,
+        risk_reduced_why="the day lost 6.50% of 8%",
+    )  # fmt: skip
+    small = Risk(risk_per_trade_pct=0.25)
+    text = status.status(weak, HEALTH, small)
+    assert text.html.split("\n")[1] == ("⚠️ New trades risk 50% of normal: the day lost 6.50% of 8%")
+    assert body(text)[:4] == [
+        "Open   0/3     risk 1R of 18R",
+        "Today  -26.00R stop at -32.00R",
+        "Peak   -9.20%  lock at -18.00%",
+        "Streak 3 lost  stop at 5",
     ]
 
 
 def test_a_pause_shows_its_end() -> None:
     ending = msgspec.structs.replace(gate(GateName.OPERATOR), until_ms=T0 + 60_000)
-    assert ', until <tg-time unix="1750000060"' in status.status(view(gates=(ending,)), HEALTH).html
+    assert (
+        ', until <tg-time unix="1750000060"'
+        in status.status(view(gates=(ending,)), HEALTH, LIMITS).html
+    )
 
 
 def test_unknown_values_are_dashes() -> None:
     bare = msgspec.structs.replace(
         HEALTH, feed_age_ms=None, api_latency_ms=2500.0, clock_skew_ms=None, errors=()
     )
-    empty = view(equity=None, risk_unit_usd=None, last_batch_ms=None, verdicts={})
-    assert body(status.status(empty, bare)) == [
-        "Open   0/3     risk -",
-        "Scan   - ago    3 mkts",
+    empty = view(
+        equity=None, risk_unit_usd=None, last_batch_ms=None, verdicts={}, day_loss_pct=None,
+        drawdown_pct=None,
+    )  # fmt: skip
+    assert body(status.status(empty, bare, LIMITS)) == [
+        "Open   0/3     risk - of 3.00R",
+        "Today  -       stop at -5.33R",
+        "Peak   -       lock at -18.00%",
+        "Scan   - ago   3 mkts",
         "Feed   ws - api 2.5s skew -",
-        "Up     6d 04h   start 2",
+        "Up     6d 04h  start 2",
     ]
     lost = position(
         entry=None, mark=None, stop=None, unrealized=None, net_if_closed=None, move_r=None,
@@ -270,56 +370,7 @@ def test_health_shows_the_chat_and_the_errors() -> None:
     assert "order_refused: too small" in text.html
 
 
-# Layout
-
-
-def test_numbers_and_spans() -> None:
-    spans = {5: "5s", 125: "2m", 7800: "2h10", 6 * 86_400 + 14_400: "6d 04h", None: "-", -3: "0s"}
-    assert {k: layout.span(k) for k in spans} == spans
-    assert layout.span(float("nan")) == "-"
-    amounts = [layout.money(D("-1234.5")), layout.money(None), layout.money(float("inf"))]
-    assert amounts == ["-1234.50", "-", "-"]
-    assert [layout.compact(x) for x in (8.2e6, 61_000, 1.12, 2e9, None)] == [
-        "8.2M", "61k", "1.12", "2B", "-",
-    ]  # fmt: skip
-    assert [layout.price(x) for x in (102.322641234, D("0.10"), 1e-7, None)] == [
-        "102.32264", "0.10", "0.0000001", "-",
-    ]  # fmt: skip
-
-
-def test_no_number_is_minus_zero() -> None:
-    tiny = -0.0004
-    shown = [layout.money(tiny), layout.money(D("-0.001"), signed=False), layout.percent(tiny)]
-    shown += [layout.in_r(tiny), layout.fixed(tiny, 2), layout.price(tiny, 1), layout.compact(-0.0)]
-    assert shown == ["+0.00", "0.00", "+0.00%", "+0.00R", "0.00", "0.0", "0"]
-
-
-def test_prices_show_as_many_decimals_as_their_tick() -> None:
-    assert [layout.decimals(*x) for x in ([D("101.50")], [1.25, D(3)], [None, 1e-7], [D(10), 1e9], [])] == [2, 2, 7, 0, 0]  # fmt: skip  # noqa: E501
-    assert [layout.price(x, 3) for x in (13.745486, D("13.7"), None)] == ["13.745", "13.700", "-"]
-
-
-def test_people_are_shown_without_the_number_facts_keep() -> None:
-    assert [layout.who(x) for x in ("@ann (1001)", "user (11)", "engine", "<b>")] == [
-        "@ann", "user (11)", "engine", "&lt;b&gt;",
-    ]  # fmt: skip
-
-
-def test_long_words_are_cut_to_what_telegram_takes() -> None:
-    short = Text("<b>fine</b>")
-    assert layout.fit(short) is short
-    long = layout.fit(Text("<b>" + "🚀" * 3000 + "&lt;</b>"))
-    assert layout.units(layout.plain(long.html)) <= layout.TEXT_MAX
-    assert long.html.endswith("..")
-
-
-def test_cells_are_cut_and_aligned() -> None:
-    assert layout.row(("abcdefgh", 6), ("ab", -4), ("xyz", 1)) == "abcd..   ab x"
-
-
-def test_buttons_telegram_would_refuse_are_left_out() -> None:
-    fine, wide = layout.read("ok", "why", "SOLUSDT"), layout.read("no", "why", "X" * 80)
-    assert layout.keyboard((fine, wide), (wide,)) == ((fine,),)
+# Panic
 
 
 def test_the_panic_board_tells_only_facts() -> None:
