@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from engine.core import guard
 from engine.core.exits import addon_qty, wants_addon
-from engine.core.exposure import equity_now, gross_notional
+from engine.core.exposure import equity_now, gross_notional, headroom, open_risk
 from engine.core.indicators import EMA_TAPS, ema9, obv12
-from engine.core.plan import worst_entry
+from engine.core.plan import BPS, worst_entry
 from engine.core.positions import Position
 from engine.core.results import snapshot
 from engine.core.turn import Turn
@@ -29,38 +29,43 @@ def consider(turn: Turn, position: Position, close: float) -> None:
     seen = snapshot(position)
     if not wants_addon(seen, close, float(trend[0]), float(trend[1]), position.exits):
         return
-    qty = min(addon_qty(seen, close, instrument, position.exits), _room(turn, position, close))
-    qty = instrument.qty(qty)
-    if (
-        qty >= instrument.qty_min
-        and instrument.notional(exact(close), qty) >= instrument.notional_min
-    ):
-        guard.place(turn, _order(turn, position, qty, (close, instrument)))
+    limit = worst_entry(position.side.entry, exact(close), instrument, turn.settings)
+    room = _room(turn, position, (limit, instrument))
+    qty = instrument.qty(min(addon_qty(seen, close, instrument, position.exits), room))
+    is_worth = instrument.notional(exact(close), qty) >= instrument.notional_min
+    if is_worth and qty >= instrument.qty_min:
+        guard.place(turn, _order(turn, position, qty, limit))
 
 
-def _room(turn: Turn, position: Position, close: float) -> Decimal:
-    """What the caps on notional and leverage leave, in units; none while equity is unknown."""
-    equity, risk, price = equity_now(turn.ledger, turn.market), turn.settings.risk, exact(close)
-    if equity is None:
+def _room(turn: Turn, position: Position, terms: tuple[Decimal, Instrument]) -> Decimal:
+    """What the caps of a new entry leave, in units; none while equity is unknown."""
+    ledger, market, risk = turn.ledger, turn.market, turn.settings.risk
+    (limit, instrument), equity = terms, equity_now(ledger, market)
+    if equity is None or position.stop is None:
         return Decimal(0)
-    own = exact(risk.max_notional_usd) - position.qty * price
-    all_of_it = exact(risk.leverage_max) * equity - gross_notional(turn.ledger, turn.market)
-    return max(Decimal(0), min(own, all_of_it) / price)
+    unit_loss = abs(limit - position.stop)
+    unit_loss += (limit + position.stop) * instrument.taker_bps / BPS
+    above_floor = headroom(ledger, market, risk)
+    caps = [
+        (exact(risk.max_notional_usd) - position.qty * limit) / limit,
+        (exact(risk.leverage_max) * equity - gross_notional(ledger, market)) / limit,
+        (exact(risk.open_risk_max_pct) / 100 * equity - open_risk(ledger, market)) / unit_loss,
+        *([] if above_floor is None else [above_floor / unit_loss]),
+    ]
+    return max(Decimal(0), min(caps))
 
 
-def _order(turn: Turn, position: Position, qty: Decimal, terms: tuple[float, Instrument]) -> Order:
+def _order(turn: Turn, position: Position, qty: Decimal, limit: Decimal) -> Order:
     """Like an entry, but under the stop that stands already."""
-    close, instrument = terms
-    side = position.side.entry
     return Order(
         id=guard.new_order_id(turn, Purpose.ADDON),
         position_id=position.id,
         symbol=position.symbol,
         purpose=Purpose.ADDON,
-        side=side,
+        side=position.side.entry,
         kind=OrderKind.IOC,
         qty=qty,
         reduce_only=False,
         reason="addon",
-        price=worst_entry(side, exact(close), instrument, turn.settings),
+        price=limit,
     )

@@ -235,14 +235,11 @@ class Position(msgspec.Struct):
         self.atr = atr if atr is not None else self.atr
 
     @property
-    def best_seen(self) -> float | None:
-        """The best price of closed bars and fills."""
-        return _best(self.side.sign, self.best, self.best_fill)
-
-    @property
-    def worst_seen(self) -> float | None:
-        """The worst price of closed bars and fills."""
-        return _best(-self.side.sign, self.worst, self.worst_fill)
+    def extremes(self) -> tuple[float | None, float | None]:
+        """The best and the worst price of closed bars and fills."""
+        d = self.side.sign
+        best = _best(d, self.best, self.best_fill)
+        return best, _best(-d, self.worst, self.worst_fill)
 
     def show_stop(self, price: Decimal, kind: StopKind) -> None:
         """The exchange shows this stop; a tighter one than we asked for is wanted from now on."""

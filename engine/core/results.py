@@ -78,7 +78,7 @@ def _first_stop(turn: Turn, position: Position) -> Decimal:
 
 def close_trade(turn: Turn, position: Position) -> None:
     """Flat again: book the result."""
-    best, worst = position.best_seen, position.worst_seen
+    best, worst = position.extremes
     assert best is not None  # it was filled
     assert worst is not None
     result_r = float(position.realized / position.risk0_usd) if position.risk0_usd else 0.0
@@ -96,9 +96,7 @@ def close_trade(turn: Turn, position: Position) -> None:
             mae_r=min(0.0, position.move_r(worst) or 0.0),
             opened_ms=position.opened_ms,
             funding=position.funding,
-            streak=streak_after(
-                turn.ledger.state.streak, result_r, turn.settings.risk.scratch_r
-            ),
+            streak=streak_after(turn.ledger.state.streak, result_r, turn.settings.risk.scratch_r),
         )
     )
 

@@ -62,7 +62,7 @@ def test_a_short_gains_when_price_falls() -> None:
     held.hold(97.0, 101.0, 1.5)
     held.hold(98.0, 100.0, None)
     assert (held.best, held.worst, held.atr, held.bars_held) == (97.0, 101.0, 1.5, 2)
-    assert (held.best_seen, held.worst_seen) == (97.0, 101.0)
+    assert held.extremes == (97.0, 101.0)
 
 
 def test_the_rule_of_a_trade_is_that_of_its_last_fill() -> None:
