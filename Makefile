@@ -4,6 +4,7 @@
 #   make test   everything CI checks; installs what is missing first
 #   make check  the same without installing
 #   make bench  how fast it is, as a table
+#   make docs   draw the diagrams of README.md anew
 #   make lock   resolve the dependencies of pyproject.toml anew
 #   make clean  remove what make made (never state/)
 
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links --no-header --allow-unsafe
 
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench docs lock clean
 
 run: .venv/.runtime
 	$(BIN)/python -m bot --sandbox $(ARGS)
@@ -34,6 +35,9 @@ check:
 
 bench: .venv/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m bench
+
+docs: .venv/.dev
+	PYTHONPATH=.:tests $(BIN)/python -m diagrams
 
 lock: .venv/.dev
 	$(LOCK) --output-file requirements.txt pyproject.toml

@@ -4,11 +4,14 @@ import re
 import tomllib
 from pathlib import Path
 
+import diagrams
 import pytest
 
 from bot.commands import TABLE
+from bot.views import words
 from engine import __version__, config, environment
 from engine.core.settings import Settings
+from engine.core.values import GateName
 from engine.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +23,14 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
+EXIT_RULES = (
+    "failed_breakout",
+    "activity_drop",
+    "weak_impulse",
+    "no_progress",
+    "time_stop",
+    "max_hold",
+)
 STALE = (
     "EXCHANGE_API_KEY",
     "ALLOW_LIVE",
@@ -104,15 +115,42 @@ def test_readme_shows_errors_as_they_are(tmp_path: Path) -> None:
     assert str(caught.value).replace(str(path), "config.toml") in README
 
 
-@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "lock", "clean"])
+@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "docs", "lock", "clean"])
 def test_make_targets_exist(target: str) -> None:
     assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
     assert re.search(rf"^#   make {target} ", MAKEFILE, re.MULTILINE)
 
 
 def test_readme_names_no_target_that_is_not_there() -> None:
-    named = set(re.findall(r"make (\w+)(?: ARGS=|`|\n)", README))
-    assert {"run", "test", "bench"} == named
+    named = set(re.findall(r"make (\w+)(?: [A-Z]+=|`|\n)", README))
+    assert {"run", "test", "bench"} <= named
+    assert [name for name in named if not re.search(rf"^{name}:", MAKEFILE, re.MULTILINE)] == []
+
+
+def test_diagrams_are_those_of_the_tables() -> None:
+    assert diagrams.drawn(README) == README, "run make docs"
+    with pytest.raises(ValueError, match="expected the lines"):
+        diagrams.drawn("# Breakout")
+
+
+def test_readme_names_every_gate() -> None:
+    rows = re.findall(r"^\| ((?:`\w+` ?)+) \| [a-z`/]", README, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {gate.value for gate in GateName} <= named
+    assert set(words.GATES) == set(GateName)
+
+
+@pytest.mark.parametrize("rule", EXIT_RULES)
+def test_readme_tells_every_exit_rule_as_the_chat_does(rule: str) -> None:
+    assert re.search(rf"^\| {words.end(rule)} \|", README, re.MULTILINE)
+
+
+def test_settings_named_in_the_text_exist() -> None:
+    paths = {key.path for key in config.declared()}
+    shown = re.findall(r"`([a-z]+\.[a-z_0-9]+)`", README)
+    named = {name for name in shown if name.split(".")[0] in config.SECTIONS}
+    assert named
+    assert named - paths == set()
 
 
 def test_ci_runs_what_the_readme_says() -> None:

@@ -189,7 +189,8 @@ def _counted(name: str, unit: str, counts: Sequence[tuple[str, int]]) -> list[st
 
 def _skip_line(signal_id: str, reason: str, at_ms: Ms) -> str:
     symbol = short(signal_id.partition(":")[0], 30)
-    return f"{when(at_ms)} skipped <b>{symbol}</b>: {short(reason, 80)}"
+    check, _, detail = reason.partition(": ")
+    return f"{when(at_ms)} skipped <b>{symbol}</b>: {short(detail or words.refusal(check), 80)}"
 
 
 def chart(

@@ -6,7 +6,7 @@ from desks import CHECKS, a_trade, body, candles, gate, level, position, verdict
 from bot.views import checks, market
 from builders import T0, D, fill, signal
 from engine.core.values import Check, CheckStatus, GateName, Side
-from engine.core.view import TargetView
+from engine.core.view import SkippedView, TargetView
 
 OK, NO, HUH = CheckStatus.PASS, CheckStatus.FAIL, CheckStatus.UNKNOWN
 ALL = (
@@ -114,7 +114,9 @@ def test_why_nothing_is_traded() -> None:
         "all slots were taken             3",
         "off: paused                      1",
     ]
-    assert "skipped <b>XRPUSDT</b>: slots" in text.html
+    assert "skipped <b>XRPUSDT</b>: all slots were taken" in text.html
+    busy = SkippedView(T0, "XRPUSDT:1:MOMENTUM:LONG", "busy: position #8 is open")
+    assert market.why_overview(view(skipped=(busy,))).html.endswith(": position #8 is open")
     shut = tuple(gate(name) for name in GateName)
     bare = market.why_overview(view(verdicts={}, refused={}, gates=shut)).html
     assert "None judged.\nNo signal was refused in the last 24 h.\n🔒 daily loss" in bare
