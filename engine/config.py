@@ -172,13 +172,29 @@ def _overlay(entries: Sequence[_Entry], problems: list[_Problem]) -> Settings:
         text = _misplaced(name, key, entry.value) or _refused(entry)
         if text is None:
             try:
-                good[name][key] = msgspec.convert(entry.value, SECTIONS[name].__annotations__[key])
+                good[name][key] = _converted(entry.value, SECTIONS[name].__annotations__[key])
             except msgspec.ValidationError:
                 text = f"expected {_expected(SECTIONS[name], key)}, found {_found(entry.value)}"
         if text is not None:
             problems.append(_Problem(index, entry.path, text + entry.origin))
     sections: dict[str, Any] = {name: cls(**good[name]) for name, cls in SECTIONS.items()}
     return Settings(**sections)
+
+
+def _converted(value: object, kind: object) -> object:
+    found = msgspec.convert(value, kind)
+    # The range of a key refuses these by itself; inside a list nothing else would.
+    if not all(abs(number) <= _INT_SHOWN_MAX for number in _numbers(found)):
+        raise msgspec.ValidationError
+    return found
+
+
+def _numbers(value: object) -> Iterator[float]:
+    """Every number in a value; nan compares as nothing and is beyond any limit."""
+    if isinstance(value, tuple):
+        yield from (number for item in value for number in _numbers(item))
+    elif isinstance(value, (int, float)):
+        yield value
 
 
 def _misplaced(name: str, key: str, value: object) -> str | None:
@@ -199,12 +215,12 @@ def _misplaced(name: str, key: str, value: object) -> str | None:
 
 def _hint(section: str, key: str) -> str:
     keys = _keys()
-    own = _close(key, keys.get(section, ()))
-    if own:
-        return own
     owners = [f"{name}.{key}" for name, names in keys.items() if key in names]
     if owners:
         return f"; did you mean {' or '.join(owners)}?"
+    own = _close(key, keys.get(section, ()))
+    if own:
+        return own
     near = get_close_matches(key, [k for names in keys.values() for k in names], n=1)
     return _hint(section, near[0]) if near else ""
 
@@ -212,6 +228,14 @@ def _hint(section: str, key: str) -> str:
 def _close(word: str, words: Collection[str]) -> str:
     close = get_close_matches(word, words, n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def _refused(entry: _Entry) -> str | None:
+    """Why this value is not taken, whatever its type."""
+    problem = _secret_problem(entry.value)
+    if problem is None and entry.origin and entry.path.startswith(f"{_FILE_ONLY}."):
+        return f"expected in the file only, found {_found(entry.value)}"
+    return problem
 
 
 def _secret_problem(value: object) -> str | None:

@@ -8,6 +8,7 @@ and knows nothing of exchange keys: there is no live mode yet.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ _TELEGRAM_TOKEN = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
 _OTHER_SERVER_TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
 _OPAQUE = re.compile(r"[A-Za-z0-9_-]{16,}")
 ROLES = ("viewer", "trader", "owner")  # from reading to everything
+_OURS = "BREAKOUT_"
+_KNOWN = ("BREAKOUT_CONFIG", "BREAKOUT_STATE_DIR")
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -102,16 +105,17 @@ class _Reader:
 
     def read(self) -> Environment:
         url = self._url("TELEGRAM_API_URL")
-        config = self._text("BREAKOUT_CONFIG")
+        config = self._path("BREAKOUT_CONFIG")
         found = Environment(
             telegram_token=self._token(is_own_server=url is not None),
             telegram_proxy=self._proxy(),
             telegram_api_url=url,
             allowed_users=self._users(),
             allowed_chats=self._chats(),
-            config=Path(config) if config else None,
-            state_dir=Path(self._text("BREAKOUT_STATE_DIR") or STATE_DIR),
+            config=config,
+            state_dir=self._path("BREAKOUT_STATE_DIR") or STATE_DIR,
         )
+        self._refuse_unknown()
         if self._problems:
             raise ConfigError("environment", self._problems)
         return found
@@ -121,6 +125,20 @@ class _Reader:
 
     def _text(self, name: str) -> str:
         return self._env.get(name, "").strip()
+
+    def _path(self, name: str) -> Path | None:
+        text = self._text(name)
+        if _TELEGRAM_TOKEN.search(text):  # it would be printed, and become a directory
+            self._problem(name, "expected a path, found a value that looks like a secret")
+            return None
+        return Path(text) if text else None
+
+    def _refuse_unknown(self) -> None:
+        """A setting that somebody believes in and nobody reads is the worst of both."""
+        for name in sorted(n for n in self._env if n.startswith(_OURS) and n not in _KNOWN):
+            close = get_close_matches(name, _KNOWN, n=1, cutoff=0.8)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            self._problem(name, f"unknown; settings come from config.toml or --set{hint}")
 
     def _secret(self, name: str) -> str:
         direct, path = self._text(name), self._text(f"{name}_FILE")
