@@ -81,6 +81,7 @@ async def run(options: Options, env: Mapping[str, str]) -> int:
     is_clean = False
     try:
         ledger = _restore(store)
+        _check_frame(ledger, settings.market.frame_s)
         if options.is_sandbox:
             await _in_sandbox(options, environment, settings, (store, ledger))
         else:
@@ -108,6 +109,15 @@ def _restore(store: FileStore) -> Ledger:
     for record in loaded.records:
         ledger.apply(record)
     return ledger
+
+
+def _check_frame(ledger: Ledger, frame_s: int) -> None:
+    """An open trade counts bars of its own frame: another would age and trail it wrongly."""
+    held = [p for p in ledger.positions if p.frame_s != frame_s]
+    if held:
+        names = ", ".join(f"#{p.id} {p.symbol}" for p in held)
+        problem = f"expected {held[0].frame_s} while {names} is open, found {frame_s}"
+        raise ConfigError("settings", [f"market.frame_s   {problem}; close it before the change"])
 
 
 async def _in_sandbox(
@@ -170,7 +180,8 @@ async def _trade(
     floor = Floor(station, ports, source)
     chat = _Chat(account, floor, settings, station)
     station.listen(chat.offer)
-    beat = Heartbeat(memory[0].folder, chat.poll_age_s, lambda: station.feed_age_s)
+    ages = chat.poll_age_s, lambda: station.feed_age_s
+    beat = Heartbeat(memory[0].folder, *ages, failing=lambda: station.failing)
     station.runner.after_turn(beat.beat)
     try:
         await _until_signal(station, chat)

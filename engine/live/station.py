@@ -120,6 +120,11 @@ class Station:
         """Real seconds since the newest market event; None before the first."""
         return None if self._heard_s is None else time.monotonic() - self._heard_s
 
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """Timers whose last runs all failed."""
+        return self._timers.failing
+
     async def run(self) -> None:
         """Trade until `stop`; any exception ends everything, and a restart recovers."""
         await self._first_clock()
