@@ -15,6 +15,7 @@ from engine.core.values import Ms
 from engine.core.view import PositionView
 
 LONGEST = 40  # characters of anything that could name a symbol
+_SYMBOL = re.compile(r"([A-Z0-9]+)(?:[/_-]([A-Z0-9]+)(?::([A-Z0-9]+))?)?")
 _SHARE = re.compile(r"(\d{1,3})%?", re.ASCII)
 _NUMBER = re.compile(r"#(\d{1,9})", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}", re.ASCII)
@@ -34,15 +35,19 @@ def split(words: str) -> tuple[str, str, tuple[str, ...]]:
     if not first.startswith("/") or first == "/":
         return "", "", ()
     verb, _, name = first[1:].partition("@")
-    return verb.lower(), name, tuple(rest)
+    # Lowering would make ASCII of a Kelvin sign: what is not typed in ASCII is no verb of ours.
+    return verb.lower() if verb.isascii() else verb, name, tuple(rest)
 
 
 def canonical(raw: str) -> str | None:
     """`sol/usdt:usdt`, `SOL-USDT` as `SOLUSDT`; None when it cannot be a symbol."""
-    if not raw.isascii() or len(raw) > LONGEST:
+    if not raw.isascii() or len(raw) > LONGEST:  # before upper(), which makes ASCII of others
         return None
-    name = raw.upper().partition(":")[0].replace("/", "").replace("-", "").replace("_", "")
-    return name if name.isalnum() else None
+    found = _SYMBOL.fullmatch(raw.upper())
+    if found is None:
+        return None
+    base, quote, settle = found.groups(default="")
+    return base + quote if settle in ("", quote) else None
 
 
 def find_symbols(raw: str, known: Iterable[str]) -> list[str]:

@@ -1,4 +1,16 @@
-"""Words into symbols, shares and times: forgiving for reads, exact for money."""
+"""Words into symbols, shares and times: forgiving for reads, exact for money.
+
+FT85, spoofed symbols and aliases:
+    test_what_cannot_be_a_symbol_is_none
+    test_a_symbol_is_its_own_or_nothing
+    test_money_names_a_position_exactly, test_money_never_guesses
+    test_a_verb_is_ascii
+    the canonical name is shown before anything is done: test_commands_close.py
+FT86, numbers:
+    test_a_share_that_is_not_plain_is_refused_with_an_example
+    test_a_count_that_is_not_plain_is_refused_with_an_example
+    test_other_pauses_are_unclear
+"""
 
 from decimal import Decimal
 
@@ -10,7 +22,31 @@ from bot.parsing import Unclear
 from builders import T0
 
 KNOWN = ("1000PEPEUSDT", "ARBUSDT", "ARKUSDT", "SOLUSDT", "SOLVUSDT")
-NASTY = ["", "\u0412\u0422\u0421", "BTCUSDT;DROP", "x" * 300, "\u202eSOL", "<b>", "..", "/"]
+NASTY = [
+    "",
+    "\u0412\u0422\u0421",  # Cyrillic letters that look like BTC
+    "S\u041eL",
+    "\uff33\uff2f\uff2c",  # full-width letters
+    "\u0131nj",  # a dotless i, whose upper case is ASCII
+    "SOLUSDT\u200b",
+    "\u202eSOL",
+    "BTCUSDT;DROP",
+    "SOL'--",
+    "SOL%",
+    "SOL USDT",
+    "x" * 300,
+    "<b>",
+    "..",
+    "/",
+    "-SOL",
+    "SOL-",
+    "S-O-L",
+    "SOL//USDT",
+    "SOL:evil",
+    "SOL/USDT:USDC",
+    "SOL/USDT:",
+    "SOLUSDT\n",
+]
 
 
 @pytest.mark.parametrize(
@@ -38,15 +74,32 @@ def test_what_cannot_be_a_symbol_is_none(raw: str) -> None:
     assert parsing.find_position(raw, (position(),)) is None
 
 
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("btcusdt", "BTCUSDT"),
+        ("BTC/USDT", "BTCUSDT"),
+        ("btc_usdt", "BTCUSDT"),
+        ("BTC/USDT:USDT", "BTCUSDT"),
+        ("1000PEPE", "1000PEPE"),
+    ],
+)
+def test_a_symbol_is_its_own_or_nothing(raw: str, expected: str) -> None:
+    assert parsing.canonical(raw) == expected
+
+
 @pytest.mark.parametrize("raw", ["#17", "sol", "SOLUSDT", "SOL/USDT:USDT"])
 def test_money_names_a_position_exactly(raw: str) -> None:
     held = position()
     assert parsing.find_position(raw, (held, position(18, symbol="SOLVUSDT"))) is held
 
 
-@pytest.mark.parametrize("raw", ["#18", "so", "17", "#", "#0x11", "#1\u0667"])
+@pytest.mark.parametrize(
+    "raw", ["#19", "so", "17", "#", "#0x11", "#1\u0667", "solv", "PEPE", "PEPEUSDT"]
+)
 def test_money_never_guesses(raw: str) -> None:
-    assert parsing.find_position(raw, (position(),)) is None
+    held = (position(), position(18, symbol="1000PEPEUSDT"))
+    assert parsing.find_position(raw, held) is None
 
 
 def test_numbers_of_positions() -> None:
@@ -56,6 +109,48 @@ def test_numbers_of_positions() -> None:
 @pytest.mark.parametrize(("raw", "expected"), [("50", "0.5"), ("1%", "0.01"), ("100", "1")])
 def test_shares(raw: str, expected: str) -> None:
     assert parsing.share(raw) == Decimal(expected)
+
+
+UNPLAIN = [
+    "1,5",
+    "1.5",
+    "1.000",
+    "1e9",
+    "\uff10.\uff15",
+    "\uff15\uff10",  # full-width 50
+    "\u0665\u0660",  # Arabic 50
+    "-1",
+    "+50",
+    "50%%",
+    "%50",
+    "50 %",
+    "5_0",
+    "0x10",
+    "half",
+    "",
+    "0",
+    "101",
+    "1000",
+    "nan",
+]
+
+
+@pytest.mark.parametrize("raw", UNPLAIN)
+def test_a_share_that_is_not_plain_is_refused_with_an_example(raw: str) -> None:
+    words = "a share is a whole percentage from 1 to 100, for example 50"
+    with pytest.raises(Unclear, match=f"^{words}$"):
+        parsing.share(raw)
+
+
+@pytest.mark.parametrize("raw", ["10%", *UNPLAIN])
+def test_a_count_that_is_not_plain_is_refused_with_an_example(raw: str) -> None:
+    words = "a count is a whole number from 1 to 100, for example 10"
+    with pytest.raises(Unclear, match=f"^{words}$"):
+        parsing.count(raw, 100)
+
+
+def test_a_plain_count() -> None:
+    assert [parsing.count(raw, 100) for raw in ("1", "20", "100")] == [1, 20, 100]
 
 
 @pytest.mark.parametrize("raw", ["30m", "4h", "2d"])
@@ -78,7 +173,22 @@ def test_no_words_pause_without_end() -> None:
     assert parsing.pause_end([], T0, "UTC") is None
 
 
-@pytest.mark.parametrize("words", [["x"], ["until", "24:00"], ["4h", "5m"], ["31d"], ["0h"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["x"],
+        ["until", "24:00"],
+        ["4h", "5m"],
+        ["31d"],
+        ["0h"],
+        ["1,5h"],
+        ["1.5h"],
+        ["-1h"],
+        ["1e1h"],
+        ["\uff14h"],
+        ["4"],
+    ],
+)
 def test_other_pauses_are_unclear(words: list[str]) -> None:
     with pytest.raises(Unclear, match="a pause is written 30m, 4h, 2d"):
         parsing.pause_end(words, T0, "UTC")
@@ -97,3 +207,8 @@ def test_other_pauses_are_unclear(words: list[str]) -> None:
 )
 def test_a_message_is_split(words: str, expected: tuple[str, str, tuple[str, ...]]) -> None:
     assert parsing.split(words) == expected
+
+
+def test_a_verb_is_ascii() -> None:
+    assert parsing.split("/ri\u017f\u212a now") == ("ri\u017f\u212a", "", ("now",))
+    assert parsing.split("/STOP") == ("stop", "", ())
