@@ -4,7 +4,7 @@ They exist so that one look answers "is it running, what does it hold, is it pro
 that is not known is a dash; nothing here is computed that the engine did not state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bot.desk import Health, Pulse
 from bot.trades import Trade
@@ -280,7 +280,8 @@ def _exit_rows(position: PositionView, trade: Trade | None) -> list[str]:
 
 
 def _end_rows(position: PositionView, view: View, trade: Trade | None) -> list[str]:
-    best, worst = in_r(position.mfe_r), in_r(position.mae_r)
+    # the extremes are those of closed candles and fills: the price of now may be beyond them
+    best, worst = _extreme(max, position.mfe_r, position), _extreme(min, position.mae_r, position)
     held = f"{position.qty} of {position.qty0} {coin(position.symbol)}"
     age = span((view.at_ms - position.opened_ms) / 1000)
     most = span(trade.taken.exits.max_hold_s) if trade is not None else NONE
@@ -292,6 +293,13 @@ def _end_rows(position: PositionView, view: View, trade: Trade | None) -> list[s
     if position.funding:
         rows.insert(2, row(("Fund", 5), (money(-position.funding), -10)))
     return rows
+
+
+def _extreme(
+    pick: Callable[[Iterable[float]], float], seen_r: float | None, position: PositionView
+) -> str:
+    known = [r for r in (seen_r, position.move_r) if r is not None]
+    return in_r(pick(known) if known else None)
 
 
 def digits_of(position: PositionView) -> int:

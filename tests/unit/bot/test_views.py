@@ -104,7 +104,7 @@ def test_the_position_card_late_in_a_trade() -> None:
         "TP4       188.00 waiting  2.5R 17%",
         "TP5       189.00 waiting    3R 17%",
         "TP6       190.00 waiting  3.5R 17%",
-        "Best      +0.91R   worst    -0.18R",
+        "Best      +2.15R   worst    -0.18R",
         "Qty   6.2 of 12.3 SOL",
         "Fund       -1.30",
         "Age         2h10     max     20h00",
