@@ -220,7 +220,7 @@ def _target_price(
     side, d = entered.side, entered.side.sign
     raw = entered.entry + d * exact(r) * entered.dist0
     reach = raw * exact(exits.target_adjust_max_bps) * BPS
-    near = [q for q in map(exact, entered.obstacles) if reach > 0 and abs(q - raw) <= reach]
+    near = [q for q in map(exact, entered.obstacles) if abs(q - raw) <= reach]
     if near:
         obstacle = min(near, key=lambda q: abs(q - entered.entry))
         pulled = obstacle * (1 - d * exact(exits.target_buffer_bps) * BPS)

@@ -189,6 +189,7 @@ def test_activity_needs_volumes_and_something_to_compare_them_with() -> None:
 def test_moves_in_r_are_exact_and_directed() -> None:
     assert move_r(LONG, 100.6) == D("0.3")
     assert move_r(short(), 100.6) == D("-0.3")
+    assert move_r(seen(avg=D("100.4")), 100.6) == D("0.3")  # of the entry, not of the average
     assert move_r(LONG, None) is None
     assert move_r(seen(dist0=D(0)), 100.6) is None
 
@@ -358,7 +359,7 @@ def test_an_addon_of_a_short_needs_falling_volume() -> None:
         ({"stop": D("99.5")}, 99.4, "0"),
         ({"stop": D("97.9")}, 101.2, "0"),  # room below nothing
         ({"stop": D("99.5"), "qty0": D("0.3"), "qty": D("0.3")}, 101.2, "0"),  # a lot is too much
-        ({"stop": D("99.5"), "entry": D(10), "avg": D(99)}, 101.2, "3.0"),
+        ({"stop": D("99.5"), "avg": D(101)}, 101.2, "2.9"),  # (20 - 15)/1.7 = 2.94, of the average
     ],
 )
 def test_an_addon_never_risks_more_than_the_start(
@@ -369,7 +370,11 @@ def test_an_addon_never_risks_more_than_the_start(
 
 def test_an_addon_below_the_minima_is_skipped() -> None:
     at = seen(stop=D("99.5"))
-    terms = {"qty_min": D("3.1")}, {"notional_min": D("303.61")}, {"notional_min": D("303.6")}
+    terms: tuple[dict[str, Decimal], ...] = (
+        {"qty_min": D("3.1")},
+        {"notional_min": D("303.61")},
+        {"qty_min": D("3.0"), "notional_min": D("303.6")},
+    )
     made = [addon_qty(at, 101.2, msgspec.structs.replace(INSTRUMENT, **t), Exits()) for t in terms]
     assert made == [D(0), D(0), D("3.0")]
 

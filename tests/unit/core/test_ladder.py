@@ -133,6 +133,25 @@ def test_a_target_stands_in_front_of_a_level(levels: tuple[float, ...], price: s
     assert rungs(turned, (1.5, 0.4)) == [(1.5, "97.00", "4.0")]
 
 
+def test_a_level_at_the_end_of_the_reach_counts() -> None:
+    edge = entered("10", "100", "2", 102.691)
+    wanted: dict[str, Any] = {"target_adjust_max_bps": 30, "target_buffer_bps": 0}
+    assert rungs(edge, (1.5, 0.4), **wanted) == [(1.5, "102.69", "4.0")]
+    assert rungs(entered("10", "100", "2", 102.6909), (1.5, 0.4), **wanted)[0][1] == "103.00"
+    # switched off, not even a level on the target itself moves it
+    off = rungs(entered("10", "100", "2", 103.0), (1.5, 0.4))
+    assert off == [(1.5, "103.00", "4.0")]
+
+
+def test_a_short_heeds_the_level_nearest_to_its_entry() -> None:
+    turned = Entered(Side.SHORT, D(100), D(2), D(10), (97.05, 97.1))
+    assert rungs(turned, (1.5, 0.4), target_adjust_max_bps=30) == [(1.5, "97.15", "4.0")]
+    wide: dict[str, Any] = {"target_adjust_max_bps": 100}
+    low = Entered(Side.SHORT, D(100), D(1), D(10), (99.84,))  # 99.89 in front, as breakeven
+    assert rungs(low, (0.5, 0.4), **wide) == [(0.5, "99.50", "4.0")]
+    assert rungs(low, (0.5, 0.4), target_buffer_bps=3, **wide) == [(0.5, "99.87", "4.0")]
+
+
 def test_a_pulled_target_stays_beyond_the_rung_before_and_breakeven() -> None:
     near = entered("10", "100", "1", 101.05)  # 100.99 in front of the level
     wide: dict[str, Any] = {"target_adjust_max_bps": 100}
