@@ -110,7 +110,7 @@ class Watch:
         """Closed bars arrived; returns those that were new and without a gap before them."""
         added: list[Bar] = []
         for bar in event.bars:
-            result = turn.market.append(bar)
+            result = turn.market.append(bar, turn.at_ms)
             if result is Append.GAP:
                 self._load(turn, bar.symbol)
             elif result is Append.ADDED:

@@ -54,6 +54,7 @@ def test_a_fact_is_one_line_with_its_own_fields(caplog: pytest.LogCaptureFixture
                 "fill.fee": Decimal("0.01"),
                 "fill.is_maker": False,
                 "fill.exchange_ms": 900,
+                "fill.cause": "",
             },
         ),
         ("INFO", "reconciled", {"seq": 8, "at_ms": 1001, "corrections": "one; two"}),
