@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from tinydb import TinyDB
 from tinydb.storages import Storage
 
+from engine.core.migrations import MIGRATIONS, SCHEMA, migrate
 from engine.errors import StoreError
 from engine.live.files import keep_previous, write_atomic
 
-SCHEMA = 1
 CURRENT = "state.json"
 PREVIOUS = "state.json.1"
 _ENVELOPE = "_envelope"
@@ -78,7 +78,10 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read and verify; raises `CheckpointDamaged`, or `StoreError` for another schema."""
+    """Read, verify and bring up to date; the file itself is left as it is.
+
+    Raises `CheckpointDamaged`, or `StoreError` for a schema that is newer or forgotten.
+    """
     try:
         tables = json.loads(path.read_bytes())
         envelope = tables.pop(_ENVELOPE)["1"]
@@ -88,10 +91,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointDamaged(f"{path}: expected a checkpoint, found {problem!r}") from problem
     if found != expected:
         raise CheckpointDamaged(f"{path}: expected sha256 {expected}, found {found}")
-    if schema != SCHEMA:
-        raise StoreError(f"{path}: expected schema {SCHEMA}, found {schema}; use that version")
+    if schema not in (*MIGRATIONS, SCHEMA):
+        raise StoreError(
+            f"{path}: expected schema {min(MIGRATIONS)} to {SCHEMA}, found {schema}; "
+            f"use the version that wrote it"
+        )
     state = {key: _value(tables, key, shape) for key, shape in envelope["shapes"].items()}
-    return Checkpoint(envelope["seq"], state)
+    try:
+        return Checkpoint(envelope["seq"], migrate(state, schema))
+    except (LookupError, TypeError, ValueError, ArithmeticError) as problem:
+        raise StoreError(
+            f"{path}: expected a state of schema {schema}, found {problem!r}; nothing was changed"
+        ) from problem
 
 
 def _shape(value: object) -> str:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from tinydb import TinyDB, where
 
 from engine.core.facts import Booted, Funded, Record
 from engine.core.ledger import Ledger
+from engine.core.migrations import SCHEMA
 from engine.errors import StoreError
 from engine.live.checkpoint import (
     Checkpoint,
@@ -16,6 +18,7 @@ from engine.live.checkpoint import (
     write_checkpoint,
 )
 
+SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "state-1.json"
 STATE: dict[str, Any] = {
     "seq": 7,
     "peak": None,
@@ -121,16 +124,43 @@ def test_another_root_is_refused(tmp_path: Path, content: bytes) -> None:
         read_checkpoint(path)
 
 
-def test_another_schema_is_refused_for_good(
+@pytest.mark.parametrize("schema", [0, 3])
+def test_a_schema_that_is_newer_or_forgotten_is_refused_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: int
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.live.checkpoint.SCHEMA", schema)
+        write_checkpoint(tmp_path, Checkpoint(1, {"n": 1}))
+
+    with pytest.raises(StoreError, match=f"expected schema 1 to 2, found {schema}") as caught:
+        read_checkpoint(tmp_path / "state.json")
+    assert not isinstance(caught.value, CheckpointDamaged)
+
+
+def test_an_older_schema_is_brought_up_to_date_and_the_file_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    shutil.copy(SAMPLE, path)
+    before = path.read_bytes()
+
+    checkpoint = read_checkpoint(path)
+    assert checkpoint.seq == 328
+    assert Ledger.load(checkpoint.state).positions[0].cost == Decimal("4787.46979")
+    assert path.read_bytes() == before  # a step back to the older version is still possible
+
+    write_checkpoint(tmp_path, checkpoint)
+    assert read_checkpoint(path) == checkpoint
+    assert json.loads(path.read_bytes())["_envelope"]["1"]["schema"] == SCHEMA
+    assert path.with_name("state.json.1").read_bytes() == before
+
+
+def test_an_older_state_of_another_shape_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("engine.live.checkpoint.SCHEMA", 2)
+        patch.setattr("engine.live.checkpoint.SCHEMA", 1)
         write_checkpoint(tmp_path, Checkpoint(1, {"n": 1}))
-
-    with pytest.raises(StoreError, match="expected schema 1, found 2") as caught:
+    with pytest.raises(StoreError, match="expected a state of schema 1, found KeyError"):
         read_checkpoint(tmp_path / "state.json")
-    assert not isinstance(caught.value, CheckpointDamaged)
 
 
 def test_a_changed_number_is_found(tmp_path: Path) -> None:
