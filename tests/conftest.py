@@ -44,6 +44,13 @@ def _no_mixing_of_money_and_floats() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _small_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every store takes room for bad days: here only a little of it."""
+    monkeypatch.setattr("engine.live.reserve.RESERVE_BYTES", 4096)
+    monkeypatch.setattr("engine.live.reserve.SHARE_BYTES", 1024)
+
+
 class Disk:
     """Writes below one folder, refused by the kernel's own rules when a file outgrows its room.
 

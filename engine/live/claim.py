@@ -5,17 +5,19 @@ never mix with money. It must never wait for a lock, and never create state wher
 kind lies.
 """
 
+import errno
 import fcntl
 import os
 from pathlib import Path
 
 from engine.errors import StoreError, StoreLocked
 from engine.live.checkpoint import CURRENT, PREVIOUS
-from engine.live.files import PRIVATE_FILE, PRIVATE_FOLDER, write_all, write_atomic
+from engine.live.files import PRIVATE_FILE, make_folder, write_all, write_atomic
 from engine.live.journal import journal_files
 
 _LOCK = "lock"
 _KIND = "kind"
+_PROBE = "probe"
 
 
 class Claim:
@@ -24,13 +26,15 @@ class Claim:
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder
         try:
-            folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            make_folder(folder)
             self._fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         except OSError as problem:
             raise _unwritable(folder, problem) from problem
         try:
             self._lock()
             _check_kind(folder, kind)
+            _probe(folder)
+            _mark_kind(folder, kind)
             self.was_clean = os.fstat(self._fd).st_size == 0
             self._write_pid()
         except OSError as problem:
@@ -54,9 +58,10 @@ class Claim:
             raise StoreLocked(self.folder, f"process {pid}" if pid else "a process") from None
 
     def _write_pid(self) -> None:
-        """Say who we are; this also proves at start that the disk takes writes."""
-        os.ftruncate(self._fd, 0)
-        write_all(self._fd, b"%d\n" % os.getpid())
+        """Say who we are; never empty in between, that would read as an end in order."""
+        pid = b"%d\n" % os.getpid()
+        write_all(self._fd, pid)
+        os.ftruncate(self._fd, len(pid))
         os.fsync(self._fd)
 
 
@@ -74,8 +79,21 @@ def _check_kind(folder: Path, kind: str) -> None:
             f"{marker}: expected the kind of this directory, found no such file beside its state; "
             f"restore it from a copy or choose another --state-dir"
         )
-    else:
-        write_atomic(marker, f"{kind}\n".encode(), is_durable=True)
+
+
+def _probe(folder: Path) -> None:
+    """Write, sync and read back, before anything of value is touched."""
+    path, content = folder / _PROBE, b"%d\n" % os.getpid()
+    write_atomic(path, content, is_durable=True)
+    found = path.read_bytes()
+    path.unlink()
+    if found != content:
+        raise OSError(errno.EIO, f"wrote {content!r} and read {found!r}")
+
+
+def _mark_kind(folder: Path, kind: str) -> None:
+    if not (folder / _KIND).exists():
+        write_atomic(folder / _KIND, f"{kind}\n".encode(), is_durable=True)
 
 
 def _has_state(folder: Path) -> bool:

@@ -28,6 +28,14 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def make_folder(folder: Path) -> None:
+    """Create `folder`, private, and what leads to it; the new names are durable."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
+
+
 def write_atomic(path: Path, content: bytes, *, is_durable: bool) -> None:
     """Replace `path` in one instant, readable by us alone; raises `OSError`, changing nothing."""
     temporary = path.with_name(path.name + ".tmp")
@@ -55,8 +63,8 @@ def _write_new(path: Path, content: bytes, *, is_durable: bool) -> None:
 
 def keep_previous(path: Path, previous: Path) -> None:
     """Give the file at `path` the second name `previous`; the older bearer of it goes."""
-    if not path.exists():
-        return
+    if not path.exists() or (previous.exists() and previous.samefile(path)):
+        return  # one file under two names already: replacing one by the other would do nothing
     link = previous.with_name(previous.name + ".tmp")
     link.unlink(missing_ok=True)
     os.link(path, link)

@@ -4,12 +4,13 @@ It exists because it is the truth: everything else on disk can be rebuilt from i
 `{"crc":"<8 hex>","record":{...}}`, with `"left":n` where n more of the same append follow: a turn
 is there as a whole or not at all. A file is named by the sequence number of its first record, so a
 missing file shows as a gap. It must never change a line that was acknowledged, and never skip one
-it cannot read: only a last append without its end, which was never acknowledged, is dropped.
+it cannot read: only a last append without its end, or with the holes a power cut leaves, is
+dropped, because it was never acknowledged.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -24,6 +25,10 @@ _NAME = re.compile(r"^journal-(\d{12,})\.jsonl$")
 _LINE = re.compile(
     rb'\{"crc":"([0-9a-f]{8})",(?:"left":([1-9][0-9]{0,8}),)?"record":(\{.*\})\}', re.DOTALL
 )
+_HEAD = re.compile(
+    rb'\{"crc":"[0-9a-f]{8}",(?:"left":([1-9][0-9]{0,8}),)?"record":\{"seq":([0-9]{1,18}),'
+)
+_SECTOR = 512  # bytes a disk writes as a whole or not at all
 _FOUND_MAX = 80  # characters of a damaged line shown to a person
 
 
@@ -50,9 +55,24 @@ class Scan(NamedTuple):
 
 def line_of(record: Record, left: int = 0) -> bytes:
     """A record as its line in the journal, newline included; `left` more of its append follow."""
-    body = encode(record)
+    return _line(encode(record), left)
+
+
+def _line(body: bytes, left: int) -> bytes:
     more = b'"left":%d,' % left if left else b""
     return b'{"crc":"%08x",%s"record":%s}\n' % (crc32(body, left), more, body)
+
+
+def _proven(record: Record, left: int) -> bytes:
+    """The line of a record that reads back unchanged: NaN would be written as null."""
+    body = encode(record)
+    try:
+        is_same = decode(body) == record
+    except msgspec.DecodeError:
+        is_same = False
+    if not is_same:
+        raise StoreError(f"record {record.seq}: expected finite numbers, found {record.fact!r}")
+    return _line(body, left)
 
 
 def journal_files(folder: Path) -> tuple[JournalFile, ...]:
@@ -73,20 +93,71 @@ def files_holding(files: Sequence[JournalFile], after_seq: int) -> Sequence[Jour
 
 
 def read_journal(file: JournalFile, *, is_last: bool) -> Scan:
-    """Read a whole journal and prove it undamaged; raises `JournalCorrupt`, changes nothing."""
-    content = file.path.read_bytes()
-    whole, newline, tail = content.rpartition(b"\n")
-    lines = whole.split(b"\n") if newline else []
-    read = [_read_line(file, number, line) for number, line in enumerate(lines, 1)]
-    if tail and not is_last:
-        raise _corrupt(file, len(lines) + 1, "a complete line", tail)
-    if _is_whole(tail[:-1]):  # a line, then something that is not its end: damage, not a tear
-        raise _corrupt(file, len(lines) + 1, "the end of the line", tail)
-    count = max((n for n, (_, left) in enumerate(read, 1) if not left), default=0)
+    """Read a whole journal and prove it undamaged; raises `StoreError`, changes nothing."""
+    content = _content(file.path)
+    *lines, tail = content.split(b"\n")
+    read: list[tuple[Record, int]] = []
+    try:
+        for number, line in enumerate(lines, 1):
+            read.append(_read_line(file, number, line))
+        _check_tail(file, len(lines) + 1, tail, is_last=is_last)
+    except JournalCorrupt:
+        if not (is_last and _has_lost_power(lines, tail, read)):
+            raise
+    count = _acknowledged(read)
     if count < len(read) and not is_last:
         raise _corrupt(file, len(read), "the last of its append", lines[-1])
-    end = sum(len(line) + 1 for line in lines[:count])
+    end = _size(lines[:count])
     return Scan(file, tuple(record for record, _ in read[:count]), end, len(content) - end)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        found = problem.strerror or str(problem)
+        raise StoreError(f"{path}: expected to read the journal, found: {found}") from problem
+
+
+def _check_tail(file: JournalFile, number: int, tail: bytes, *, is_last: bool) -> None:
+    """What follows the last newline may be torn, and only in the newest journal."""
+    if tail and not is_last:
+        raise _corrupt(file, number, "a complete line", tail)
+    if _is_whole(tail[:-1]):  # a line, then something that is not its end: damage, not a tear
+        raise _corrupt(file, number, "the end of the line", tail)
+
+
+def _acknowledged(read: Sequence[tuple[Record, int]]) -> int:
+    """How many of these lines belong to appends that are there to their end."""
+    return max((n for n, (_, left) in enumerate(read, 1) if not left), default=0)
+
+
+def _size(lines: Sequence[bytes]) -> int:
+    return sum(len(line) + 1 for line in lines)
+
+
+def _has_lost_power(
+    lines: Sequence[bytes], tail: bytes, read: Sequence[tuple[Record, int]]
+) -> bool:
+    """Whether the first unreadable line is a hole that a power cut left in the last append.
+
+    Sectors of one append reach the disk in any order; those that did not read as zeros. An append
+    only begins when the one before it is durable, so nothing of a second one may follow the hole.
+    """
+    first = _acknowledged(read)
+    begin, bad = _size(lines[:first]), _size(lines[: len(read)])
+    line, size = (*lines, tail)[len(read)], _size(lines) + len(tail)
+    runs = [(bad + m.start(), bad + m.end()) for m in re.finditer(rb"\0+", line)]
+    holes = [a for a, b in runs if _is_edge(a, begin) and _is_edge(b, size)]
+    heads = [_HEAD.match(line) for line in (*lines[first:], tail)]
+    ends = {int(head[2]) + int(head[1] or 0) for head in heads if head}
+    is_known = heads[0] is not None or not ends or begin in holes
+    return bool(holes) and is_known and len(ends) <= 1
+
+
+def _is_edge(place: int, own: int) -> bool:
+    """Whether sectors begin or end here, or the append or the file itself (`own`)."""
+    return place % _SECTOR == 0 or place == own
 
 
 def _is_whole(line: bytes) -> bool:
@@ -135,21 +206,21 @@ def read_after(files: Sequence[JournalFile], after_seq: int) -> Iterator[Scan]:
 class Journal:
     """The open end of the journal; its methods block and belong on one thread."""
 
-    def __init__(
-        self, folder: Path, last_seq: int, fsync: Callable[[int], None] = os.fsync
-    ) -> None:
+    def __init__(self, folder: Path, last_seq: int) -> None:
         self._folder = folder
-        self._fsync = fsync
         self._fd: int | None = None
         self._end = 0  # bytes of the open file known to be durable
         self._is_dirty = False  # bytes after `_end` may exist: a write failed
         self.last_seq = last_seq
 
     def resume(self, scan: Scan) -> None:
-        """Go on in the newest journal; a torn last line is cut off; raises `OSError`."""
+        """Go on in the newest journal; a torn last append is cut off; raises `OSError`.
+
+        It is synced in any case: a process that was killed may have left what we read in memory.
+        """
         self._open(scan.file.path, is_new=False)
         self._end = scan.end
-        self._is_dirty = scan.torn > 0
+        self._is_dirty = True
         self._repair()
 
     def append(self, records: Sequence[Record]) -> None:
@@ -157,7 +228,7 @@ class Journal:
         assert [r.seq for r in records] == list(
             range(self.last_seq + 1, self.last_seq + 1 + len(records))
         ), (self.last_seq, records)
-        lines = b"".join(line_of(r, len(records) - n) for n, r in enumerate(records, 1))
+        lines = b"".join(_proven(r, len(records) - n) for n, r in enumerate(records, 1))
         try:
             self._repair()
             self._write(lines)
@@ -176,7 +247,7 @@ class Journal:
         assert self._fd is not None
         self._is_dirty = True
         write_all(self._fd, lines)
-        self._fsync(self._fd)
+        os.fsync(self._fd)
         self._is_dirty = False
 
     def rotate(self) -> None:
@@ -204,5 +275,5 @@ class Journal:
         """Cut off what a failed write left: after a failed fsync its pages prove nothing."""
         if self._fd is not None and self._is_dirty:
             os.ftruncate(self._fd, self._end)
-            self._fsync(self._fd)
+            os.fsync(self._fd)
             self._is_dirty = False

@@ -15,12 +15,18 @@ from engine.errors import StoreError
 from engine.log import Log
 
 UNSAVED_MAX = 50_000  # records; far beyond what exits alone can produce
+LOW = "the disk is full: what is left of it is kept for exits"
 
 _log = Log(__name__)
 
 
 class CheckpointStore(Protocol):
     """What the recorder asks of a store."""
+
+    @property
+    def is_low(self) -> bool:
+        """Whether what is left of the disk is kept for exits."""
+        ...
 
     async def append(self, records: Sequence[Record]) -> None:
         """Write and fsync; raises `StoreError`."""
@@ -53,6 +59,8 @@ class Recorder:
         self._put = put
         self._checkpoint_facts = checkpoint_facts
         self._unsaved: list[Record] = []
+        self._refusal: str | None = None  # what the disk said last, while records wait
+        self._told: str | None = None  # the problem that the engine knows of
         self._has_news = False  # records that no checkpoint covers
         self._since_attempt = 0  # records saved since a checkpoint was last tried
         self._is_due = False
@@ -64,18 +72,15 @@ class Recorder:
         return len(self._unsaved)
 
     async def save(self, event: Event, records: Sequence[Record]) -> bool:
-        """Make the records of this event durable, older ones first; False when they are not."""
-        was_bad = bool(self._unsaved)
+        """Make the records of this event durable, older ones first.
+
+        False while no entry may leave: something is not on disk, or the disk is full.
+        """
         self._unsaved.extend(records)
-        if not records and not (was_bad and isinstance(event, Tick)):
-            return not was_bad  # a refusing disk is asked again with each record and each tick
-        problem = await self._append()
-        if problem is None:
-            self._since_attempt += len(self._unsaved)
-            self._has_news = True
-            self._unsaved.clear()
-        if was_bad != bool(self._unsaved):
-            self._tell(problem)
+        if records or (self._unsaved and isinstance(event, Tick)):
+            await self._append()  # a refusing disk is asked again with each record and each tick
+        problem = self._refusal or (LOW if self._store.is_low else None)
+        self._tell(problem)
         if len(self._unsaved) > UNSAVED_MAX:
             raise StoreError(
                 f"{len(self._unsaved)} records wait for the disk, expected at most {UNSAVED_MAX}; "
@@ -83,16 +88,26 @@ class Recorder:
             )
         return problem is None
 
-    async def _append(self) -> str | None:
+    async def _append(self) -> None:
         try:
             await self._store.append(tuple(self._unsaved))
         except StoreError as problem:
-            return str(problem)
-        return None
+            self._refusal = str(problem)
+            return
+        self._refusal = None
+        self._since_attempt += len(self._unsaved)
+        self._has_news = True
+        self._unsaved.clear()
 
     def _tell(self, problem: str | None) -> None:
+        """Say what changed, once: fine, low, or refusing, however the refusals are worded."""
+        if (problem is None, problem == LOW) == (self._told is None, self._told == LOW):
+            return
+        self._told = problem
         if problem is None:
             _log.warning("journal.recovered")
+        elif problem == LOW:
+            _log.error("journal.low", problem=problem)
         else:
             _log.error("journal.refused", problem=problem)
         self._put(DiskSeen(problem))

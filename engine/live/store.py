@@ -6,7 +6,7 @@ where state was, and never block the event loop.
 """
 
 import asyncio
-import os
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,7 +25,10 @@ from engine.live.checkpoint import (
 )
 from engine.live.claim import Claim
 from engine.live.journal import Journal, Scan, journal_files, read_after
+from engine.live.reserve import Reserve
 from engine.log import Log
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _log = Log(__name__)
 
@@ -40,10 +43,10 @@ class Loaded(NamedTuple):
 class FileStore:
     """One state directory, owned from construction to `close`; `load` comes before `append`."""
 
-    def __init__(self, folder: Path, kind: str, fsync: Callable[[int], None] = os.fsync) -> None:
+    def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder
-        self._fsync = fsync
         self._claim = Claim(folder, kind)
+        self._reserve = Reserve(folder / "reserve")
         self._journal: Journal | None = None
         # Journal and checkpoint never touch the same file, so neither waits for the other.
         self._journal_thread = ThreadPoolExecutor(1, "journal")
@@ -54,8 +57,27 @@ class FileStore:
         """Whether the last owner of the directory ended in order (true for a new one)."""
         return self._claim.was_clean
 
+    @property
+    def is_low(self) -> bool:
+        """Whether the disk is so full that what is left is kept for exits."""
+        return not self._reserve.is_whole
+
     def load(self) -> Loaded:
         """Read and prove everything since the checkpoint; raises `StoreError`, changing nothing."""
+        try:
+            loaded = self._load()
+        except OSError as problem:
+            found = problem.strerror or str(problem)
+            raise StoreError(
+                f"{self.folder}: expected to read the state, found: {found}"
+            ) from problem
+        try:
+            self._reserve.fill()
+        except StoreError as problem:
+            _log.warning("reserve.missing", problem=problem)
+        return loaded
+
+    def _load(self) -> Loaded:
         checkpoint, damaged = self._newest_checkpoint()
         after_seq = checkpoint.seq if checkpoint else 0
         files = journal_files(self.folder)
@@ -66,12 +88,14 @@ class FileStore:
                 f"{self.folder}: expected journals up to record {after_seq} of the checkpoint, "
                 f"found them up to {last_seq}; restore the directory from a copy"
             )
-        self._journal = Journal(self.folder, last_seq, self._fsync)
+        self._journal = Journal(self.folder, last_seq)
         if scans:
             self._resume(self._journal, scans[-1])
         for path in damaged:  # set aside, so that it never becomes the previous generation
             path.rename(path.with_name(path.name + ".damaged"))
         newer = tuple(r for scan in scans for r in scan.records if r.seq > after_seq)
+        if scans and not last_seq:
+            _log.warning("journal.empty", path=scans[-1].file.path)
         return Loaded(checkpoint.state if checkpoint else None, newer)
 
     def _resume(self, journal: Journal, scan: Scan) -> None:
@@ -103,11 +127,24 @@ class FileStore:
 
     async def append(self, records: Sequence[Record]) -> None:
         """Write and fsync on the journal's thread; raises `StoreError`, and may be tried again."""
-        await self._on(self._journal_thread, partial(self._opened.append, tuple(records)))
+        await self._on(self._journal_thread, partial(self._append, tuple(records)))
+
+    def _append(self, records: Sequence[Record]) -> None:
+        try:
+            self._opened.append(records)
+        except StoreError as problem:
+            if not (_is_full(problem) and self._reserve.give_back()):
+                raise
+            self._opened.append(records)
 
     async def checkpoint(self, state: dict[str, Any], seq: int) -> None:
-        """Make `state` as of record `seq` the place where a start begins; raises `StoreError`."""
+        """Make `state` as of record `seq` the place where a start begins; raises `StoreError`.
+
+        On a full disk the reserve comes first: until it is whole, the journal needs what is left.
+        """
         assert seq <= self._opened.last_seq, (seq, self._opened.last_seq)
+        if self.is_low:
+            await self._on(self._journal_thread, self._reserve.fill)
         write = partial(write_checkpoint, self.folder, Checkpoint(seq, state))
         await self._on(self._checkpoint_thread, write)
         await self._on(self._journal_thread, self._opened.rotate)
@@ -133,3 +170,8 @@ class FileStore:
 
     async def _on(self, thread: ThreadPoolExecutor, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(thread, work)
+
+
+def _is_full(problem: StoreError) -> bool:
+    cause = problem.__cause__
+    return isinstance(cause, OSError) and cause.errno in _FULL

@@ -1,10 +1,11 @@
+import os
 import stat
 from pathlib import Path
 
 import pytest
 from conftest import Disk
 
-from engine.live.files import keep_previous, write_atomic
+from engine.live.files import keep_previous, make_folder, write_atomic
 
 
 @pytest.mark.parametrize("is_durable", [False, True])
@@ -45,3 +46,24 @@ def test_the_previous_generation_is_a_second_name(tmp_path: Path) -> None:
     write_atomic(path, b"three", is_durable=False)
     assert (path.read_bytes(), previous.read_bytes()) == (b"three", b"two")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f", "f.1"]
+
+
+def test_a_second_name_that_is_there_already_leaves_no_third(tmp_path: Path) -> None:
+    path, previous = tmp_path / "f", tmp_path / "f.1"
+    path.write_bytes(b"one")
+    keep_previous(path, previous)
+    keep_previous(path, previous)  # the write in between was refused
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f", "f.1"]
+
+
+def test_every_new_folder_is_made_durable_in_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+    )
+    make_folder(tmp_path / "a" / "b")
+    assert sorted(synced) == [tmp_path, tmp_path / "a"]
+    make_folder(tmp_path / "a" / "b")
+    assert len(synced) == 2

@@ -1,3 +1,5 @@
+import math
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -5,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Disk
 
-from engine.core.facts import GateOpened, Incident, Record
+from engine.core.facts import BarsHeld, GateOpened, Incident, Record
 from engine.core.values import GateName
 from engine.errors import JournalCorrupt, StoreError
 from engine.live.journal import (
@@ -216,14 +218,18 @@ def test_a_full_disk_refuses_and_later_takes_everything(tmp_path: Path, disk: Di
     assert len(journal_files(tmp_path)) == 1
 
 
-def test_a_failed_sync_proves_nothing_so_the_line_is_written_again(tmp_path: Path) -> None:
+def test_a_failed_sync_proves_nothing_so_the_line_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = path_of(tmp_path, 1)
     problems = [OSError(5, "Input/output error"), OSError(5, "Input/output error")]
 
-    def fsync(_: int) -> None:
-        if problems:
+    def fsync(fd: int) -> None:
+        if Path(f"/proc/self/fd/{fd}").readlink() == path and problems:
             raise problems.pop()
 
-    journal = Journal(tmp_path, 0, fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
+    journal = Journal(tmp_path, 0)
     for _ in range(2):
         with pytest.raises(StoreError, match="Input/output error"):
             journal.append(some(1, 2))
@@ -307,3 +313,22 @@ def test_a_flipped_bit_in_a_batch_is_found(tmp_path: Path) -> None:
         file.path.write_bytes(damaged)
         with pytest.raises(JournalCorrupt):
             read_journal(file, is_last=True)
+
+
+def test_a_record_that_would_not_read_back_is_refused_before_it_is_written(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path, 0)
+    for seen in (BarsHeld(1, 5, math.nan, 1.0), BarsHeld(1, 5, 1.0, 1.0, math.inf)):
+        with pytest.raises(StoreError, match="record 1: expected finite numbers, found BarsHeld"):
+            journal.append((Record(1, 1000, seen),))
+    assert list(tmp_path.iterdir()) == []
+    journal.append(some(1, 1))
+    journal.close()
+    assert read(tmp_path) == list(some(1, 1))
+
+
+def test_a_journal_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    path_of(tmp_path, 1).mkdir()
+    with pytest.raises(StoreError, match="expected to read the journal, found: Is a directory"):
+        read(tmp_path)

@@ -18,6 +18,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.problem: str | None = None
+        self.is_low = False
         self.records: list[Record] = []
         self.attempts = 0
         self.checkpoints: list[Snapshot] = []

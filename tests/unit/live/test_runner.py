@@ -59,6 +59,8 @@ class Script:
 class Disk:
     """A store that notes; refuses while `problem` says so."""
 
+    is_low = False
+
     def __init__(self, diary: list[str]) -> None:
         self.diary = diary
         self.problem: str | None = None

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,7 @@ async def test_a_start_reads_the_checkpoint_and_what_is_newer(tmp_path: Path) ->
         "journal-000000000004.jsonl",
         "journal-000000000006.jsonl",
         "kind",
+        "reserve",
         "state.json",
         "state.json.1",
     ]
@@ -254,7 +256,9 @@ async def test_a_full_disk_refuses_and_keeps_what_was_there(tmp_path: Path, disk
     assert reload(tmp_path) == Loaded(state(5), some(6, 9))
 
 
-async def test_a_torn_line_that_cannot_be_cut_off_is_an_error(tmp_path: Path) -> None:
+async def test_a_torn_line_that_cannot_be_cut_off_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await aged(tmp_path)
     with (tmp_path / "journal-000000000006.jsonl").open("ab") as file:
         file.write(b"torn")
@@ -262,7 +266,8 @@ async def test_a_torn_line_that_cannot_be_cut_off_is_an_error(tmp_path: Path) ->
     def fsync(_: int) -> None:
         raise OSError(5, "Input/output error")
 
-    store = FileStore(tmp_path, "paper", fsync)
+    store = FileStore(tmp_path, "paper")
+    monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(StoreError, match=r"expected to go on here, found: .*Input/output error"):
         store.load()
     store.close()
@@ -280,3 +285,11 @@ async def test_the_cost_of_a_write_does_not_grow_with_age(tmp_path: Path) -> Non
                 + (tmp_path / f"journal-{first:012d}.jsonl").stat().st_size
             )
     assert max(written) - min(written) < 60  # digits of the numbers
+
+
+async def test_a_damaged_checkpoint_that_cannot_be_set_aside_is_an_error(tmp_path: Path) -> None:
+    await aged(tmp_path)
+    (tmp_path / "state.json").write_bytes(b"")
+    (tmp_path / "state.json.damaged").mkdir()
+    with pytest.raises(StoreError, match="expected to read the state, found: Is a directory"):
+        reload(tmp_path)
