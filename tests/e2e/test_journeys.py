@@ -124,7 +124,7 @@ async def test_kill_9_loses_nothing_doubles_nothing_and_tells_once(tmp_path: Pat
     assert after.state.at_ms >= before.state.at_ms
     assert held(after) == held(before)
     placed = [x for x in facts(folder, f.OrderPlaced) if isinstance(x, f.OrderPlaced)]
-    assert Counter(x.order.purpose for x in placed) == {Purpose.ENTRY: 3, Purpose.TARGET: 3}
+    assert Counter(x.order.purpose for x in placed) == {Purpose.ENTRY: 3, Purpose.TARGET: 6}
     told = [m["text"].split(":")[0] for m in messages if "filled" in m["text"]]
     assert sorted(told) == sorted(f"🚀 {symbol} LONG filled" for symbol in SYMBOLS)
 
