@@ -24,7 +24,6 @@ from engine import __version__, config, log
 from engine.core.facts import Record
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
-from engine.core.values import OrderKind
 from engine.environment import Environment, read_environment
 from engine.errors import ChatRefused, ConfigError, EngineError, StoreError
 from engine.live.clock import VenueClock
@@ -196,7 +195,8 @@ def _paper_ports(settings: Settings, store: FileStore, speed: float) -> tuple[Po
     clock, inbox = VenueClock(speed), Inbox()
     reader = BybitReader(settings.exchange, settings.market.frame_s, settings.sim)
     stream = PublicStream(settings.exchange.ws_public_url, settings.market.frame_s, clock.observe)
-    matching = Matching(Decimal(0), Decimal(repr(settings.sim.slippage_base_bps)))
+    slippage_bps, funding_bps = settings.sim.slippage_base_bps, settings.sim.funding_8h_bps
+    matching = Matching(Decimal(0), Decimal(repr(slippage_bps)), Decimal(repr(funding_bps)))
     exchange = PaperExchange(reader, matching, clock.now_ms, inbox.put)
     return Ports(exchange, stream, store, clock, inbox, exchange), matching
 
@@ -204,15 +204,13 @@ def _paper_ports(settings: Settings, store: FileStore, speed: float) -> tuple[Po
 def _restore_account(matching: Matching, ledger: Ledger, settings: Settings) -> None:
     """Paper has no exchange that outlives us: its account is what the ledger remembers."""
     holdings = [
-        Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop) for p in ledger.positions if p.qty
+        Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop, p.funded_ms)
+        for p in ledger.positions
+        if p.qty
     ]
-    resting = [
-        o.order
-        for o in ledger.state.orders.values()
-        if o.is_live and o.order.kind is OrderKind.LIMIT
-    ]
+    live = [(o.order, o.filled_qty) for o in ledger.state.orders.values() if o.is_live]
     start = Decimal(repr(settings.sim.equity_start_usd))
-    matching.restore(ledger.balance if ledger.seq else start, holdings, resting)
+    matching.restore(ledger.balance if ledger.seq else start, holdings, live)
 
 
 async def _until_signal(station: Station, chat: "_Chat") -> None:

@@ -61,7 +61,8 @@ class Exchange(MarketReader, Protocol):
 
     Placing an id twice yields one order; setting a stop amends it in place. Each write returns the
     one event that answers it (`OrderAccepted`, `OrderRefused`, `OrderUnknown`, `StopSet`, ...);
-    fills arrive through the sink given to the adapter, or with `account()`.
+    fills and funding arrive through the sink given to the adapter, or with `account()`. An order
+    that ended says how much of it was filled.
     """
 
     async def place(self, order: Order) -> Event:
@@ -69,19 +70,19 @@ class Exchange(MarketReader, Protocol):
         ...
 
     async def cancel(self, order: Order) -> Event:
-        """Cancel an order by our id; `OrderGone` or `FetchFailed`."""
+        """Cancel an order by our id; `OrderGone`, `OrderMissing` or `FetchFailed`."""
         ...
 
     async def set_stop(self, position_id: int, symbol: str, side: Side, price: Decimal) -> Event:
-        """Amend the stop attached to the position; `StopSet` or `StopRefused`."""
+        """Amend the stop attached to the position; `StopSet`, `StopRefused` or `StopUnknown`."""
         ...
 
     async def find(self, order: Order) -> Event:
-        """Look an order up by our id: `OrderAccepted`, `OrderGone` or `OrderUnknown`."""
+        """Look an order up by our id: `OrderAccepted`, `OrderGone` or `OrderMissing`."""
         ...
 
     async def account(self) -> AccountSeen:
-        """Positions, working orders and recent fills; raises `Transient` when any page failed."""
+        """Positions, orders, recent fills and funding; `Transient` when any page failed."""
         ...
 
 

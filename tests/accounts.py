@@ -9,10 +9,11 @@ from engine.core.events import (
     AccountPosition,
     Event,
     FillSeen,
+    OrderGone,
     QuoteSeen,
 )
-from engine.core.values import Fill, Side
-from engine.sim.matching import Matching
+from engine.core.values import Fill, OrderState, Side
+from engine.sim.matching import Liquidity, Matching
 
 D = Decimal
 LONG, SHORT = Side.LONG, Side.SHORT
@@ -23,16 +24,19 @@ def quote(bid: float, ask: float, last: float) -> QuoteSeen:
     return QuoteSeen(SYMBOL, bid, ask, last, 1)
 
 
-def opened_market(bid: float, ask: float, last: float, slippage: str = "4") -> Matching:
-    matching = Matching(START, D(slippage))
+def listed(matching: Matching, bid: float, ask: float, last: float) -> Matching:
     matching.set_instruments([INSTRUMENT])
     assert matching.see_quote(quote(bid, ask, last), 1) == ()
     return matching
 
 
-def long_100(qty: str = "12.3") -> Matching:
+def opened_market(bid: float, ask: float, last: float, slippage: str = "4") -> Matching:
+    return listed(Matching(START, D(slippage)), bid, ask, last)
+
+
+def long_100(qty: str = "12.3", liquidity: Liquidity | None = None) -> Matching:
     """Long at exactly 100.00 with a stop at 98: 99.96 and 4 bps."""
-    matching = opened_market(99.95, 99.96, 99.96)
+    matching = listed(Matching(START, D(4), liquidity=liquidity), 99.95, 99.96, 99.96)
     matching.place(entry(LONG, qty, "101", "98"), 2)
     return matching
 
@@ -54,3 +58,7 @@ def brief(events: Iterable[Event]) -> list[tuple[str, Decimal, Decimal, bool]]:
 
 def positions(matching: Matching) -> tuple[AccountPosition, ...]:
     return matching.account().positions
+
+
+def gone(order_id: str, state: OrderState, filled: str = "0", detail: str = "") -> OrderGone:
+    return OrderGone(order_id, state, detail, D(filled))

@@ -28,7 +28,8 @@ class PaperExchange:
 
     A write returns its answer; what follows from it (fills, the stop that stands, the end of the
     order) goes to `sink` in the loop's next round, so whoever awaits the answer directly sees the
-    answer first. All events for the sink pass one queue: their order is that of the account.
+    answer first. What the market does to the account (fills, funding) passes the same queue: the
+    order of events is that of the account.
     """
 
     def __init__(
@@ -65,15 +66,15 @@ class PaperExchange:
         return answer
 
     async def cancel(self, order: Order) -> Event:
-        """`OrderGone`, with the state in which the order ended."""
+        """`OrderGone`, with the state in which the order ended, or `OrderMissing`."""
         return self._matching.cancel(order.id)
 
     async def set_stop(self, position_id: int, symbol: str, side: Side, price: Decimal) -> Event:
         """`StopSet` or `StopRefused`."""
-        return self._matching.set_stop(position_id, symbol, side, price)
+        return self._matching.set_stop(position_id, symbol, side, price, self._now_ms())
 
     async def find(self, order: Order) -> Event:
-        """`OrderAccepted` while it works, else `OrderGone`."""
+        """`OrderAccepted` while it works, `OrderGone` once ended, `OrderMissing` if unknown."""
         return self._matching.find(order.id)
 
     async def account(self) -> AccountSeen:

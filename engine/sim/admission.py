@@ -4,10 +4,20 @@ It exists so that a wrong order is refused on paper for the same reason as on th
 must never change anything: each rule is a pure function of the order and what it meets.
 """
 
+import math
 from decimal import Decimal
 
 from engine.core.events import QuoteSeen
-from engine.core.values import Instrument, Order, OrderKind, OrderSide, Refusal, Side, exact
+from engine.core.values import (
+    Instrument,
+    Order,
+    OrderKind,
+    OrderSide,
+    Purpose,
+    Refusal,
+    Side,
+    exact,
+)
 
 Problem = tuple[Refusal, str]
 
@@ -28,12 +38,10 @@ def find_problem(
 
 def side_problem(order: Order, held: Side | None) -> Problem | None:
     """What would flip, grow or hang beside the one position of the symbol."""
+    if order.purpose is Purpose.ADDON:
+        return _addon_problem(order, held)
     if order.reduce_only:
-        if held is None or order.side is not held.exit:
-            return Refusal.REDUCE_ONLY, f"{order.symbol}: expected a position to reduce"
-        if order.stop is not None:
-            return Refusal.OTHER, f"stop {order.stop}: expected none with reduce-only"
-        return None
+        return _reducing_problem(order, held)
     if order.kind is OrderKind.LIMIT:
         return Refusal.OTHER, f"{order.symbol}: expected LIMIT to be reduce-only"
     if held is not None and order.side is held.exit:
@@ -41,9 +49,44 @@ def side_problem(order: Order, held: Side | None) -> Problem | None:
     return None
 
 
+def stop_problem(
+    side: Side, price: Decimal, instrument: Instrument | None, quote: QuoteSeen | None
+) -> str | None:
+    """Why the stop of a position cannot be moved there: off tick, or passed by the last trade."""
+    if instrument is None or not is_multiple(price, instrument.tick):
+        return f"stop {price}: expected a price on the tick"
+    if quote is not None and side.sign * (exact(quote.last) - price) <= 0:
+        return f"stop {price}: expected on the losing side of the last trade {quote.last}"
+    return None
+
+
+def _reducing_problem(order: Order, held: Side | None) -> Problem | None:
+    if held is None or order.side is not held.exit:
+        return Refusal.REDUCE_ONLY, f"{order.symbol}: expected a position to reduce"
+    if order.stop is not None:
+        return Refusal.OTHER, f"stop {order.stop}: expected none with reduce-only"
+    return None
+
+
+def _addon_problem(order: Order, held: Side | None) -> Problem | None:
+    """An add-on finds a position under a stop of its own, and takes what is there or nothing."""
+    if order.reduce_only or held is None or order.side is held.exit:
+        return Refusal.OTHER, f"{order.symbol}: expected an add-on to grow a position"
+    if order.kind is not OrderKind.IOC:
+        return Refusal.OTHER, f"{order.kind}: expected IOC for an add-on"
+    if order.stop is not None:
+        return Refusal.OTHER, f"stop {order.stop}: expected none with an add-on"
+    return None
+
+
 def touch_of(quote: QuoteSeen, side: OrderSide) -> Decimal:
     """The best price an order of this side takes."""
     return exact(quote.ask if side is OrderSide.BUY else quote.bid)
+
+
+def is_sane(quote: QuoteSeen) -> bool:
+    """Whether prices are positive, finite and not crossed; a NaN fails every comparison."""
+    return 0 < quote.bid <= quote.ask < math.inf and 0 < quote.last < math.inf
 
 
 def is_multiple(x: Decimal, step: Decimal) -> bool:

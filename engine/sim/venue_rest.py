@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from engine.core.values import Instrument, Ms
+from engine.sim.account import FUNDING_MS
 from engine.sim.board import Board
 from engine.sim.feed import CLOSE, DAY_MS, HIGH, LOW, MINUTE_MS, OPEN, TURNOVER, VOLUME
 
@@ -18,7 +19,6 @@ FRAMES = {str(n): n * MINUTE_MS for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 72
 FRAMES["D"] = DAY_MS
 
 PARAMETER_ERROR = 10001
-FUNDING_MS = 8 * 3_600_000
 FUNDING_RATE = "0.0001"
 MAX_LOTS, MAX_MARKET_LOTS = 2_000_000, 500_000
 

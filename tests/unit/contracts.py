@@ -8,6 +8,7 @@ may know how an adapter works.
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
 import pytest
 
 from engine.core.events import (
@@ -16,6 +17,7 @@ from engine.core.events import (
     FillSeen,
     OrderAccepted,
     OrderGone,
+    OrderMissing,
     OrderRefused,
     StopRefused,
     StopSet,
@@ -62,6 +64,11 @@ def entry(side: Side, qty: str, limit: str, stop: str | None, name: str = "e1") 
         price=D(limit),
         stop=None if stop is None else D(stop),
     )
+
+
+def addon(side: Side, qty: str, limit: str, name: str = "a1") -> Order:
+    order = entry(side, qty, limit, None, name)
+    return msgspec.structs.replace(order, purpose=Purpose.ADDON, reason="add-on")
 
 
 def target(side: Side, qty: str, price: str, name: str = "t1") -> Order:
@@ -128,7 +135,8 @@ class ExchangeContract:
         await self.opened(world)
         account = await world.exchange.account()
         (fill,) = account.fills
-        assert account.positions == (AccountPosition(SYMBOL, Side.LONG, D(10), fill.price, D(98)),)
+        held = AccountPosition(SYMBOL, Side.LONG, D(10), fill.price, D(98), fill.exchange_ms)
+        assert account.positions == (held,)
         assert (fill.order_id, fill.qty, fill.is_maker) == ("e1", D(10), False)
         assert D(100) <= fill.price <= D(101)
         assert FillSeen(fill) in world.heard
@@ -148,11 +156,11 @@ class ExchangeContract:
         await world.exchange.place(working)
         filled = await world.exchange.find(entry(Side.LONG, "10", "101", "98"))
         assert isinstance(filled, OrderGone)
-        assert filled.state is OrderState.FILLED
+        assert (filled.state, filled.filled_qty) == (OrderState.FILLED, D(10))
         assert isinstance(await world.exchange.find(working), OrderAccepted)
-        never = await world.exchange.find(market_exit(Side.LONG, "1", "never"))
-        assert isinstance(never, OrderGone)
-        assert never.state is OrderState.EXPIRED
+        never = market_exit(Side.LONG, "1", "never")
+        assert await world.exchange.find(never) == OrderMissing("never")
+        assert await world.exchange.cancel(never) == OrderMissing("never")
 
     async def test_a_canceled_order_is_gone(self, world: ExchangeWorld) -> None:
         await self.opened(world)
@@ -160,18 +168,30 @@ class ExchangeContract:
         await world.exchange.place(working)
         gone = await world.exchange.cancel(working)
         assert isinstance(gone, OrderGone)
-        assert gone.state is OrderState.CANCELED
+        assert (gone.state, gone.filled_qty) == (OrderState.CANCELED, D(0))
         assert (await world.exchange.account()).order_ids == ()
         await world.quote(104, 104.01, 104)
         assert [f.order_id for f in await self.fills(world)] == ["e1"]
 
     async def test_a_stop_is_amended_in_place(self, world: ExchangeWorld) -> None:
         await self.opened(world)
-        assert await world.exchange.set_stop(1, SYMBOL, Side.LONG, D(99)) == StopSet(1, D(99))
+        shown = await world.exchange.set_stop(1, SYMBOL, Side.LONG, D(99))
+        assert isinstance(shown, StopSet)
+        assert (shown.position_id, shown.price) == (1, D(99))
         (position,) = (await world.exchange.account()).positions
-        assert position.stop == D(99)
+        assert (position.stop, position.updated_ms) == (D(99), shown.exchange_ms)
         await world.quote(98.9, 98.91, 98.9)
         assert [f.purpose for f in await self.fills(world)] == [Purpose.ENTRY, Purpose.STOP]
+
+    async def test_an_add_on_grows_a_position_and_keeps_its_stop(
+        self, world: ExchangeWorld
+    ) -> None:
+        await self.opened(world)
+        await world.exchange.place(addon(Side.LONG, "2", "101"))
+        entered, added = await self.fills(world)
+        assert (entered.purpose, added.purpose) == (Purpose.ENTRY, Purpose.ADDON)
+        (position,) = (await world.exchange.account()).positions
+        assert (position.qty, position.stop) == (D(12), D(98))
 
     async def test_a_stop_needs_a_position(self, world: ExchangeWorld) -> None:
         answer = await world.exchange.set_stop(1, SYMBOL, Side.LONG, D(99))

@@ -9,16 +9,18 @@ from unit.contracts import INSTRUMENT, SYMBOL, ExchangeContract, entry, market_e
 from engine.core.events import (
     Event,
     FillSeen,
+    FundingSeen,
     HistoryLoaded,
     InstrumentsLoaded,
     OrderAccepted,
     OrderGone,
+    OrderMissing,
     QuoteSeen,
     StopSet,
     Tick,
     TickersLoaded,
 )
-from engine.core.values import Book, Instrument, Ms, OrderState, Purpose, Side
+from engine.core.values import Book, Funding, Instrument, Ms, OrderState, Purpose, Side
 from engine.errors import Transient
 from engine.live.paper import PaperExchange
 from engine.ports import Exchange
@@ -77,7 +79,7 @@ class PaperWorld:
         self.inbox = Inbox()
         self.heard = self.inbox.heard
         self.reader = Reader()
-        self.matching = Matching(Decimal(10_000), Decimal(4))
+        self.matching = Matching(Decimal(10_000), Decimal(4), Decimal(1))
         self.paper = PaperExchange(self.reader, self.matching, lambda: 1234, self.inbox.put)
         self.exchange = self.paper
 
@@ -111,8 +113,8 @@ async def test_the_answer_comes_before_what_follows(world: PaperWorld) -> None:
     assert world.heard == [
         OrderAccepted("e1"),
         bought,
-        StopSet(1, Decimal(98)),
-        OrderGone("e1", OrderState.FILLED),
+        StopSet(1, Decimal(98), 1234),
+        OrderGone("e1", OrderState.FILLED, "", Decimal(10)),
         stopped,
     ]
     assert stopped.fill.purpose is Purpose.STOP
@@ -146,7 +148,7 @@ async def test_a_target_traded_through_ends_the_position(world: PaperWorld) -> N
     await world.exchange.place(entry(Side.LONG, "10", "101", "98"))
     await world.exchange.place(target(Side.LONG, "10", "103"))
     await world.quote(103.5, 103.51, 103.5)
-    assert world.heard[-1] == OrderGone("t1", OrderState.FILLED)
+    assert world.heard[-1] == OrderGone("t1", OrderState.FILLED, "", Decimal(10))
     assert (await world.exchange.account()).positions == ()
 
 
@@ -162,14 +164,14 @@ async def test_market_data_is_the_readers_own(world: PaperWorld) -> None:
 
 async def test_an_exit_before_the_markets_first_word_is_not_refused() -> None:
     world = PaperWorld()
-    held = Holding(1, SYMBOL, Side.LONG, Decimal(10), Decimal(100), Decimal(98))
+    held = Holding(1, SYMBOL, Side.LONG, Decimal(10), Decimal(100), Decimal(98), 1)
     world.matching.restore(Decimal(10_000), [held], [])
     sent = market_exit(Side.LONG, "10")
     await world.quote(99.99, 100, 100)  # of a symbol whose rules are not known yet
     await world.exchange.instruments()
     with pytest.raises(Transient, match="expected a quote, none seen since the start"):
         await world.exchange.place(sent)
-    assert await world.exchange.find(sent) == OrderGone("x1", OrderState.EXPIRED, "never arrived")
+    assert await world.exchange.find(sent) == OrderMissing("x1")
     await world.quote(99.99, 100, 100)
     assert await world.exchange.place(sent) == OrderAccepted("x1")
 
@@ -180,3 +182,13 @@ async def test_what_we_hold_can_be_left_after_its_delisting(world: PaperWorld) -
     assert await world.exchange.instruments() == InstrumentsLoaded(())
     assert await world.exchange.place(market_exit(Side.LONG, "10")) == OrderAccepted("x1")
     assert (await world.exchange.account()).positions == ()
+
+
+async def test_funding_is_heard_like_a_fill(world: PaperWorld) -> None:
+    held = Holding(1, SYMBOL, Side.LONG, Decimal(10), Decimal(100), Decimal(98), -1)
+    world.matching.restore(Decimal(10_000), [held], [])
+    await world.quote(100, 100.01, 100)  # after the boundary at 0
+    funding = Funding(f"{SYMBOL}-funding-0", SYMBOL, Decimal("0.1"), 0)
+    assert world.heard == [FundingSeen(funding)]
+    account = await world.exchange.account()
+    assert (account.balance, account.funding) == (Decimal("9999.9"), (funding,))

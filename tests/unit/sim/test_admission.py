@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from unit.contracts import INSTRUMENT, SYMBOL, entry, market_exit, target
+from unit.contracts import INSTRUMENT, SYMBOL, addon, entry, market_exit, target
 
 from engine.core.events import QuoteSeen
 from engine.core.values import Order, OrderKind, OrderSide, Refusal, Side
@@ -12,6 +12,7 @@ D = Decimal
 LONG, SHORT = Side.LONG, Side.SHORT
 QUOTE = QuoteSeen(SYMBOL, 99.9, 100.1, 100, 1)
 
+ALONE = (Refusal.OTHER, "AAAUSDT: expected an add-on to grow a position")
 LONG_ENTRY = entry(LONG, "10", "101", "98")
 
 
@@ -29,6 +30,8 @@ def but(order: Order, **changes: object) -> Order:
         (but(LONG_ENTRY, kind=OrderKind.MARKET, price=None), None),
         (market_exit(LONG, "0.1"), LONG),
         (target(SHORT, "0.1", "0.01"), SHORT),
+        (addon(LONG, "1", "101"), LONG),
+        (addon(SHORT, "1", "99"), SHORT),
         (but(target(LONG, "1", "99"), kind=OrderKind.IOC), LONG),
     ],
 )
@@ -103,6 +106,24 @@ def test_taken(order: Order, held: Side | None) -> None:
             LONG_ENTRY,
             SHORT,
             (Refusal.OTHER, "AAAUSDT: expected reduce-only against a position"),
+        ),
+        (addon(LONG, "1", "101"), None, ALONE),
+        (addon(LONG, "1", "101"), SHORT, ALONE),
+        (but(addon(LONG, "1", "101"), reduce_only=True), LONG, ALONE),
+        (
+            but(addon(LONG, "1", "101"), kind=OrderKind.LIMIT),
+            LONG,
+            (Refusal.OTHER, "LIMIT: expected IOC for an add-on"),
+        ),
+        (
+            but(addon(LONG, "1", "101"), stop=D(98)),
+            LONG,
+            (Refusal.OTHER, "stop 98: expected none with an add-on"),
+        ),
+        (
+            addon(LONG, "0.1", "101"),
+            LONG,
+            (Refusal.OTHER, "qty 0.1: expected at least 0.2"),
         ),
         (
             entry(LONG, "0.1", "101", "98"),

@@ -7,20 +7,21 @@ from accounts import (
     D,
     brief,
     fills,
+    gone,
     long_100,
     opened_market,
     positions,
     quote,
     short_50,
 )
-from unit.contracts import INSTRUMENT, SYMBOL, entry, market_exit, target
+from unit.contracts import INSTRUMENT, SYMBOL, addon, entry, market_exit, target
 
 from engine.core.events import (
     AccountPosition,
     AccountSeen,
     FillSeen,
     OrderAccepted,
-    OrderGone,
+    OrderMissing,
     OrderRefused,
     QuoteSeen,
     StopRefused,
@@ -48,12 +49,12 @@ def test_an_entry_is_one_fill_its_stop_and_its_end() -> None:
     assert matching.place(entry(LONG, "12.3", "101", "98"), 2) == (
         OrderAccepted("e1"),
         FillSeen(fill),
-        StopSet(1, D(98)),
-        OrderGone("e1", OrderState.FILLED),
+        StopSet(1, D(98), 2),
+        gone("e1", OrderState.FILLED, "12.3"),
     )
     assert matching.account() == AccountSeen(
         balance=START - D("0.6765"),
-        positions=(AccountPosition(SYMBOL, LONG, D("12.3"), D(100), D(98)),),
+        positions=(AccountPosition(SYMBOL, LONG, D("12.3"), D(100), D(98), 2),),
         order_ids=(),
         fills=(fill,),
     )
@@ -81,12 +82,12 @@ def test_ioc_takes_the_touch_never_beyond_its_limit(
     assert accepted == OrderAccepted("e1")
     if price is None:
         detail = f"touch {touch} is beyond the limit {limit}"
-        assert rest == [OrderGone("e1", OrderState.CANCELED, detail)]
+        assert rest == [gone("e1", OrderState.CANCELED, "0", detail)]
         assert positions(matching) == ()
         assert matching.find("e1") == rest[0]
     else:
         assert brief(rest) == [("e1", D(10), D(price), False)]
-        assert positions(matching) == (AccountPosition(SYMBOL, side, D(10), D(price), None),)
+        assert positions(matching) == (AccountPosition(SYMBOL, side, D(10), D(price), None, 2),)
 
 
 def test_a_sale_never_slips_to_nothing() -> None:
@@ -94,17 +95,35 @@ def test_a_sale_never_slips_to_nothing() -> None:
     assert brief(matching.place(entry(SHORT, "1000", "0.01", None), 2))[0][2] == D("0.01")
 
 
-@pytest.mark.parametrize(("side", "expected"), [(LONG, "98"), (SHORT, "102")])
-def test_a_second_entry_grows_the_position_and_keeps_its_stop(side: Side, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("side", "limit", "first", "later", "stands"),
+    [
+        (LONG, "101", "98", "99", "99"),
+        (LONG, "101", "98", "97", "98"),
+        (LONG, "101", "98", "98", "98"),
+        (SHORT, "99", "102", "101", "101"),
+        (SHORT, "99", "102", "103", "102"),
+    ],
+)
+def test_a_second_entry_grows_the_position_and_never_loosens_its_stop(
+    side: Side, limit: str, first: str, later: str, stands: str
+) -> None:
     matching = opened_market(100, 100, 100, slippage="0")
-    limit = "101" if side is LONG else "99"
-    matching.place(entry(side, "1", limit, expected), 2)
+    matching.place(entry(side, "1", limit, first), 2)
     matching.see_quote(quote(100.3, 100.3, 100.3), 3)
-    later = "99" if side is LONG else "101"
     events = matching.place(entry(side, "2", "100.3", later, "e2"), 4)
-    assert not [e for e in events if isinstance(e, StopSet)]
-    (position,) = positions(matching)
-    assert (position.qty, position.avg_price, position.stop) == (D(3), D("100.2"), D(expected))
+    shown = [e for e in events if isinstance(e, StopSet)]
+    assert shown == ([] if stands == first else [StopSet(1, D(stands), 4)])
+    assert positions(matching) == (AccountPosition(SYMBOL, side, D(3), D("100.2"), D(stands), 4),)
+
+
+def test_an_add_on_grows_the_position_under_the_stop_it_has() -> None:
+    matching = long_100("10")
+    _, *events = matching.place(addon(LONG, "2", "101"), 4)
+    assert brief(events) == [("a1", D(2), D(100), False)]
+    assert [f.purpose for f in fills(events)] == [Purpose.ADDON]
+    assert events[1:] == [gone("a1", OrderState.FILLED, "2")]
+    assert positions(matching) == (AccountPosition(SYMBOL, LONG, D(12), D(100), D(98), 4),)
 
 
 # --- stops
@@ -172,8 +191,8 @@ def test_a_passed_stop_ends_the_targets() -> None:
     assert brief(events) == [("1-stop-4-1", D("12.3"), D("97.96"), False)]
     flat = "the position is flat"
     assert list(events[1:]) == [
-        OrderGone("t1", OrderState.CANCELED, flat),
-        OrderGone("t2", OrderState.CANCELED, flat),
+        gone("t1", OrderState.CANCELED, "0", flat),
+        gone("t2", OrderState.CANCELED, "0", flat),
     ]
     assert matching.account().order_ids == ()
 
@@ -181,11 +200,11 @@ def test_a_passed_stop_ends_the_targets() -> None:
 def test_a_quote_that_satisfies_both_only_stops() -> None:
     matching = long_100()
     matching.see_quote(quote(102.9, 102.91, 102.9), 3)
-    matching.set_stop(1, SYMBOL, LONG, D("102.8"))
+    matching.set_stop(1, SYMBOL, LONG, D("102.8"), 3)
     matching.place(target(LONG, "4.9", "102.1"), 4)
     events = matching.see_quote(quote(102.8, 102.81, 102.5), 5)
     assert brief(events) == [("1-stop-5-1", D("12.3"), D("102.75"), False)]
-    assert matching.find("t1") == OrderGone("t1", OrderState.CANCELED, "the position is flat")
+    assert matching.find("t1") == gone("t1", OrderState.CANCELED, "0", "the position is flat")
 
 
 def test_stop_ids_stay_apart() -> None:
@@ -211,23 +230,32 @@ def test_stop_ids_stay_apart() -> None:
 )
 def test_a_stop_that_cannot_stand_is_refused(side: Side, price: str, detail: str) -> None:
     matching = long_100()
-    answer = matching.set_stop(1, SYMBOL, side, D(price))
+    answer = matching.set_stop(1, SYMBOL, side, D(price), 3)
     assert isinstance(answer, StopRefused)
     assert (answer.position_id, str(answer.price), answer.detail) == (1, price, detail)
-    assert positions(matching)[0].stop == D(98)
+    (position,) = positions(matching)
+    assert (position.stop, position.updated_ms) == (D(98), 2)
 
 
 def test_a_short_stop_moves_down_to_just_above_the_last_trade() -> None:
     matching = short_50()
-    assert isinstance(matching.set_stop(1, SYMBOL, SHORT, D("50.03")), StopRefused)
-    assert matching.set_stop(1, SYMBOL, SHORT, D("50.04")) == StopSet(1, D("50.04"))
-    assert positions(matching)[0].stop == D("50.04")
+    assert isinstance(matching.set_stop(1, SYMBOL, SHORT, D("50.03"), 3), StopRefused)
+    assert matching.set_stop(1, SYMBOL, SHORT, D("50.04"), 3) == StopSet(1, D("50.04"), 3)
+    (position,) = positions(matching)
+    assert (position.stop, position.updated_ms) == (D("50.04"), 3)
+
+
+def test_a_stop_set_at_an_untold_time_is_no_older_than_the_position() -> None:
+    matching = long_100()
+    assert matching.set_stop(1, SYMBOL, LONG, D(99)) == StopSet(1, D(99))
+    (position,) = positions(matching)
+    assert (position.stop, position.updated_ms) == (D(99), 2)
 
 
 def test_no_stop_without_a_position() -> None:
     matching = opened_market(100, 100, 100)
     detail = "AAAUSDT: expected a LONG position"
-    assert matching.set_stop(9, SYMBOL, LONG, D(98)) == StopRefused(9, D(98), detail)
+    assert matching.set_stop(9, SYMBOL, LONG, D(98), 3) == StopRefused(9, D(98), detail)
 
 
 # --- targets
@@ -241,7 +269,7 @@ def test_a_target_needs_a_trade_through_and_gets_its_price(last: float, *, is_fi
     if is_filled:
         (fill,) = fills(events)
         assert (fill.price, fill.fee, fill.is_maker) == (D(103), D("0.10094"), True)
-        assert events[1:] == (OrderGone("t1", OrderState.FILLED),)
+        assert events[1:] == (gone("t1", OrderState.FILLED, "4.9"),)
         assert positions(matching)[0].qty == D("7.4")
     else:
         assert events == ()
@@ -259,7 +287,7 @@ def test_targets_fill_nearest_first_and_never_beyond_the_position() -> None:
         ("mid", D(1), D("104.9"), True),
         ("far", D(3), D(105), True),
     ]
-    assert events[-1] == OrderGone("far", OrderState.CANCELED, "cut to the position's 3")
+    assert events[-1] == gone("far", OrderState.CANCELED, "3", "cut to the position's 3")
     assert (positions(matching), matching.account().order_ids) == ((), ())
 
 
@@ -269,7 +297,7 @@ def test_going_flat_ends_a_target_that_was_traded_through_too() -> None:
     matching.place(target(LONG, "1", "104", "t2"), 3)
     events = matching.see_quote(quote(106, 106.01, 106), 4)
     assert brief(events) == [("t1", D(10), D(103), True)]
-    assert events[-1] == OrderGone("t2", OrderState.CANCELED, "the position is flat")
+    assert events[-1] == gone("t2", OrderState.CANCELED, "0", "the position is flat")
 
 
 def test_a_target_of_another_symbol_is_left_alone() -> None:
@@ -304,7 +332,7 @@ def test_an_exit_takes_the_touch_and_never_flips(
     accepted, *events = matching.place(market_exit(LONG, qty), 3)
     assert accepted == OrderAccepted("x1")
     assert brief(events) == [("x1", D(filled), D("99.91"), False)]  # 99.95 less 4 bps, down
-    assert events[1] == OrderGone("x1", state, detail)
+    assert events[1] == gone("x1", state, filled, detail)
     left = D("12.3") - D(filled)
     assert [p.qty for p in positions(matching)] == ([left] if left else [])
 
@@ -317,7 +345,7 @@ def test_an_id_placed_again_is_answered_and_not_filled_again() -> None:
     before = matching.account()
     assert matching.place(entry(LONG, "12.3", "101", "98"), 9) == (
         OrderAccepted("e1"),
-        OrderGone("e1", OrderState.FILLED),
+        gone("e1", OrderState.FILLED, "12.3"),
     )
     assert matching.account() == before
     matching.place(target(LONG, "4.9", "103"), 9)
@@ -329,7 +357,7 @@ def test_a_refused_order_never_existed() -> None:
     matching = opened_market(99.95, 99.96, 99.96)
     (refused,) = matching.place(market_exit(LONG, "1"), 2)
     assert isinstance(refused, OrderRefused)
-    assert matching.find("x1") == OrderGone("x1", OrderState.EXPIRED, "never arrived")
+    assert matching.find("x1") == OrderMissing("x1")
     matching.place(entry(LONG, "1", "101", "98"), 2)
     assert brief(matching.place(market_exit(LONG, "1"), 2)) == [("x1", D(1), D("99.91"), False)]
 
@@ -337,10 +365,10 @@ def test_a_refused_order_never_existed() -> None:
 def test_canceling_answers_how_the_order_ended() -> None:
     matching = long_100()
     matching.place(target(LONG, "4.9", "103"), 3)
-    assert matching.cancel("t1") == OrderGone("t1", OrderState.CANCELED)
-    assert matching.cancel("t1") == OrderGone("t1", OrderState.CANCELED)
-    assert matching.cancel("e1") == OrderGone("e1", OrderState.FILLED)
-    assert matching.cancel("no") == OrderGone("no", OrderState.EXPIRED, "never arrived")
+    assert matching.cancel("t1") == gone("t1", OrderState.CANCELED)
+    assert matching.cancel("t1") == gone("t1", OrderState.CANCELED)
+    assert matching.cancel("e1") == gone("e1", OrderState.FILLED, "12.3")
+    assert matching.cancel("no") == OrderMissing("no")
     assert matching.see_quote(quote(106, 106.01, 106), 4) == ()
 
 
@@ -349,7 +377,7 @@ def test_memory_of_ended_orders_and_fills_is_bounded() -> None:
     for n in range(1001):
         matching.place(entry(LONG, "1", "101", "98", f"e{n}"), n)
         matching.place(market_exit(LONG, "1", f"x{n}"), n)
-    assert matching.find("e0") == OrderGone("e0", OrderState.EXPIRED, "never arrived")
-    assert matching.find("e1") == OrderGone("e1", OrderState.FILLED)
+    assert matching.find("e0") == OrderMissing("e0")
+    assert matching.find("e1") == gone("e1", OrderState.FILLED, "1")
     kept = [f.order_id for f in matching.account().fills]
     assert kept == [f"{kind}{n}" for n in range(901, 1001) for kind in "ex"]

@@ -1,26 +1,41 @@
 import msgspec
 import pytest
-from accounts import LONG, SHORT, START, D, brief, fills, long_100, opened_market, quote, short_50
+from accounts import (
+    LONG,
+    SHORT,
+    START,
+    D,
+    brief,
+    fills,
+    gone,
+    long_100,
+    opened_market,
+    quote,
+    short_50,
+)
 from unit.contracts import INSTRUMENT, SYMBOL, entry, market_exit, target
 
 from engine.core.events import (
     AccountPosition,
     AccountSeen,
-    OrderGone,
+    OrderMissing,
     OrderRefused,
     StopRefused,
     StopSet,
 )
-from engine.core.values import Order, OrderState, Refusal, Side
+from engine.core.values import Order, OrderState, Refusal
 from engine.sim.matching import Holding, Matching, Statement
 
 # --- restart
 
 
-def restored(stop: str | None, *orders: Order, side: Side = LONG) -> Matching:
+def held(stop: str | None) -> Holding:
+    return Holding(17, SYMBOL, LONG, D(10), D(100), None if stop is None else D(stop), 1)
+
+
+def restored(stop: str | None, *orders: Order, filled: str = "0") -> Matching:
     matching = Matching(D(1), D(4))
-    holding = Holding(17, SYMBOL, side, D(10), D(100), None if stop is None else D(stop))
-    matching.restore(START, [holding], orders)
+    matching.restore(START, [held(stop)], [(order, D(filled)) for order in orders])
     matching.set_instruments([INSTRUMENT])
     return matching
 
@@ -35,7 +50,7 @@ def test_a_stop_passed_while_we_were_away_fills_at_the_market_we_find() -> None:
     )
     events = matching.see_quote(quote(95, 95.01, 95), 50)
     assert brief(events) == [("17-stop-50-1", D(10), D("94.96"), False)]
-    assert events[1:] == (OrderGone("t1", OrderState.CANCELED, "the position is flat"),)
+    assert events[1:] == (gone("t1", OrderState.CANCELED, "0", "the position is flat"),)
     fee = D("949.6") * D("0.00055")
     assert matching.account().balance == START - D("50.4") - fee
 
@@ -48,7 +63,7 @@ def test_a_target_passed_while_we_were_away_fills_at_its_own_price() -> None:
 
 def test_a_position_restored_without_a_stop_can_be_given_one() -> None:
     matching = restored(None)
-    assert matching.set_stop(17, SYMBOL, LONG, D(98)) == StopSet(17, D(98))
+    assert matching.set_stop(17, SYMBOL, LONG, D(98), 49) == StopSet(17, D(98), 49)
     assert matching.see_quote(quote(98.5, 98.51, 98.5), 50) == ()
     assert brief(matching.see_quote(quote(98, 98.01, 98), 51)) == [
         ("17-stop-51-1", D(10), D("97.96"), False)
@@ -58,7 +73,7 @@ def test_a_position_restored_without_a_stop_can_be_given_one() -> None:
 def test_a_position_without_a_stop_takes_that_of_the_next_entry() -> None:
     matching = restored(None)
     matching.see_quote(quote(99.95, 99.96, 99.96), 50)
-    assert StopSet(17, D(98)) in matching.place(entry(LONG, "1", "101", "98"), 51)
+    assert StopSet(17, D(98), 51) in matching.place(entry(LONG, "1", "101", "98"), 51)
 
 
 def test_only_what_can_rest_is_restored() -> None:
@@ -70,15 +85,15 @@ def test_only_what_can_rest_is_restored() -> None:
         market_exit(LONG, "4", "exit"),
     )
     assert matching.account().order_ids == ("good",)
-    assert matching.find("entry") == OrderGone("entry", OrderState.EXPIRED, "never arrived")
+    assert matching.find("entry") == OrderMissing("entry")
 
 
 def test_rules_are_needed_before_a_restored_position_moves() -> None:
     matching = Matching(START, D(4))
-    matching.restore(START, [Holding(17, SYMBOL, LONG, D(10), D(100), D(98))], [])
+    matching.restore(START, [held("98")], [])
     assert matching.see_quote(quote(95, 95.01, 95), 50) == ()
-    assert isinstance(matching.set_stop(17, SYMBOL, LONG, D(97)), StopRefused)
-    assert matching.statement() == Statement(START, D(0), D(0), None)
+    assert isinstance(matching.set_stop(17, SYMBOL, LONG, D(97), 50), StopRefused)
+    assert matching.statement() == Statement(START, D(0), D(0), D(0), None)
     matching.set_instruments([INSTRUMENT])
     assert len(fills(matching.see_quote(quote(95, 95.01, 95), 51))) == 1
 
@@ -130,7 +145,7 @@ def test_golden_long_stopped_out() -> None:
     matching.place(target(LONG, "4.9", "103"), 3)
     matching.see_quote(quote(98.0, 98.01, 97.9), 4)
     assert matching.statement() == Statement(
-        start=START, realized=D("-25.092"), fees=D("1.3391994"), unrealized=D(0)
+        start=START, realized=D("-25.092"), fees=D("1.3391994"), funding=D(0), unrealized=D(0)
     )
     assert matching.account().balance - START == D("-26.4311994")
 
@@ -148,26 +163,26 @@ def test_golden_short_with_a_target_and_breakeven() -> None:
     assert brief(matching.see_quote(quote(49.08, 49.09, 49.09), 4)) == [
         ("t1", D(40), D("49.10"), True)
     ]
-    assert matching.set_stop(1, SYMBOL, SHORT, D("49.95")) == StopSet(1, D("49.95"))
+    assert matching.set_stop(1, SYMBOL, SHORT, D("49.95"), 4) == StopSet(1, D("49.95"), 4)
     assert brief(matching.see_quote(quote(49.94, 49.95, 49.95), 5)) == [
         ("1-stop-5-1", D(60), D("49.97"), False)
     ]
     assert matching.account().balance - START == D("33.00819")
-    assert matching.find("t2") == OrderGone("t2", OrderState.CANCELED, "the position is flat")
+    assert matching.find("t2") == gone("t2", OrderState.CANCELED, "0", "the position is flat")
 
 
 def test_unrealized_is_marked_at_the_closing_touch() -> None:
     matching = short_50()
     matching.see_quote(quote(49.00, 49.05, 49.2), 3)
     statement = matching.statement()
-    assert statement == Statement(START, D(0), D("2.75"), D(95))
+    assert statement == Statement(START, D(0), D("2.75"), D(0), D(95))
     assert (statement.balance, statement.equity) == (START - D("2.75"), START + D("92.25"))
 
 
 def test_equity_is_unknown_without_a_price() -> None:
     matching = restored("98")
     statement = matching.statement()
-    assert statement == Statement(START, D(0), D(0), None)
+    assert statement == Statement(START, D(0), D(0), D(0), None)
     assert (statement.balance, statement.equity) == (START, None)
 
 
@@ -178,9 +193,9 @@ def test_a_contract_is_worth_its_size() -> None:
     matching.see_quote(quote(100, 100, 100), 1)
     matching.place(entry(LONG, "2", "101", "98"), 2)
     matching.see_quote(quote(103, 103, 103), 3)
-    assert matching.statement() == Statement(START, D(0), D("1.1"), D(60))
+    assert matching.statement() == Statement(START, D(0), D("1.1"), D(0), D(60))
     matching.place(market_exit(LONG, "2"), 4)
-    assert matching.statement() == Statement(START, D(60), D("2.233"), D(0))
+    assert matching.statement() == Statement(START, D(60), D("2.233"), D(0), D(0))
 
 
 def test_an_average_that_never_ends_loses_nothing() -> None:
