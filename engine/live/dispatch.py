@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from engine.core import events as e
 from engine.core import intents as i
-from engine.core.values import Purpose, Refusal
+from engine.core.values import Refusal
 from engine.errors import Denied, ExchangeError, RefusedByExchange, Transient
 from engine.live.inbox import Inbox
 from engine.ports import Exchange, MarketData, MarketReader
@@ -156,7 +156,7 @@ def _job(intent: i.Intent, world: World) -> _Job:
     exchange = world.exchange
     match intent:
         case i.PlaceOrder(order):
-            lane: Lane = "normal" if order.purpose is Purpose.ENTRY else "urgent"
+            lane: Lane = "normal" if order.purpose.is_growing else "urgent"
             failed = _place_failed(order.id)
             return _Job(intent, lane, order.symbol, lambda: exchange.place(order), failed)
         case i.CancelOrder(order):
@@ -171,7 +171,7 @@ def _job(intent: i.Intent, world: World) -> _Job:
                 "urgent",
                 symbol,
                 lambda: exchange.set_stop(position_id, symbol, side, price),
-                lambda problem: e.StopRefused(position_id, price, _words(problem)),
+                _stop_failed(intent),
             )
         case _:
             return _reading(intent, world)
@@ -205,6 +205,17 @@ def _place_failed(order_id: str) -> Callable[[Exception], e.Event]:
         if isinstance(problem, Denied):
             return e.OrderRefused(order_id, Refusal.OTHER, _words(problem))
         return e.OrderUnknown(order_id, _words(problem))
+
+    return failed
+
+
+def _stop_failed(intent: i.SetStop) -> Callable[[Exception], e.Event]:
+    """The same of a stop: it may stand although nobody said so."""
+
+    def failed(problem: Exception) -> e.Event:
+        is_proof = isinstance(problem, RefusedByExchange | Denied)
+        answer = e.StopRefused if is_proof else e.StopUnknown
+        return answer(intent.position_id, intent.price, _words(problem))
 
     return failed
 

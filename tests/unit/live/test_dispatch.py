@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from engine.core.events import (
     OrderUnknown,
     StopRefused,
     StopSet,
+    StopUnknown,
     TickersLoaded,
 )
 from engine.core.intents import (
@@ -61,7 +63,7 @@ def order(symbol: str, purpose: Purpose = Purpose.ENTRY, number: int = 1) -> Ord
         side=OrderSide.BUY,
         kind=OrderKind.IOC,
         qty=Decimal(1),
-        reduce_only=purpose is not Purpose.ENTRY,
+        reduce_only=not purpose.is_growing,
         reason="because",
     )
 
@@ -196,29 +198,15 @@ async def test_subscribe_is_handed_over_at_once() -> None:
 
 LATE = "no answer in time"
 Failure = Callable[[str], Event]
-
-
-def unknown(why: str) -> Event:
-    return OrderUnknown(ENTRY.id, why)
-
-
-def stop_refused(why: str) -> Event:
-    return StopRefused(7, Decimal(90), why)
-
-
-def fetch_failed(what: str) -> Failure:
-    return lambda why: FetchFailed(what, why)
-
-
 FAILURES: list[tuple[Intent, Failure]] = [
-    (PlaceOrder(ENTRY), unknown),
-    (CancelOrder(ENTRY), fetch_failed(f"cancel {ENTRY.id}")),
-    (FindOrder(ENTRY), fetch_failed(f"find {ENTRY.id}")),
-    (STOP, stop_refused),
-    (FetchAccount(), fetch_failed("account")),
-    (FetchTickers(), fetch_failed("tickers")),
-    (FetchInstruments(), fetch_failed("instruments")),
-    (FetchHistory("A", 5), fetch_failed("history A")),
+    (PlaceOrder(ENTRY), partial(OrderUnknown, ENTRY.id)),
+    (CancelOrder(ENTRY), partial(FetchFailed, f"cancel {ENTRY.id}")),
+    (FindOrder(ENTRY), partial(FetchFailed, f"find {ENTRY.id}")),
+    (STOP, partial(StopUnknown, 7, Decimal(90))),
+    (FetchAccount(), partial(FetchFailed, "account")),
+    (FetchTickers(), partial(FetchFailed, "tickers")),
+    (FetchInstruments(), partial(FetchFailed, "instruments")),
+    (FetchHistory("A", 5), partial(FetchFailed, "history A")),
 ]
 
 
@@ -246,20 +234,22 @@ async def test_a_call_without_an_answer_ends_at_its_deadline(
         assert await room.events(1) == [failure(LATE)]
 
 
+POOR, EXPIRED = RefusedByExchange(Refusal.FUNDS, "too poor"), Denied("key expired")
+
+
 @pytest.mark.parametrize(
-    ("problem", "event"),
+    ("intent", "problem", "event"),
     [
-        (
-            RefusedByExchange(Refusal.FUNDS, "too poor"),
-            OrderRefused(ENTRY.id, Refusal.FUNDS, "FUNDS: too poor"),
-        ),
-        (Denied("key expired"), OrderRefused(ENTRY.id, Refusal.OTHER, "key expired")),
+        (PlaceOrder(ENTRY), POOR, OrderRefused(ENTRY.id, Refusal.FUNDS, "FUNDS: too poor")),
+        (PlaceOrder(ENTRY), EXPIRED, OrderRefused(ENTRY.id, Refusal.OTHER, "key expired")),
+        (STOP, POOR, StopRefused(7, Decimal(90), "FUNDS: too poor")),
+        (STOP, EXPIRED, StopRefused(7, Decimal(90), "key expired")),
     ],
 )
-async def test_a_proven_refusal_of_an_order_is_final(problem: Exception, event: Event) -> None:
+async def test_a_proven_refusal_is_final(intent: Intent, problem: Exception, event: Event) -> None:
     async with Room().at_work() as room:
         room.venue.problem = problem
-        room.dispatch.start([PlaceOrder(ENTRY)])
+        room.dispatch.start([intent])
         assert await room.events(1) == [event]
 
 
@@ -289,6 +279,7 @@ async def test_at_most_eight_run_and_entries_leave_two_places_free() -> None:
 async def test_exits_and_protection_start_before_entries() -> None:
     async with Room().at_work() as room:
         intents: list[Intent] = [PlaceOrder(order("A")), FetchTickers(), FetchAccount()]
+        intents += [PlaceOrder(order("D", Purpose.ADDON))]
         intents += [PlaceOrder(order("B", Purpose.EXIT)), SetStop(1, "C", Side.SHORT, Decimal(1))]
         assert await room.calls(*intents) == [
             "account",
@@ -296,6 +287,7 @@ async def test_exits_and_protection_start_before_entries() -> None:
             "stop C SHORT",
             "place A-ENTRY-1",
             "tickers",
+            "place D-ADDON-1",
         ]
 
 
