@@ -56,10 +56,10 @@ class AtomicStorage(Storage):
     def commit(self, seq: int, shapes: dict[str, str]) -> None:
         """Serialize first, keep the previous generation, replace, make durable."""
         envelope = {"schema": SCHEMA, "seq": seq, "shapes": shapes}
-        envelope["sha256"] = _digest(envelope, self._tables)
-        content = _json({_ENVELOPE: {"1": envelope}, **self._tables})
+        body = _json(self._tables)
+        head = _json({_ENVELOPE: {"1": {**envelope, "sha256": _digest(envelope, body)}}})
         keep_previous(self._path, self._path.with_name(PREVIOUS))
-        write_atomic(self._path, content + b"\n", is_durable=True)
+        write_atomic(self._path, head[:-1] + b"," + body[1:] + b"\n", is_durable=True)
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -86,7 +86,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         tables = json.loads(path.read_bytes())
         envelope = tables.pop(_ENVELOPE)["1"]
         found, schema = envelope.pop("sha256"), envelope["schema"]
-        expected = _digest(envelope, tables)
+        expected = _digest(envelope, _json(tables))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as problem:
         raise CheckpointDamaged(f"{path}: expected a checkpoint, found {problem!r}") from problem
     if found != expected:
@@ -107,18 +107,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _shape(value: object) -> str:
     if isinstance(value, Mapping):
-        return "map"
+        first: object = next(iter(value.values()), {})
+        return "map" if isinstance(first, (Mapping, list, tuple)) else "row"  # of plain values
     return "list" if isinstance(value, list) else "single"
 
 
 def _tables(state: dict[str, Any], shapes: dict[str, str]) -> dict[str, list[Row]]:
-    """Rows of each table: one for each entry of a mapping or a list, one for all the singles."""
+    """Rows of each table: one for each entry of a mapping or a list, one for plain pairs."""
     assert _SINGLES not in state, "the name of our own table"
     singles = {key: value for key, value in state.items() if shapes[key] == "single"}
     tables: dict[str, list[Row]] = {_SINGLES: [singles]}
     for key, value in state.items():
         if shapes[key] == "map":
             tables[key] = [{"key": name, "value": item} for name, item in value.items()]
+        elif shapes[key] == "row":
+            tables[key] = [value]
         elif shapes[key] == "list":
             tables[key] = [{"value": item} for item in value]
     return tables
@@ -127,14 +130,16 @@ def _tables(state: dict[str, Any], shapes: dict[str, str]) -> dict[str, list[Row
 def _value(tables: Tables, key: str, shape: str) -> object:
     if shape == "single":
         return tables[_SINGLES]["1"][key]
+    if shape == "row":
+        return tables[key]["1"]
     rows = tables[key].values()
     if shape == "map":
         return {row["key"]: row["value"] for row in rows}
     return [row["value"] for row in rows]
 
 
-def _digest(envelope: Row, tables: Tables) -> str:
-    return sha256(_json([envelope, tables])).hexdigest()
+def _digest(envelope: Row, tables: bytes) -> str:
+    return sha256(b"[" + _json(envelope) + b"," + tables + b"]").hexdigest()
 
 
 def _json(content: object) -> bytes:

@@ -25,6 +25,8 @@ STATE: dict[str, Any] = {
     "day": "2026-01-31",
     "orders": {"a-1": {"qty": "0.5"}, "a-2": {"qty": "1"}},
     "positions": {},
+    "cooling": {"SOLUSDT": 5, "BTCUSDT": 6},
+    "mixed": {"plain": 1, "table": {"a": [1]}},
     "trades": [{"net": "1.5"}, {"net": "-1"}],
     "fill_ids": ["x", "y"],
     "skipped": [],
@@ -55,11 +57,14 @@ def test_any_tinydb_opens_it(tmp_path: Path) -> None:
         tables = database.tables()
         row = database.table("orders").get(where("key") == "a-2")
         meta = database.table("meta").all()
+        cooling = database.table("cooling").all()
 
     assert tables == {
         *("_envelope", "meta", "orders", "positions", "trades", "fill_ids", "skipped"),
+        *("cooling", "mixed"),
     }
     assert row == {"key": "a-2", "value": {"qty": "1"}}
+    assert cooling == [{"SOLUSDT": 5, "BTCUSDT": 6}]
     assert meta == [{"seq": 7, "peak": None, "day": "2026-01-31"}]
 
 
