@@ -3,6 +3,7 @@
 #   make run    the sandbox: the bot, a chat page and an exchange on this machine, no account
 #   make test   everything CI checks; installs what is missing first
 #   make check  the same without installing
+#   make sim    simulated runs under faults: SEEDS=300 of them, or SEED=n alone
 #   make bench  how fast it is, as a table
 #   make docs   draw the diagrams of README.md anew
 #   make lock   resolve the dependencies of pyproject.toml anew
@@ -10,13 +11,16 @@
 
 PYTHON ?= python3
 ARGS ?=
+SEEDS ?= 300
+SEED ?=
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links --no-header --allow-unsafe
 
-.PHONY: run test check bench docs lock clean
+.PHONY: run test check sim bench docs lock clean
 
 run: .venv/.runtime
 	$(BIN)/python -m bot --sandbox $(ARGS)
@@ -32,6 +36,9 @@ check:
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+sim: .venv/.runtime
+	$(BIN)/python -m engine sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --jobs $(JOBS))
 
 bench: .venv/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m bench
