@@ -26,7 +26,6 @@ from engine.core.values import (
     GateName,
     Instrument,
     Order,
-    OrderKind,
     OrderState,
     PositionState,
     Purpose,
@@ -95,13 +94,13 @@ class Chaos(World):
 
     def _restore(self, ledger: Ledger) -> None:
         held = [p for p in ledger.positions if p.qty]
-        live = [o.order for o in ledger.state.orders.values() if o.is_live]
+        live = [(o.order, o.filled_qty) for o in ledger.state.orders.values() if o.is_live]
         self.matching = Matching(D(0), D(4))
         self.matching.set_instruments(self.instruments)
         self.matching.restore(
             ledger.balance,
-            [Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop) for p in held],
-            [o for o in live if o.kind is OrderKind.LIMIT],
+            [Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop, p.funded_ms) for p in held],
+            live,
         )
         self.net = Counter({p.symbol: p.side.sign * _lots(p.qty) for p in held})
         self.stops.clear()

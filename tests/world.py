@@ -20,7 +20,7 @@ from engine.core.facts import Fact, Record
 from engine.core.indicators import Floats, Times
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
-from engine.core.values import Bar, Instrument, Ms, OrderKind, Ticker
+from engine.core.values import Bar, Instrument, Ms, Ticker
 from engine.sim.matching import Holding, Matching
 from series import FRAME_MS, g
 
@@ -123,9 +123,11 @@ class World:
         other.now = self.now
         other.records = list(self.records)
         holdings = [
-            Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop) for p in ledger.positions if p.qty
+            Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop, p.funded_ms)
+            for p in ledger.positions
+            if p.qty
         ]
-        live = [o.order for o in ledger.state.orders.values() if o.order.kind is OrderKind.LIMIT]
+        live = [(o.order, o.filled_qty) for o in ledger.state.orders.values() if o.is_live]
         other.matching.restore(ledger.balance, holdings, live)
         return other
 
@@ -162,8 +164,8 @@ class World:
             case i.CancelOrder():
                 return (self.matching.cancel(intent.order.id),)
             case i.SetStop():
-                side, price = intent.side, intent.price
-                return (self.matching.set_stop(intent.position_id, intent.symbol, side, price),)
+                where = intent.position_id, intent.symbol, intent.side, intent.price
+                return (self.matching.set_stop(*where, self.now),)
             case _:
                 return ()
 

@@ -186,12 +186,16 @@ def _protect(turn: Turn, position: Position) -> None:
     if position.exposed_ms is None or position.state is PositionState.EXITING:
         return
     # While we were down nobody could ask: the exchange gets its time to answer.
-    since = max(position.exposed_ms, turn.ledger.state.started_ms)
-    if turn.at_ms - since >= turn.settings.execution.protect_deadline_s * 1000:
+    exposed_s = (turn.at_ms - max(position.exposed_ms, turn.ledger.state.started_ms)) / 1000
+    is_late = exposed_s >= turn.settings.execution.protect_deadline_s
+    is_asked = position.asked_ms >= position.exposed_ms
+    # The stop of an entry comes with its fill; one that stood before must be shown to cover more.
+    is_due = turn.at_ms - max(position.exposed_ms, position.asked_ms) >= RETRY_MS
+    if is_late and is_asked and is_due:
         words = f"#{position.id}: no stop was acknowledged in time"
         turn.alarm(f.Incident("unprotected", words, position.symbol))
         ask_exit(turn, position, "unprotected")
-    elif turn.at_ms - max(position.exposed_ms, position.asked_ms) >= RETRY_MS:
+    elif is_due or (position.stop is not None and not is_asked):
         _ask_stop(turn, position, position.asked_stop)
 
 

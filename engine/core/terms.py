@@ -93,7 +93,9 @@ class Exits(Section, frozen=True):
     ] = 10.0
     trail_from_r: Annotated[float, num(0, 20, "r", "best move that arms the trailing stop")] = 1.5
     trail_atr: Annotated[float, num(0.3, 10, "atr", "distance of the trailing stop")] = 2.3
-    trail_tight_from_r: Annotated[float, num(0, 50, "r", "best move that tightens it; 0 = off")] = 0.0
+    trail_tight_from_r: Annotated[float, num(0, 50, "r", "best move that tightens it; 0 = off")] = (
+        0.0
+    )
     trail_tight_atr: Annotated[float, num(0.3, 10, "atr", "tight distance")] = 1.5
     trail_step_min_atr: Annotated[
         float, num(0, 2, "atr", "smallest trailing step worth an order")

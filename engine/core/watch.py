@@ -33,10 +33,11 @@ class Watch:
         waited_ms = turn.at_ms - self._asked_ms
         read_ms = turn.market.tickers_ms
         is_old = read_ms is None or turn.at_ms - read_ms >= turn.settings.universe.refresh_s * 1000
-        if waited_ms < ASK_AGAIN_MS or not is_old:
+        if waited_ms < ASK_AGAIN_MS or (self._instruments and not is_old):
             return
         self._asked_ms = turn.at_ms
-        turn.ask(FetchTickers())
+        if is_old:
+            turn.ask(FetchTickers())
         if not self._instruments:
             turn.ask(FetchInstruments())
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from engine.core.events import Command, Event, OrderRefused, Tick
 from engine.core.facts import Record
 from engine.core.intents import Intent, Outcome, PlaceOrder
-from engine.core.values import Ms, Purpose, Refusal
+from engine.core.values import Ms, Refusal
 from engine.errors import EngineError
 from engine.live.factlog import event_name, log_fact
 from engine.live.inbox import Inbox
@@ -169,7 +169,7 @@ class Runner:
     def _allowed(self, intents: Sequence[Intent], *, is_saved: bool) -> Iterator[Intent]:
         """Without a journal no entry leaves; exits and protection do."""
         for intent in intents:
-            is_entry = isinstance(intent, PlaceOrder) and intent.order.purpose is Purpose.ENTRY
+            is_entry = isinstance(intent, PlaceOrder) and intent.order.purpose.is_growing
             if is_saved or not is_entry:
                 yield intent
             else:

@@ -69,8 +69,11 @@ def _reducing_problem(order: Order, held: Side | None) -> Problem | None:
 
 
 def _addon_problem(order: Order, held: Side | None) -> Problem | None:
-    """An add-on finds a position under a stop of its own, and takes what is there or nothing."""
-    if order.reduce_only or held is None or order.side is held.exit:
+    """An add-on takes what is there or nothing, under the stop that stands already.
+
+    Like the venue we do not ask why it comes: without a position it opens one, and no stop.
+    """
+    if order.reduce_only or (held is not None and order.side is held.exit):
         return Refusal.OTHER, f"{order.symbol}: expected an add-on to grow a position"
     if order.kind is not OrderKind.IOC:
         return Refusal.OTHER, f"{order.kind}: expected IOC for an add-on"

@@ -8,7 +8,7 @@ from engine.core import events as e
 from engine.core import facts as f
 from engine.core import intents as i
 from engine.core.guard import ABSENT_MS
-from engine.core.values import Order, OrderSide, OrderState, Purpose
+from engine.core.values import Funding, Order, OrderSide, OrderState, Purpose
 from world import World
 
 
@@ -225,8 +225,8 @@ def test_a_stop_cannot_be_moved_where_nothing_is_open_or_known() -> None:
 def test_funding_is_booked_once_and_belongs_to_its_trade() -> None:
     world = entered()
     (position,) = world.engine.ledger.positions
-    paid = e.FundingSeen(e.Funding("f1", "SOLUSDT", D("1.5"), world.now))
-    early = e.FundingSeen(e.Funding("f0", "SOLUSDT", D("0.5"), position.funded_ms - 1))
+    paid = e.FundingSeen(Funding("f1", "SOLUSDT", D("1.5"), world.now))
+    early = e.FundingSeen(Funding("f0", "SOLUSDT", D("0.5"), position.funded_ms - 1))
     assert len(world.feed(paid, paid, early)) == 2
     assert [x.position_id for x in world.facts(f.FundingPaid)] == [1, None]
     world.quote(101.40, 101.41)

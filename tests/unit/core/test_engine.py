@@ -6,6 +6,7 @@ from builders import D, fill
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core import intents as i
+from engine.core.guard import ABSENT_MS
 from engine.core.settings import Settings
 from engine.core.terms import Execution, Exits
 from engine.core.values import OrderState, PositionState, Purpose, Refusal, Side
@@ -178,6 +179,8 @@ def test_an_entry_that_was_never_answered_is_looked_up_and_given_up() -> None:
     world.enter()
     again = world.reborn()
     again.start()
+    assert not again.facts(f.OrderEnded)  # it may still be on its way
+    again.wait(ABSENT_MS)
     assert again.engine.ledger.positions == ()
     (ended,) = again.facts(f.OrderEnded)
     assert (ended.state, ended.detail) == (OrderState.EXPIRED, "never arrived")
@@ -195,7 +198,8 @@ def test_an_unknown_outcome_is_looked_up_until_somebody_knows() -> None:
     asked = [x for x in world.intents if isinstance(x, i.FindOrder)]
     assert len(asked) == 2  # the second doubt came too soon after the first look-up
     world.is_cut_off = False
-    world.wait(2500)
+    for _ in range(6):
+        world.wait(2500)
     assert world.engine.ledger.positions == ()
 
 

@@ -30,6 +30,7 @@ def but(order: Order, **changes: object) -> Order:
         (but(LONG_ENTRY, kind=OrderKind.MARKET, price=None), None),
         (market_exit(LONG, "0.1"), LONG),
         (target(SHORT, "0.1", "0.01"), SHORT),
+        (addon(LONG, "1", "101"), None),
         (addon(LONG, "1", "101"), LONG),
         (addon(SHORT, "1", "99"), SHORT),
         (but(target(LONG, "1", "99"), kind=OrderKind.IOC), LONG),
@@ -107,7 +108,6 @@ def test_taken(order: Order, held: Side | None) -> None:
             SHORT,
             (Refusal.OTHER, "AAAUSDT: expected reduce-only against a position"),
         ),
-        (addon(LONG, "1", "101"), None, ALONE),
         (addon(LONG, "1", "101"), SHORT, ALONE),
         (but(addon(LONG, "1", "101"), reduce_only=True), LONG, ALONE),
         (
