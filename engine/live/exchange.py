@@ -18,10 +18,10 @@ from ccxt.async_support.bybit import bybit
 from ccxt.base.errors import BaseError
 
 from engine.core import settings
-from engine.core.terms import Sim
 from engine.core.events import HistoryLoaded, InstrumentsLoaded, TickersLoaded
 from engine.core.indicators import Floats
 from engine.core.market import sound
+from engine.core.terms import Sim
 from engine.core.values import Book, Instrument, Ms, Ticker, exact
 from engine.errors import RateLimited, Transient
 from engine.live.pacing import Timing

@@ -9,8 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from engine.core import settings
-from engine.core.terms import Sim
 from engine.core.events import CandlesClosed, QuoteSeen, StreamUp
+from engine.core.terms import Sim
 from engine.core.values import Bar
 from engine.live.exchange import BybitReader
 from engine.live.stream import PublicStream
