@@ -4,8 +4,7 @@ It exists so that a stop moves by hand only after a question that names the pric
 loosen one: the engine refuses that too, and it judges the price once more.
 """
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from math import gcd
+from decimal import Decimal
 
 from bot import texts
 from bot.commands_gates import cancel, failed
@@ -14,12 +13,9 @@ from bot.conversation import Ask, Room, command_id, put
 from bot.dialogs import Answer, Choice, Question, Tap
 from bot.gate import Role
 from bot.parsing import Unclear, find_position
-from bot.trades import Trade
 from bot.views import status
-from bot.views.layout import decimals
 from engine.core.events import MoveStop
-from engine.core.values import Side, exact
-from engine.core.view import PositionView, Quote
+from engine.core.view import PositionView
 
 BREAKEVEN = "be"  # what the card's button says
 
@@ -44,9 +40,9 @@ def _tighten(room: Room, ask: Ask, position: PositionView | None) -> Answer:
         return texts.refused_role("positions", Role.TRADER.name.lower())
     if position is None:
         return texts.GONE
-    at = _breakeven(room, position, room.book.trades.get(position.id))
+    at = position.breakeven
     if at is None or position.stop is None:
-        return texts.not_done("the entry, the stop or the market's price step is not known yet")
+        return texts.not_done("the entry, the stop or the trading rules are not known yet")
     sign = position.side.sign
     if sign * (at - position.stop) <= 0:
         return texts.not_done("the stop stands there already, or closer; it never loosens")
@@ -60,28 +56,6 @@ def _tighten(room: Room, ask: Ask, position: PositionView | None) -> Answer:
     seconds = room.settings.bot.confirm_s
     html = texts.move_question(position, at, seconds)
     return Question(html, ((Choice(texts.MOVE_STOP, act, "primary"), cancel()),), seconds)
-
-
-def _breakeven(room: Room, position: PositionView, trade: Trade | None) -> Decimal | None:
-    """Entry plus costs, on the price grid of its market; never tighter than computed."""
-    if position.entry is None:
-        return None
-    exits = room.settings.exits if trade is None else trade.taken.exits
-    buffer_bps = max(exact(exits.be_buffer_bps), 2 * exact(room.settings.sim.taker_bps))
-    raw = position.entry * (1 + position.side.sign * buffer_bps / 10_000)
-    grid = _grid(position, room.desk.quote(position.symbol))
-    rounding = ROUND_FLOOR if position.side is Side.LONG else ROUND_CEILING
-    at = None if grid is None else (raw / grid).to_integral_value(rounding) * grid
-    return at if at is not None and position.side.sign * (at - position.entry) > 0 else None
-
-
-def _grid(position: PositionView, quote: Quote | None) -> Decimal | None:
-    """The widest step that all legal prices in sight lie on: the tick, or a multiple of it."""
-    legal = [*(t.price for t in position.targets), *([position.stop] if position.stop else [])]
-    legal += [] if quote is None else [exact(quote.bid), exact(quote.ask)]
-    digits = decimals(*legal)
-    step = gcd(*(int(price.scaleb(digits)) for price in legal))
-    return Decimal(step).scaleb(-digits) if step else None
 
 
 async def _move(room: Room, tap: Tap, position_id: int, price: Decimal) -> Answer:

@@ -17,6 +17,7 @@ from builders import T0, D, signal
 from engine.chart import Picture
 from engine.core.events import AccountSeen, Command
 from engine.core.facts import AnyFact, CommandDone, CommandRefused, NoticeSent, Record, SignalTaken
+from engine.core.terms import ExitPlan
 from engine.core.values import (
     Check,
     CheckStatus,
@@ -88,6 +89,7 @@ def position(number: int = 17, /, **changes: object) -> PositionView:
         "mark": 184.0,
         "stop": D("179.85"),
         "stop_kind": StopKind.INITIAL,
+        "breakeven": D("182.64"),
         "targets": (TargetView(1.5, D("186.22"), D("6.1"), "working"),),
         "unrealized": D("19.19"),
         "net_if_closed": D("16.70"),
@@ -186,6 +188,7 @@ def taken(number: int = 17, /, **changes: object) -> SignalTaken:
         "targets": (Target(1.5, D("105.28"), D(5)),),
         "risk_usd": D("16.4"),
         "equity": D(10_000),
+        "exits": ExitPlan(),
     }
     return SignalTaken(**{**fields, **changes})  # type: ignore[arg-type] # keys are the caller's
 

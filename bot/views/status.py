@@ -318,7 +318,9 @@ def _stop_words(position: PositionView) -> str:
 def _target_row(rank: int, target: TargetView, position: PositionView) -> str:
     share = f"{target.qty / position.qty0:.0%}" if position.qty0 else NONE
     at = price(target.price, digits_of(position))
-    return row((f"TP{rank}", 5), (at, -10), (target.state, -7), (f"{target.r:g}R {share}", -9))
+    is_part = 0 < target.filled_qty < target.qty
+    state = f"{target.filled_qty / target.qty:.0%} hit" if is_part else target.state
+    return row((f"TP{rank}", 5), (at, -10), (state, -7), (f"{target.r:g}R {share}", -9))
 
 
 def health_card(view: View, health: Health, pulse: Pulse) -> Text:

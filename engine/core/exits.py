@@ -154,8 +154,8 @@ def _armed(
     move = move_r(seen, seen.best)
     is_far = exits.be_trigger_r > 0 and _reaches(move, exits.be_trigger_r)
     if is_far or 0 < exits.be_after_targets <= seen.targets_filled:
-        raw = _breakeven(seen.side, seen.avg, instrument, exits)
-        yield Protection(_legal(seen.side, raw, instrument), StopKind.BREAKEVEN), instrument.tick
+        at = breakeven(seen.side, seen.avg, instrument, exits)
+        yield Protection(at, StopKind.BREAKEVEN), instrument.tick
     if atr is not None and seen.best is not None and _reaches(move, exits.trail_from_r):
         is_tight = exits.trail_tight_from_r > 0 and _reaches(move, exits.trail_tight_from_r)
         k = exits.trail_tight_atr if is_tight else exits.trail_atr
@@ -164,7 +164,12 @@ def _armed(
         yield Protection(_legal(seen.side, raw, instrument), StopKind.TRAILING), step
 
 
-def _breakeven(side: Side, avg: Decimal, instrument: Instrument, exits: Exits) -> Decimal:
+def breakeven(side: Side, avg: Decimal, instrument: Instrument, exits: Exits) -> Decimal:
+    """Where a stop costs nothing any more, on the tick and never tighter than computed."""
+    return _legal(side, _beyond_costs(side, avg, instrument, exits), instrument)
+
+
+def _beyond_costs(side: Side, avg: Decimal, instrument: Instrument, exits: Exits) -> Decimal:
     """`avg*(1 + d*b*1e-4)`: beyond the entry by the buffer, two taker fees at least."""
     return avg * (1 + side.sign * max(exact(exits.be_buffer_bps), 2 * instrument.taker_bps) * BPS)
 
@@ -225,7 +230,7 @@ def _target_price(
         obstacle = min(near, key=lambda q: abs(q - entered.entry))
         pulled = obstacle * (1 - d * exact(exits.target_buffer_bps) * BPS)
         price = _legal(side, pulled, instrument)
-        least = max(d * before, d * _breakeven(side, entered.entry, instrument, exits))
+        least = max(d * before, d * _beyond_costs(side, entered.entry, instrument, exits))
         if 0 < d * (raw - pulled) <= reach and d * price > least:
             return price
     return _legal(side, raw, instrument)

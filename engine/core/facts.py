@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.core.terms import ExitPlan
+from engine.core.terms import UNRECORDED, ExitPlan
 from engine.core.values import (
     Fill,
     Funding,
@@ -54,7 +54,7 @@ class SignalTaken(Fact, frozen=True, tag=True):
     risk_usd: Decimal
     equity: Decimal
     frame_s: int = 300
-    exits: ExitPlan = ExitPlan()  # as configured then; a later edit does not reach this trade
+    exits: ExitPlan = UNRECORDED  # as configured then; a later edit does not reach this trade
 
 
 class SignalSkipped(Fact, frozen=True, tag=True):

@@ -186,17 +186,26 @@ def _protect(turn: Turn, position: Position) -> None:
     if position.exposed_ms is None or position.state is PositionState.EXITING:
         return
     # While we were down nobody could ask: the exchange gets its time to answer.
-    exposed_s = (turn.at_ms - max(position.exposed_ms, turn.ledger.state.started_ms)) / 1000
-    is_late = exposed_s >= turn.settings.execution.protect_deadline_s
+    since_ms = max(position.exposed_ms, turn.ledger.state.started_ms)
+    left_ms = since_ms + turn.settings.execution.protect_deadline_s * 1000 - turn.at_ms
     is_asked = position.asked_ms >= position.exposed_ms
-    # The stop of an entry comes with its fill; one that stood before must be shown to cover more.
     is_due = turn.at_ms - max(position.exposed_ms, position.asked_ms) >= RETRY_MS
-    if is_late and is_asked and is_due:
+    if is_asked and left_ms <= 0 and is_due:
         words = f"#{position.id}: no stop was acknowledged in time"
         turn.alarm(f.Incident("unprotected", words, position.symbol))
         ask_exit(turn, position, "unprotected")
-    elif is_due or (position.stop is not None and not is_asked):
+    elif _shall_ask(position, left_ms, is_asked=is_asked, is_due=is_due):
         _ask_stop(turn, position, position.asked_stop)
+
+
+def _shall_ask(position: Position, left_ms: Ms, *, is_asked: bool, is_due: bool) -> bool:
+    """Ask in time for the answer: not for the stop that is on its way with its entry's fill.
+
+    One that stood before the position grew is asked for at once, to be shown to cover more.
+    """
+    if is_asked:
+        return is_due and left_ms >= RETRY_MS
+    return is_due or left_ms <= 0 or position.stop is not None
 
 
 def _ask_stop(turn: Turn, position: Position, price: Decimal) -> None:

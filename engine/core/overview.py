@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 
+from engine.core.exits import breakeven
 from engine.core.exposure import equity_now, mark_of, open_risk, soft_mult
 from engine.core.folds import HOUR_MS, HOURS_KEPT
 from engine.core.gates import fall_pct
@@ -97,6 +98,7 @@ def _position(turn: Turn, position: Position) -> PositionView:
         mark=mark,
         stop=None if position.state is PositionState.EXPOSED else position.stop,
         stop_kind=position.stop_kind,
+        breakeven=_breakeven(turn, position),
         targets=tuple(_target(rung) for rung in position.rungs),
         unrealized=None if mark is None else position.unrealized(mark),
         net_if_closed=None if mark is None else _net_if_closed(turn, position, mark),
@@ -111,13 +113,21 @@ def _position(turn: Turn, position: Position) -> PositionView:
     )
 
 
+def _breakeven(turn: Turn, position: Position) -> Decimal | None:
+    instrument = turn.market.instrument(position.symbol)
+    if instrument is None or position.entry is None or not position.qty:
+        return None
+    return breakeven(position.side, position.avg, instrument, position.exits)
+
+
 def _extreme(position: Position, price: float | None) -> float | None:
     return None if price is None else position.move_r(price)
 
 
 def _target(rung: Rung) -> TargetView:
     state = "filled" if rung.is_filled else "working" if rung.order_id else "waiting"
-    return TargetView(rung.target.r, rung.target.price, rung.target.qty, state)
+    target = rung.target
+    return TargetView(target.r, target.price, target.qty, state, rung.filled_qty)
 
 
 def _net_if_closed(turn: Turn, position: Position, mark: float) -> Decimal | None:

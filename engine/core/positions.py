@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.core.terms import ExitPlan
+from engine.core.terms import UNRECORDED, ExitPlan
 from engine.core.values import (
     Fill,
     Ms,
@@ -102,7 +102,7 @@ class Position(msgspec.Struct):
     atr0: float | None = None
     vol0: float | None = None
     obstacles: tuple[float, ...] = ()
-    exits: ExitPlan = ExitPlan()
+    exits: ExitPlan = UNRECORDED
     frame_s: int = 300
     # quantity and money
     state: PositionState = PositionState.ENTERING

@@ -133,6 +133,16 @@ class ExitPlan(Exits, frozen=True, forbid_unknown_fields=False):
     """The exits a trade was taken under: recorded with it, so that no later edit reaches it."""
 
 
+# What trades ran under before a plan was recorded with each of them.
+UNRECORDED = ExitPlan(
+    targets=((1.5, 0.5),),
+    trail_from_r=20.0,
+    failed_break_bars=0,
+    no_progress_s=0,
+    time_stop_s=14_400,
+)
+
+
 class Sim(Section, frozen=True):
     """The paper account and its costs."""
 

@@ -40,6 +40,7 @@ class TargetView(msgspec.Struct, frozen=True):
     price: Decimal
     qty: Decimal
     state: str
+    filled_qty: Decimal = Decimal(0)
 
 
 class PositionView(msgspec.Struct, frozen=True):
@@ -56,6 +57,7 @@ class PositionView(msgspec.Struct, frozen=True):
     mark: float | None  # closing side of the book
     stop: Decimal | None  # on the exchange; None = not acknowledged
     stop_kind: StopKind
+    breakeven: Decimal | None  # where a stop costs nothing any more; None before it is known
     targets: tuple[TargetView, ...]
     unrealized: Decimal | None
     net_if_closed: Decimal | None  # realized + unrealized - fees paid - exit fee and slippage

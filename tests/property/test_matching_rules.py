@@ -179,9 +179,9 @@ class Account(RuleBasedStateMachine):
         before = self.held()
         for fill in self.send(addon(side, qty, str(limit), self.name())):
             after = self.held()
-            assert before is not None
             assert after is not None
-            assert (after.side, after.qty, after.stop) == (side, before.qty + fill.qty, before.stop)
+            qty, stop = (D(0), None) if before is None else (before.qty, before.stop)
+            assert (after.side, after.qty, after.stop) == (side, qty + fill.qty, stop)
 
     @rule(side=SIDES, qty=LOTS, price=PRICES)
     def rest(self, side: Side, qty: str, price: Decimal) -> None:

@@ -5,10 +5,9 @@ from desks import FakeDesk, position
 from talk import talking
 from telegram_wire import TRADER, VIEWER, buttons
 
-from builders import T0, D
+from builders import D
 from engine.core import events as e
 from engine.core.values import PositionState, Side, StopKind
-from engine.core.view import Quote
 
 BUTTON = "Stop to breakeven"
 
@@ -34,24 +33,13 @@ async def test_the_stop_goes_to_breakeven_after_a_question() -> None:
         assert (command.position_id, command.price, command.by) == (17, D("182.64"), "@u22 (22)")
 
 
-async def test_breakeven_of_a_short_is_below_its_entry_and_rounded_away() -> None:
-    desk = held(side=Side.SHORT, mark=180.0, stop=D("185.00"))
+async def test_the_stop_of_a_short_goes_down_to_breakeven() -> None:
+    desk = held(side=Side.SHORT, mark=180.0, stop=D("185.00"), breakeven=D("182.24"))
     async with talking(desk) as talk:
         asked = await talk.say("/positions #17 be")
         assert "to    182.24" in asked["text"]
         await talk.tap(asked, "Move stop")
         assert [getattr(c, "price", None) for c in desk.commands] == [D("182.24")]
-
-
-async def test_breakeven_lies_on_the_ticks_of_its_market() -> None:
-    """All prices in sight are multiples of 0.05, so the stop must be one too."""
-    desk = held(targets=())
-    desk.quotes = {"SOLUSDT": Quote(183.95, 184.0, 184.0, T0)}
-    async with talking(desk) as talk:
-        assert "to    182.60" in (await talk.say("/positions #17 be"))["text"]
-        desk.quotes = {}
-        desk.show(positions=(position(targets=(), stop=D("180.00")),))
-        assert "not known yet" in (await talk.say("/positions #17 be"))["text"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +49,7 @@ async def test_breakeven_lies_on_the_ticks_of_its_market() -> None:
         ({"mark": 182.64}, "has not passed breakeven"),
         ({"mark": None}, "has not passed breakeven"),
         ({"stop": None}, "not known yet"),
-        ({"entry": None}, "not known yet"),
+        ({"breakeven": None}, "not known yet"),
     ],
 )
 async def test_what_cannot_be_is_not_asked(changes: dict[str, object], words: str) -> None:
