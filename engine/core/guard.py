@@ -199,13 +199,11 @@ def _protect(turn: Turn, position: Position) -> None:
 
 
 def _shall_ask(position: Position, left_ms: Ms, *, is_asked: bool, is_due: bool) -> bool:
-    """Ask in time for the answer: not for the stop that is on its way with its entry's fill.
-
-    One that stood before the position grew is asked for at once, to be shown to cover more.
-    """
+    """Ask in time for the answer: at once, but for the stop that comes with its entry's fill."""
     if is_asked:
         return is_due and left_ms >= RETRY_MS
-    return is_due or left_ms <= 0 or position.stop is not None
+    is_coming = position.entry is None and position.stop is None
+    return is_due or left_ms <= 0 or not is_coming
 
 
 def _ask_stop(turn: Turn, position: Position, price: Decimal) -> None:
@@ -260,7 +258,7 @@ def _exit_order(turn: Turn, position: Position, rule: str, qty: Decimal) -> Orde
 
 def _tighten(turn: Turn, position: Position) -> None:
     """Move the stop where the rules want it; the exchange says whether it can rest there."""
-    if turn.at_ms - position.asked_ms < RETRY_MS:
+    if position.exposed_ms is not None or turn.at_ms - position.asked_ms < RETRY_MS:
         return
     if position.asked_stop != position.stop:  # an answer was lost, or somebody loosened it
         _ask_stop(turn, position, position.asked_stop)
