@@ -171,7 +171,7 @@ class Proof:
 
     async def _moment(self, program: Program) -> None:
         """Wait for the moment the dice choose."""
-        chosen = self._dice.choices(("order", "life", "start"), (5, 2, 1))[0]
+        chosen = self._dice.choices(("order", "life", "start"), (12, 3, 1))[0]
         if chosen == "order":
             await self._until_order(program)
         elif chosen == "life":
