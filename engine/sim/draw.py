@@ -67,7 +67,7 @@ def draw(seed: int) -> Scenario:
         start_ms=midnights - lead_ms,
         minutes=bars * frame_s // 60,
         beat_ms=dice.choice((8_000, 10_000, 12_000)) * (2 if is_scripted else 1),
-        eagerness=dice.choice((0.1, 0.2, 0.4)),
+        eagerness=dice.choice((0.1, 0.25, 0.5)),
     )
 
 
@@ -107,17 +107,19 @@ def _settings(dice: Random, frame_s: int, *, is_scripted: bool) -> Settings:
 
 
 def _risk(dice: Random) -> Risk:
-    per_trade = dice.choice((0.3, 0.75, 1.5, 2.5))
+    per_trade = dice.choice((0.3, 0.75, 1.5, 2.4))
     return Risk(
         risk_per_trade_pct=per_trade,
-        max_open_positions=dice.choice((1, 2, 3, 3, 5)),
+        max_open_positions=dice.choice((1, 2, 3, 5, 5)),
         max_notional_usd=dice.choice((3_000.0, 60_000.0, 60_000.0)),
         leverage_max=dice.choice((1.0, 3.0, 3.0)),
-        open_risk_max_pct=max(per_trade, dice.choice((1.0, 3.0, 4.5, 9.0))),
+        open_risk_max_pct=max(per_trade, dice.choice((1.0, 4.5, 9.0, 9.0))),
         pair_corr_max_frac=dice.choice((0.4, 0.4, 1.0)),
         min_risk_frac=dice.choice((0.0, 0.25)),
         daily_loss_limit_pct=dice.choice((0.5, 1.0, 2.0, 8.0, 8.0)),
-        kill_switch_pct=dice.choice((2.6, 3.0, 18.0, 18.0)),
+        kill_switch_pct=dice.choice(
+            (per_trade + 0.1, per_trade + 0.1, per_trade + 0.4, 18.0, 18.0)
+        ),
         kill_flatten=happens(dice, 0.5),
         max_losing_streak=dice.choice((1, 2, 3, 5, 5)),
         day_zone=dice.choice(("UTC", "UTC", "Asia/Tokyo", "America/New_York")),

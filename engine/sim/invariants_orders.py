@@ -7,10 +7,13 @@ with the disk and with the exchange, not with the core's own tables.
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.intents import PlaceOrder
-from engine.core.values import GateName, Ms, Purpose, StopKind
+from engine.core.values import GateName, Ms, OrderState, Purpose, StopKind
 from engine.sim.scene import Scene, at_end, at_fact, at_step
 
 UNKNOWN_MAX_MS: Ms = 120_000
+ABSENT_MS: Ms = 15_000  # beyond what the exchange still accepts of a request
+AGAIN_MS: Ms = 60_000  # the least time before trouble that lasts is news again
+APART_MS: Ms = 2_000  # by how much our clock may be behind the exchange's
 RULES = frozenset(
     {
         "failed_breakout", "activity_drop", "weak_impulse", "no_progress", "time_stop", "max_hold",
@@ -100,11 +103,11 @@ def really_equal(scene: Scene) -> str | None:
 
 @at_fact("I16", f.SignalTaken)
 def candle_is_right(scene: Scene, fact: f.SignalTaken, at_ms: Ms) -> str | None:
-    """The candle that decided is closed, young, and the one the market showed."""
+    """The candle that decided is closed, but for clocks apart, young, and the market showed it."""
     signal, settings = fact.signal, scene.settings
     closed_ms = signal.open_ms + 1000 * settings.market.frame_s
     oldest_ms = at_ms - 1000 * settings.data.decision_age_max_s
-    if not max(oldest_ms, 0) <= closed_ms <= at_ms <= signal.expires_ms:
+    if not oldest_ms <= closed_ms <= at_ms + APART_MS or at_ms > signal.expires_ms:
         return f"{signal.id} taken at {at_ms}"
     shown = scene.closes.get((signal.symbol, signal.open_ms), set())
     return None if signal.price in shown else f"{signal.id} at {signal.price}, shown {shown}"
@@ -121,6 +124,15 @@ def not_unknown_for_long(scene: Scene) -> str | None:
         if scene.patience(sent.order.symbol) > UNKNOWN_MAX_MS:
             return f"{sent.order.id} is unknown since {since_ms}"
     return None
+
+
+@at_fact("I18", f.OrderEnded)
+def not_given_up_early(scene: Scene, fact: f.OrderEnded, at_ms: Ms) -> str | None:
+    """Nobody concludes that a request never arrived while it still may."""
+    sent = scene.shadow.orders[fact.order_id]
+    if fact.state is not OrderState.EXPIRED or at_ms - sent.placed_ms >= ABSENT_MS:
+        return None
+    return f"{fact.order_id} is given up {at_ms - sent.placed_ms} ms after it was placed"
 
 
 @at_step("I19")
@@ -142,6 +154,25 @@ def newer_view(scene: Scene, fact: f.StopMoved | f.StopMissing, _: Ms) -> str | 
     if not rows or (rows[0].updated_ms and rows[0].updated_ms < held.seen_ms):
         return f"{fact} from {rows}, known as of {held.seen_ms}"
     return None
+
+
+@at_fact("I20", f.Incident)
+def real_mismatch(scene: Scene, fact: f.Incident, _: Ms) -> str | None:
+    """Nobody is alarmed by a view that is merely old."""
+    if fact.code != "position_mismatch":
+        return None
+    theirs = {s: (h.side, h.qty) for s, h in scene.truth.held.items()}
+    ours = {h.symbol: (h.side, h.qty) for h in scene.shadow.held.values() if h.qty}
+    return f"{fact}, while both hold {ours}" if ours == theirs else None
+
+
+@at_fact("I23", f.Incident)
+def no_noise(scene: Scene, fact: f.Incident, at_ms: Ms) -> str | None:
+    """Nobody is told the same trouble with every retry."""
+    told_ms = scene.shadow.told.get(repr(fact))
+    if told_ms is None or at_ms - told_ms >= AGAIN_MS:
+        return None
+    return f"{fact} is told again after {at_ms - told_ms} ms"
 
 
 @at_fact("I23", f.ExitAsked)

@@ -10,6 +10,7 @@ from engine.core.values import Ms, Purpose
 from engine.sim.scene import Scene, at_end, at_fact, at_step
 
 ANSWER_MS: Ms = 15_000  # the longest a request of the shell takes
+PLEA_MS: Ms = 2_000  # what the exchange has to answer
 FLAT_MS: Ms = 45_000  # to close in an undisturbed market: a few attempts
 
 
@@ -29,7 +30,9 @@ def known_bare(scene: Scene) -> str | None:
         if held.bare_ms is None or held.qty <= 0 or held.leaving:
             continue
         since_ms = max(held.bare_ms, shadow.boot_ms)
-        if scene.step.at_ms - since_ms >= deadline_ms:
+        # Where nobody looked in time the exchange is asked once before the position is given up.
+        asked_ms = since_ms if held.pleaded_ms is None else held.pleaded_ms + PLEA_MS
+        if scene.step.at_ms >= max(since_ms + deadline_ms, asked_ms):
             return f"#{held.id} is known to be without a stop since {since_ms}, and not leaving"
     return None
 

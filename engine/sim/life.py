@@ -90,6 +90,8 @@ class Life:
 
     def wake(self) -> list[Event]:
         """What waited, account and people first, then the market."""
+        if not self.is_asleep:
+            return []
         self.is_asleep = False
         waiting, self._waiting = self._waiting, []
         market = [x for x in waiting if isinstance(x, CandlesClosed)]

@@ -42,7 +42,6 @@ RARE = (
     "losing streak closed",
     "kill switch by drawdown",
     "kill switch opened",
-    "mismatch",
 )
 
 
@@ -84,8 +83,6 @@ class Rare:
                 self._count(f"left by {rule}", f"left by {rule}" in RARE)
             case f.GateClosed() | f.GateOpened():
                 self._gate(fact)
-            case f.Incident(code=code):
-                self._count("mismatch", code == "position_mismatch")
             case f.FundingPaid():
                 self._count("funding paid")
             case f.Transferred():

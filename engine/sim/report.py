@@ -92,9 +92,11 @@ def tell_batch(batch: Batch) -> str:
         f"virtual hours {sum(r.virtual_ms for r in runs) / 3.6e6:.0f}, "
         f"of them without a stop {sum(r.bare_ms for r in runs) / 1000:.0f} s"
     )
+    broken = Counter(failure.invariant for failure in batch.failures)
     lines = [
         head,
         sums,
+        "broken: " + (_counts(broken) or "nothing"),
         "faults: " + _counts(batch.total("faults")),
         "rare: " + _counts(batch.total("rare")),
         "never: " + (", ".join(batch.never) or "nothing"),

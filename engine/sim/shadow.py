@@ -45,6 +45,7 @@ class Held(msgspec.Struct):
     shown: Decimal | None = None  # the stop the exchange was seen to hold
     seen_ms: Ms = 0  # exchange time of the newest thing known of it
     bare_ms: Ms | None = None  # since when it is known to stand without one
+    pleaded_ms: Ms | None = None  # when its stop was first asked for since then
     opened: f.PositionOpened | None = None
     leaving: str = ""  # the rule of a whole exit
     leaving_ms: Ms = 0
@@ -95,6 +96,7 @@ class Shadow:
         self.taken: dict[str, int] = {}  # signal -> position
         self.given_up: dict[str, Decimal] = {}  # order that never filled -> its position's stop
         self.closed: list[f.PositionClosed] = []
+        self.told: dict[str, Ms] = {}  # an incident in words -> when it was told last
 
     @property
     def balance(self) -> Decimal:
@@ -111,7 +113,7 @@ class Shadow:
         """Orders not known to have ended."""
         return [sent for sent in self.orders.values() if sent.ended is None]
 
-    def apply(self, record: f.Record) -> None:  # noqa: C901 -- a flat table
+    def apply(self, record: f.Record) -> None:  # noqa: C901, PLR0912 -- a flat table
         """Take in one more fact."""
         self.seq, self.at_ms = record.seq, record.at_ms
         match record.fact:
@@ -137,6 +139,8 @@ class Shadow:
             case f.GateOpened() as fact:
                 self.gates.pop(fact.gate, None)
                 self.is_reconciled |= fact.gate is GateName.UNRECONCILED
+            case f.Incident() as fact:
+                self.told[repr(fact)] = record.at_ms
             case f.CommandDone() | f.CommandRefused() as fact:
                 self.answered.setdefault(fact.command_id, fact)
             case _:
@@ -226,8 +230,10 @@ class Shadow:
         match fact:
             case f.StopAsked(price=price):
                 held.asked, held.asked_ms = price, at_ms
+                if held.bare_ms is not None and held.pleaded_ms is None:
+                    held.pleaded_ms = at_ms
             case f.StopMoved(price=price):
-                held.shown, held.bare_ms = price, None
+                held.shown, held.bare_ms, held.pleaded_ms = price, None, None
                 if held.side.sign * (price - held.asked) > 0:
                     held.asked = price  # somebody tightened it: that is wanted from now on
                 held.seen_ms = max(held.seen_ms, fact.exchange_ms)

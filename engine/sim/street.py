@@ -90,6 +90,15 @@ class Street:
 
         self._work.after(wait_ms, Rank.MARKET, up)
 
+    def heal(self, life: Life) -> None:
+        """Everything that is subscribed is heard again, and the list of markets is complete."""
+        self._silent_until.clear()
+        gone = tuple(sorted(self._is_down))
+        self._is_down.clear()
+        if gone:
+            self._give(life, e.StreamUp(gone))
+        self._give(life, e.InstrumentsLoaded(self.instruments()))
+
     def _is_heard(self, symbol: str) -> bool:
         is_muted = self._work.now < self._silent_until.get(symbol, 0)
         return symbol in self._subscribed and symbol not in self._is_down and not is_muted

@@ -167,11 +167,12 @@ class Weather:
         life.is_asleep = True
         world.faults.excuse("", until_ms)
 
-        def wake() -> None:
-            for event in life.wake():
-                world.give(life, event)
+        world.work.at(until_ms, Rank.TIME, lambda: self.wake(life))
 
-        world.work.at(until_ms, Rank.TIME, wake)
+    def wake(self, life: Life) -> None:
+        """The machine goes on; what waited comes all at once."""
+        for event in life.wake():
+            self._world.give(life, event)
 
     def _disk_full(self, _: Life) -> None:
         self._world.fill_disk(self._world.faults.between(5_000, 120_000))

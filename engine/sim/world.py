@@ -40,7 +40,7 @@ from engine.sim.wire import Wire
 
 START = Decimal(10_000)
 CALM_MS: Ms = 200_000  # without faults, before everything must have settled
-BUSY_MS, IDLE_MS = 1_000, 5_000  # between two ticks, with and without something under way
+BUSY_MS, CALM_TICK_MS, IDLE_MS = 1_000, 2_000, 10_000  # between two ticks
 LAST_FACTS = 20
 TRANSFERS_MS: Ms = 60_000  # the list of transfers is read this often
 MEMORY_EVERY = 150  # steps between two costly comparisons of disk and ledger
@@ -141,6 +141,9 @@ class World:
         self.wire.down_until = 0
         for path in self.paths.values():
             path.is_calm = True
+        if self.life is not None:
+            self._weather.wake(self.life)
+            self.street.heal(self.life)
 
     def _result(self) -> Run:
         return Run(
@@ -206,8 +209,10 @@ class World:
             self._listed_ms = self.work.now
             for number, amount in self.truth.transfers.items():
                 self.give(life, e.TransferSeen(number, amount))
-        is_busy = self.scene.is_calm or _is_busy(self.scene)
-        self.work.after(BUSY_MS if is_busy else IDLE_MS, Rank.TIME, lambda: self._tick(life))
+        wait_ms = BUSY_MS if _is_busy(self.scene) else IDLE_MS
+        if self.scene.is_calm:
+            wait_ms = min(wait_ms, CALM_TICK_MS)
+        self.work.after(wait_ms, Rank.TIME, lambda: self._tick(life))
 
     def fill_disk(self, wait_ms: Ms) -> None:
         """The disk refuses for a while."""
