@@ -25,6 +25,7 @@ COMMANDS_KEPT = 500
 ALARMS_KEPT = 200
 ENDED_KEPT = 20  # orders of an open position that ended without a fill
 STRAYS_KEPT = 100
+SIGNALS_KEPT = 200
 STRAY_MS: Ms = 86_400_000  # how long an entry given up may still surprise us
 CRASHES_KEPT = 3
 HOUR_MS: Ms = 3_600_000
@@ -58,6 +59,7 @@ def _funded(fact: f.Funded, state: State, _: f.Record) -> None:
 def _signal_taken(fact: f.SignalTaken, state: State, record: f.Record) -> None:
     signal = fact.signal
     state.next_position_id = fact.position_id + 1
+    _remember(state.taken, signal.id, record.at_ms, SIGNALS_KEPT)
     state.positions[fact.position_id] = Position(
         id=fact.position_id,
         symbol=signal.symbol,

@@ -75,7 +75,7 @@ def review(turn: Turn, signal: Signal) -> Review:
     rows = [
         _row(RiskCheck.GATES, gate is None, reason=why),
         _expiry(turn, signal),
-        _busy(turn, signal.symbol),
+        _busy(turn, signal),
         _cooldown(turn, signal.symbol),
         _slots(turn),
     ]
@@ -126,9 +126,9 @@ def _expiry(turn: Turn, signal: Signal) -> Check:
     return _row(RiskCheck.EXPIRY, fresh, reason="" if fresh else "the signal expired")
 
 
-def _busy(turn: Turn, symbol: str) -> Check:
-    """Nothing is open in the symbol, nothing works there, and nothing may still arrive."""
-    ledger = turn.ledger
+def _busy(turn: Turn, signal: Signal) -> Check:
+    """Nothing is open in the symbol, nothing works there, nothing came of this signal before."""
+    ledger, symbol = turn.ledger, signal.symbol
     held = ledger.position_in(symbol)
     orders = ledger.state.orders.values()
     works = next((o for o in orders if o.is_live and o.order.symbol == symbol), None)
@@ -139,6 +139,8 @@ def _busy(turn: Turn, symbol: str) -> Check:
         reason = f"order {works.order.id} still works"
     elif ledger.stray_in(symbol, turn.at_ms - STRAY_MS):
         reason = "an entry given up less than 10 minutes ago may still be filled"
+    elif signal.id in ledger.state.taken:
+        reason = "this signal was taken already"
     return _row(RiskCheck.BUSY, not reason, reason=reason)
 
 

@@ -59,6 +59,7 @@ class State(msgspec.Struct):
     trades: list[TradeView] = msgspec.field(default_factory=list)
     skipped: list[SkippedView] = msgspec.field(default_factory=list)
     cooling: dict[str, Ms] = msgspec.field(default_factory=dict)  # symbol -> last trade closed
+    taken: dict[str, Ms] = msgspec.field(default_factory=dict)  # signals, so that none acts twice
     strays: dict[str, Stray] = msgspec.field(default_factory=dict)
     refused: dict[Ms, dict[str, int]] = msgspec.field(default_factory=dict)  # hour -> check -> n
     crashes: list[Ms] = msgspec.field(default_factory=list)  # starts after an unclean end

@@ -61,6 +61,17 @@ def test_one_miss_is_no_proof_however_old() -> None:
     assert not world.facts(f.OrderEnded)
 
 
+def test_a_signal_whose_entry_ended_with_nothing_is_not_taken_again() -> None:
+    world = entering()
+    (entry,) = sent(world, Purpose.ENTRY)
+    world.feed(e.OrderGone(entry.id, OrderState.CANCELED, "nothing there", filled_qty=D(0)))
+    assert world.engine.ledger.positions == ()
+    world.engine._watch._wait(int(world.open_ms[300]), "SOLUSDT")  # the bar comes up again
+    world.feed(e.Tick())
+    assert [x.check for x in world.facts(f.SignalSkipped)] == ["busy"]
+    assert len(world.facts(f.SignalTaken)) == 1
+
+
 def test_an_entry_given_up_keeps_its_symbol_busy_for_a_while() -> None:
     world = entering()
     (entry,) = sent(world, Purpose.ENTRY)
