@@ -4,6 +4,7 @@
 #   make test   everything CI checks; installs what is missing first
 #   make check  the same without installing
 #   make sim    simulated runs under faults: SEEDS=300 of them, or SEED=n alone
+#   make mutants  planted faults, and which seed and invariant notices each of them
 #   make kills  kill -9 of the real process, KILLS=200 times, and what must be left each time
 #   make bench  how fast it is, as a table
 #   make docs   draw the diagrams of README.md anew
@@ -22,7 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links --no-header --allow-unsafe
 
-.PHONY: run test check sim kills bench docs lock clean
+.PHONY: run test check sim mutants kills bench docs lock clean
 
 run: .venv/.runtime
 	$(BIN)/python -m bot --sandbox $(ARGS)
@@ -41,6 +42,9 @@ check:
 
 sim: .venv/.runtime
 	$(BIN)/python -m engine sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --jobs $(JOBS))
+
+mutants: .venv/.dev
+	PYTHONPATH=.:tests $(BIN)/python -m simulation --jobs $(JOBS)
 
 kills: .venv/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m e2e.kills --kills $(KILLS)
