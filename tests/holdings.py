@@ -25,9 +25,8 @@ class Trade(msgspec.Struct, frozen=True):
 
     def entering(self) -> tuple[f.AnyFact, ...]:
         """Approved and sent, not filled; `price` is the limit."""
-        claim = signal(
-            self.side, symbol=self.symbol, price=float(self.price), stop=float(self.stop)
-        )
+        prices = {"price": float(self.price), "stop": float(self.stop)}
+        claim = signal(self.side, id=f"signal of #{self.id}", symbol=self.symbol, **prices)
         entry = order(
             id=f"alpha-1-{self.id}E",
             position_id=self.id,

@@ -32,8 +32,8 @@ from engine.core.watch import Watch
 Judge = Callable[[Market, Sequence[str], Ms, Ms, Settings], Batch]
 
 RECONCILE_AGAIN_MS: Ms = 5000  # while ledger and account are not known to agree
-CRASHES_MAX = 3
-CRASHES_MS: Ms = 600_000
+CRASHES_MAX = 3  # within
+CRASHES_MS: Ms = 600_000  # and a person shall look before anything is entered
 
 
 class Engine:
@@ -151,8 +151,9 @@ class Engine:
         if boot == 1:
             turn.tell(f.Funded(event.balance))
         crashes = turn.ledger.state.crashes
-        if len(crashes) == CRASHES_MAX and crashes[-1] - crashes[0] <= CRASHES_MS:
-            gates.close(turn, GateName.OPERATOR, "three crashes in ten minutes")
+        is_often = len(crashes) == CRASHES_MAX and crashes[-1] - crashes[0] <= CRASHES_MS
+        if is_often and not event.was_clean:
+            operator.lock(turn)
         gates.close(turn, GateName.UNRECONCILED, "starting: the account is not compared yet")
         gates.close(turn, GateName.STALE_DATA, "starting: no market data yet")
         for progress in turn.ledger.state.orders.values():

@@ -18,6 +18,7 @@ from engine.core.values import GateName, StopKind, exact
 PAUSED = "paused"
 STOPPED = "stopped"
 PANIC = "panic"
+CRASHED = "three crashes in ten minutes"
 
 Answer = tuple[bool, str]  # whether it was done, and the words for the person
 
@@ -59,10 +60,17 @@ def _pause(turn: Turn, command: e.Pause) -> Answer:
     if command.until_ms is not None and command.until_ms <= turn.at_ms:
         return False, "the end of that pause has passed already"
     gate = turn.ledger.state.gates.get(GateName.OPERATOR)
-    if gate is not None and gate.why == STOPPED:  # a pause would end by itself, a stop must not
+    if gate is not None and gate.why in (STOPPED, CRASHED):  # a pause would end by itself
         return False, "stopped already: entries stay off until resume"
     turn.tell(f.GateClosed(GateName.OPERATOR, command.by, PAUSED, command.until_ms))
     return True, "no new entries; open positions stay managed"
+
+
+def lock(turn: Turn) -> None:
+    """Entries off until a person resumes: too many crashes in a row; a pause must not end it."""
+    gate = turn.ledger.state.gates.get(GateName.OPERATOR)
+    if gate is None or gate.why == PAUSED:
+        turn.tell(f.GateClosed(GateName.OPERATOR, gates.ENGINE, CRASHED))
 
 
 def _stop(turn: Turn, command: e.Stop) -> Answer:

@@ -141,6 +141,21 @@ def test_three_crashes_in_ten_minutes_wait_for_a_person() -> None:
         world.feed(e.Started("test", "paper", was_clean=False, balance=D(10_000)))
         assert world.gates & {"operator"} == gates
     assert world.engine.ledger.state.gates[GateName.OPERATOR].why == "three crashes in ten minutes"
+    world.feed(e.Pause(command_id="p", by="@ann", until_ms=world.now + 1000))
+    world.wait(2000)
+    assert "operator" in world.gates  # a pause must not end it
+    world.feed(e.Resume(command_id="r", by="@ann"))
+    world.feed(e.Started("test", "paper", was_clean=True, balance=D(10_000)))
+    assert "operator" not in world.gates
+
+
+def test_a_pause_does_not_end_what_crashes_began() -> None:
+    world = World()
+    for n in range(3):
+        world.feed(e.Pause(command_id=f"p{n}", by="@ann", until_ms=world.now + 1000))
+        world.feed(e.Started("test", "paper", was_clean=False, balance=D(10_000)))
+    world.wait(2000)
+    assert "operator" in world.gates
 
 
 def test_refusals_are_counted_for_a_day() -> None:
