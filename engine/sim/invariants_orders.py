@@ -234,11 +234,13 @@ def reads_back(scene: Scene) -> str | None:
 
 @at_step("I26")
 def no_gaps(scene: Scene) -> str | None:
-    """Sequence numbers count the lines."""
+    """Sequence numbers count the lines, and what is saved is there to the last fact."""
     lines = scene.disk.records
-    if not lines or lines[-1].seq == len(lines):
-        return None
-    return f"line {len(lines)} has the number {lines[-1].seq}"
+    if lines and lines[-1].seq != len(lines):
+        return f"line {len(lines)} has the number {lines[-1].seq}"
+    if scene.step.is_saved and len(lines) != scene.shadow.seq:
+        return f"{len(lines)} lines are saved of {scene.shadow.seq} facts"
+    return None
 
 
 def same_ledger(scene: Scene) -> str | None:

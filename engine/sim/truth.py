@@ -13,7 +13,7 @@ import msgspec
 from engine.core import events as e
 from engine.core.intents import CancelOrder, FindOrder, PlaceOrder, SetStop
 from engine.core.ledger import Ledger
-from engine.core.values import Fill, Instrument, Ms, Order, Side, exact
+from engine.core.values import Fill, Instrument, Ms, Order, Purpose, Side, exact
 from engine.sim.matching import Holding, Liquidity, Matching
 from engine.sim.shadow import Shadow
 
@@ -54,6 +54,7 @@ class Truth:
         self.problems: list[tuple[str, str]] = []  # invariant, words
         self.fills: dict[str, Fill] = {}
         self.arrived: dict[str, tuple[Order, Ms]] = {}  # orders the exchange took, and when
+        self._entered: dict[str, str] = {}  # signal -> the order that arrived for it
         self.held: dict[str, Held] = {}
         self.cash = balance  # start, flows, fees, funding and transfers
         self.bare_total_ms: Ms = 0
@@ -75,8 +76,9 @@ class Truth:
         if not is_new and self.arrived[order.id][0] != order:
             self._object("I05", f"two different orders came under the id {order.id}")
         events = list(self.matching.place(sent, now_ms))
-        if isinstance(events[0], e.OrderAccepted):
-            self.arrived.setdefault(order.id, (order, now_ms))
+        if isinstance(events[0], e.OrderAccepted) and is_new:
+            self.arrived[order.id] = (order, now_ms)
+            self._look_for_twin(order)
         self._note(events, now_ms)
         return events
 
@@ -159,7 +161,7 @@ class Truth:
             ],
             [(o.order, o.filled_qty) for o in ledger.state.orders.values() if o.is_live],
         )
-        self.fills, self.arrived = dict(shadow.fills), {}
+        self.fills, self.arrived, self._entered = dict(shadow.fills), {}, {}
         self.transfers = {n: x for n, x in self.transfers.items() if n in shadow.paid}
         self._views.clear()
         self.cash = ledger.balance
@@ -170,6 +172,14 @@ class Truth:
             self.cash -= p.side.sign * p.avg * p.qty
 
     # -- the witness -----------------------------------------------------------------------------
+
+    def _look_for_twin(self, order: Order) -> None:
+        """One decision is one order, under whatever id."""
+        if order.purpose is not Purpose.ENTRY:
+            return
+        twin = self._entered.setdefault(order.reason, order.id)
+        if twin != order.id:
+            self._object("I05", f"{twin} and {order.id} both entered on {order.reason}")
 
     def _object(self, name: str, words: str) -> None:
         self.problems.append((name, words))

@@ -5,15 +5,14 @@ nothing bad may happen, then without them, where everything must settle. After e
 engine each invariant is judged; the first broken one ends the run as a `Failure`.
 
 Stable for others: `run(seed: int) -> Run` and the exception `Failure` (`seed`, `invariant`,
-`at_ms`, `words`, `facts`). The world must never look at a real clock, file or network, and never
+`at_ms`, `words`, `facts`); a step of the engine that raises is broken under the name "step".
+The world must never look at a real clock, file or network, and never
 draw from anything but its seed.
 """
 
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 from hashlib import sha256
-
-import msgspec
 
 from engine.core import events as e
 from engine.core import intents as i
@@ -28,6 +27,7 @@ from engine.sim.disk import Disk
 from engine.sim.draw import Scenario, draw
 from engine.sim.faults import Faults, Kind, happens
 from engine.sim.life import Life
+from engine.sim.outcome import Failure, Run
 from engine.sim.prices import Path
 from engine.sim.rare import Rare
 from engine.sim.scene import Scene, Step
@@ -38,43 +38,14 @@ from engine.sim.truth import Truth
 from engine.sim.weather import Weather
 from engine.sim.wire import Wire
 
+__all__ = ["Failure", "Run", "World", "run"]
+
 START = Decimal(10_000)
 CALM_MS: Ms = 200_000  # without faults, before everything must have settled
 BUSY_MS, CALM_TICK_MS, IDLE_MS = 1_000, 2_000, 10_000  # between two ticks
 LAST_FACTS = 20
 TRANSFERS_MS: Ms = 60_000  # the list of transfers is read this often
 MEMORY_EVERY = 150  # steps between two costly comparisons of disk and ledger
-
-
-class Run(msgspec.Struct, frozen=True):
-    """A run that kept every promise."""
-
-    seed: int
-    digest: str  # over the bytes of every fact ever stated, lost ones included
-    steps: int
-    facts: int
-    trades: int
-    lives: int
-    virtual_ms: Ms
-    bare_ms: Ms  # how long positions stood without a stop, all together
-    faults: dict[str, int]
-    rare: dict[str, int]
-    last: tuple[str, ...]  # the newest facts, in words
-
-
-class Failure(Exception):
-    """A broken promise: which seed, which invariant, when, how, and the facts before it."""
-
-    def __init__(self, seed: int, invariant: str, at_ms: Ms, story: tuple[str, list[str]]) -> None:
-        self.seed, self.invariant, self.at_ms = seed, invariant, at_ms
-        self.words, self.facts = story
-        super().__init__(f"seed {seed}: {invariant} at {at_ms}: {self.words}")
-
-    def __reduce__(  # type: ignore[explicit-override]  # typing has it from 3.12
-        self,
-    ) -> tuple[type["Failure"], tuple[int, str, Ms, tuple[str, list[str]]]]:
-        """So that it can travel between processes."""
-        return type(self), (self.seed, self.invariant, self.at_ms, (self.words, self.facts))
 
 
 class World:
@@ -235,7 +206,10 @@ class World:
 
     def _turn(self, life: Life, event: e.Event) -> None:
         """Stamp, step, save, let go; and die at any point of it."""
-        at_ms, outcome = life.step(self.work.now + self.skew_ms, event)
+        try:
+            at_ms, outcome = life.step(self.work.now + self.skew_ms, event)
+        except Exception as defect:
+            raise invariants.Broken("step", f"{event!r:.300} ended in {defect!r}") from defect
         self.steps += 1
         self._hear(at_ms, event)
         records = outcome.records
