@@ -40,10 +40,10 @@ from engine.sim.world import World
 def an_order_without_an_answer_is_sent_again_under_a_new_id(patch: Patch) -> None:
     def doubted(turn: Turn, event: e.OrderUnknown) -> None:
         right(turn, event)
-        order = turn.ledger.state.orders[event.order_id].order
-        if order.purpose is not Purpose.TARGET:
-            again = guard.new_order_id(turn, order.purpose)
-            guard.place(turn, msgspec.structs.replace(order, id=again))
+        doubtful = turn.ledger.state.orders.get(event.order_id)
+        if doubtful is not None and doubtful.order.purpose is not Purpose.TARGET:
+            again = guard.new_order_id(turn, doubtful.order.purpose)
+            guard.place(turn, msgspec.structs.replace(doubtful.order, id=again))
 
     right = answers.doubted
     patch.setattr(answers, "doubted", doubted)
@@ -60,13 +60,17 @@ def an_order_id_is_used_again_after_a_restart(patch: Patch) -> None:
     patch.setattr(guard, "new_order_id", new_order_id)
 
 
-@mutant("I01", "I03", "I07", "I08", hint=38)
-def an_entry_is_given_up_after_one_miss_and_its_fill_forgotten(patch: Patch) -> None:
+@mutant("I18", hint=8)
+def an_order_is_given_up_after_one_miss(patch: Patch) -> None:
+    patch.setattr(guard, "ABSENT_MISSES", 1)
+    patch.setattr(guard, "ABSENT_MS", 0)
+
+
+@mutant("I01", "I07", "I08", hint=8)
+def an_entry_given_up_is_forgotten_and_its_late_fill_with_it(patch: Patch) -> None:
     def forget(state: State, progress: Progress, position: Position, at_ms: int) -> None:
         del state, progress, position, at_ms
 
-    patch.setattr(guard, "ABSENT_MISSES", 1)
-    patch.setattr(guard, "ABSENT_MS", 0)
     patch.setattr(folds, "_give_up", forget)
 
 

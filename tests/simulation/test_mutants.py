@@ -18,7 +18,7 @@ def test_the_list_is_long_and_names_real_invariants() -> None:
 
 
 # Several seeds are lived through: these tests take longer than others.
-@pytest.mark.e2e
+@pytest.mark.sim
 @pytest.mark.parametrize("planted", MUTANTS, ids=lambda planted: planted.name)
 def test_a_planted_fault_is_noticed(planted: Mutant) -> None:
     found = first_bite(planted, chain((planted.hint,), range(SEEDS)))
