@@ -112,7 +112,7 @@ def _restore(store: FileStore) -> Ledger:
 
 def _check_frame(ledger: Ledger, frame_s: int) -> None:
     """An open trade counts bars of its own frame: another would age and trail it wrongly."""
-    held = [p for p in ledger.positions if p.frame_s != frame_s]
+    held = [p for p in ledger.positions if p.frame_s not in (0, frame_s)]
     if held:
         names = ", ".join(f"#{p.id} {p.symbol}" for p in held)
         problem = f"expected {held[0].frame_s} while {names} is open, found {frame_s}"
@@ -204,7 +204,8 @@ def _paper_ports(settings: Settings, store: FileStore, speed: float) -> tuple[Po
 def _restore_account(matching: Matching, ledger: Ledger, settings: Settings) -> None:
     """Paper has no exchange that outlives us: its account is what the ledger remembers."""
     holdings = [
-        Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop, p.funded_ms)
+        # A stop we were never shown stood all the same: on paper it comes with its entry's fill.
+        Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop or p.asked_stop, p.funded_ms)
         for p in ledger.positions
         if p.qty
     ]

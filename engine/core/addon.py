@@ -7,6 +7,7 @@ while a gate is closed, nor add what the caps of a new entry would refuse.
 from decimal import Decimal
 
 from engine.core import guard
+from engine.core.bets import bet_risk
 from engine.core.exits import addon_qty, wants_addon
 from engine.core.exposure import equity_now, gross_notional, headroom, open_risk
 from engine.core.indicators import EMA_TAPS, ema9, obv12
@@ -46,10 +47,13 @@ def _room(turn: Turn, position: Position, terms: tuple[Decimal, Instrument]) -> 
     unit_loss = abs(limit - position.stop)
     unit_loss += (limit + position.stop) * instrument.taker_bps / BPS
     above_floor = headroom(ledger, market, risk)
+    most = exact(risk.open_risk_max_pct) / 100 * equity
+    in_bet = bet_risk(turn, position.symbol, position.side, position.last_bar_ms)
     caps = [
         (exact(risk.max_notional_usd) - position.qty * limit) / limit,
         (exact(risk.leverage_max) * equity - gross_notional(ledger, market)) / limit,
-        (exact(risk.open_risk_max_pct) / 100 * equity - open_risk(ledger, market)) / unit_loss,
+        (most - open_risk(ledger, market)) / unit_loss,
+        (exact(risk.correlated_share_max_frac) * most - in_bet) / unit_loss,
         *([] if above_floor is None else [above_floor / unit_loss]),
     ]
     return max(Decimal(0), min(caps))

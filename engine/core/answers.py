@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from engine.core import events as e
 from engine.core import facts as f
-from engine.core import gates, guard
+from engine.core import guard
 from engine.core.exposure import mark_of
 from engine.core.intents import FetchAccount
 from engine.core.orders import Progress
@@ -17,7 +17,6 @@ from engine.core.turn import Turn
 from engine.core.values import (
     Fill,
     Funding,
-    GateName,
     OrderState,
     PositionState,
     StopKind,
@@ -61,9 +60,10 @@ def gone(turn: Turn, event: e.OrderGone) -> None:
     progress = _live(turn, event.order_id)
     if progress is None:
         return
-    is_short = event.state is OrderState.FILLED and progress.left_qty > 0
-    if is_short or (event.filled_qty is not None and event.filled_qty > progress.filled_qty):
-        if progress.state is not OrderState.UNKNOWN:
+    is_whole = event.state is OrderState.FILLED and event.filled_qty is None
+    executed = progress.order.qty if is_whole else event.filled_qty
+    if executed is not None and executed > progress.filled_qty:
+        if progress.state not in (OrderState.UNKNOWN, OrderState.CANCELING):
             turn.tell(f.OrderDoubted(event.order_id, "ended, and its executions are not here yet"))
         turn.ask(FetchAccount())
         return
@@ -80,8 +80,7 @@ def missing(turn: Turn, event: e.OrderMissing) -> None:
 def filled(turn: Turn, event: e.FillSeen) -> None:
     """Book one execution, once; one that overtook the fills before it comes with the account."""
     fill = event.fill
-    is_booked = book(turn, fill) or turn.ledger.knows_fill(fill.id)
-    if not is_booked and _owner(turn, fill) is not None:
+    if not turn.ledger.knows_fill(fill.id) and not book(turn, fill):
         turn.ask(FetchAccount())
 
 
@@ -94,9 +93,7 @@ def book(turn: Turn, fill: Fill) -> bool:
         return False
     position = _owner(turn, fill) or _adopted(turn, fill)
     if position is None:
-        words = f"fill {fill.id} of {fill.qty} {fill.symbol} belongs to no order of ours"
-        if turn.alarm(f.Incident("foreign_fill", words, fill.symbol)):
-            gates.close(turn, GateName.UNRECONCILED, words)
+        _tell_foreign(turn, fill)
         return False
     if not fill.purpose.is_growing and fill.qty > position.qty:
         return False
@@ -108,6 +105,15 @@ def book(turn: Turn, fill: Fill) -> bool:
     if progress is not None and progress.is_live and progress.left_qty <= 0:
         turn.tell(f.OrderEnded(fill.order_id, OrderState.FILLED, ""))
     return True
+
+
+def _tell_foreign(turn: Turn, fill: Fill) -> None:
+    """Somebody else trades on the account: told once, and never of what was before our time."""
+    words = f"fill {fill.id} of {fill.qty} {fill.symbol} belongs to no order of ours"
+    incident = f.Incident("foreign_fill", words, fill.symbol)
+    is_told = incident.key in turn.ledger.state.alarms
+    if not is_told and fill.exchange_ms >= turn.ledger.state.began_ms:
+        turn.alarm(incident)
 
 
 def funded(turn: Turn, funding: Funding) -> bool:
@@ -130,6 +136,9 @@ def stop_set(turn: Turn, event: e.StopSet) -> None:
     """The exchange shows a stop; an older, looser one that arrives late changes nothing."""
     position = turn.ledger.state.positions.get(event.position_id)
     if position is None:
+        return
+    if event.exchange_ms and event.exchange_ms < position.seen_ms:
+        turn.ask(FetchAccount())  # something newer is known: only a look can tell
         return
     is_news = position.stop != event.price or position.state is PositionState.EXPOSED
     if not is_news or _is_looser(position, event):

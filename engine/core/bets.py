@@ -13,16 +13,16 @@ from engine.core.exposure import risk_of
 from engine.core.indicators import CORR_N, LOOKBACK, Floats, pair_corr
 from engine.core.market import Market
 from engine.core.turn import Turn
-from engine.core.values import Ms, Side, Signal
+from engine.core.values import Ms, Side
 
 
-def bet_risk(turn: Turn, signal: Signal) -> Decimal:
-    """Open risk of all positions and pending entries that are the same bet as this signal."""
+def bet_risk(turn: Turn, symbol: str, side: Side, open_ms: Ms) -> Decimal:
+    """Open risk of all positions and pending entries that are the same bet, as of that bar."""
     ledger, market = turn.ledger, turn.market
     most = turn.settings.risk.pair_corr_max_frac
     held = ledger.positions
-    known = correlations(market, signal.symbol, [p.symbol for p in held], signal.open_ms)
-    same = (p for p in held if is_same_bet((signal.side, p.side), known[p.symbol], most))
+    known = correlations(market, symbol, [p.symbol for p in held], open_ms)
+    same = (p for p in held if is_same_bet((side, p.side), known[p.symbol], most))
     return sum((risk_of(ledger, market, p) for p in same), Decimal(0))
 
 

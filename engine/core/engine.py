@@ -31,7 +31,7 @@ from engine.core.watch import Watch
 
 Judge = Callable[[Market, Sequence[str], Ms, Ms, Settings], Batch]
 
-RECONCILE_AGAIN_MS: Ms = 5000  # while ledger and account are not known to agree
+RECONCILE_AGAIN_MS: Ms = 5000  # while ledger and account may disagree
 CRASHES_MAX = 3  # within
 CRASHES_MS: Ms = 600_000  # and a person shall look before anything is entered
 
@@ -52,6 +52,8 @@ class Engine:
         self._watch = Watch(self._frame_ms)
         self._verdicts: dict[str, Verdict] = {}
         self._looked: dict[str, Look] = {}
+        self._odd: dict[str, Ms] = {}
+        self._is_compared = False
         self._account_ms: Ms = 0  # when the account was last asked for
         self._at_ms: Ms = ledger.state.at_ms
 
@@ -59,10 +61,13 @@ class Engine:
         """Decide on one event; `at_ms` never decreases."""
         assert at_ms >= self._at_ms, (at_ms, self._at_ms)
         self._at_ms = at_ms
-        turn = Turn(at_ms, self.settings, self.ledger, self.market, looked=self._looked)
+        turn = Turn(at_ms, self.settings, self.ledger, self.market)
+        turn.looked, turn.odd = self._looked, self._odd
+        turn.is_compared = self._is_compared
         self._route(turn, event)
-        for position in turn.ledger.positions:
-            guard.look_after(turn, position)
+        if not isinstance(event, e.QuoteSeen):  # thousands a second, and nothing waits for one
+            for position in turn.ledger.positions:
+                guard.look_after(turn, position)
         for open_ms, symbols in self._watch.ready(turn):
             self._decide(turn, open_ms, symbols)
         return turn.outcome()
@@ -86,6 +91,8 @@ class Engine:
         match event:
             case e.QuoteSeen():
                 self.market.see_quote(event, turn.at_ms)
+                if self.ledger.position_in(event.symbol) is not None:
+                    gates.judge_limits(turn)
             case e.CandlesClosed():
                 self._hold(turn, self._watch.candles(turn, event))
             case e.Tick():
@@ -114,6 +121,7 @@ class Engine:
                 answers.transferred(turn, event)
             case e.AccountSeen():
                 reconcile(turn, event)
+                self._is_compared = True
             case e.Command():
                 operator.obey(turn, event)
             case _:
@@ -171,7 +179,7 @@ class Engine:
         self._watch.look(turn)
         guard.look_up_unknown(turn)
         every_ms = self.settings.schedule.reconcile_every_s * 1000
-        if turn.is_closed(GateName.UNRECONCILED):
+        if turn.is_closed(GateName.UNRECONCILED) or guard.is_anything_hung(turn):
             every_ms = min(every_ms, RECONCILE_AGAIN_MS)
         if turn.at_ms - self._account_ms >= every_ms:
             self._read_account(turn)
@@ -206,7 +214,8 @@ class Engine:
         seen, exits = snapshot(position), position.exits
         volumes = ohlcv[-exits.activity_bars :, 4].tolist() if exits.activity_bars else []
         pace = activity(volumes, position.vol0)
-        rule = exit_rule(seen, bar.close, pace, position.frame_s, exits)
+        frame_s = position.frame_s or self.settings.market.frame_s
+        rule = exit_rule(seen, bar.close, pace, frame_s, exits)
         instrument = self.market.instrument(position.symbol)
         is_newest = bar.open_ms == self.market.last_open_ms(position.symbol)
         if rule is None and instrument is not None and is_newest:

@@ -53,7 +53,7 @@ class SignalTaken(Fact, frozen=True, tag=True):
     targets: tuple[Target, ...]  # as planned; fixed anew from the real entry
     risk_usd: Decimal
     equity: Decimal
-    frame_s: int = 300
+    frame_s: int = 0  # 0 = it was not recorded yet
     exits: ExitPlan = UNRECORDED  # as configured then; a later edit does not reach this trade
 
 
@@ -147,6 +147,7 @@ class StopMissing(Fact, frozen=True, tag=True):
 
     position_id: int
     detail: str
+    exchange_ms: Ms = 0  # as of when; 0 = it does not say
 
 
 class ExitAsked(Fact, frozen=True, tag=True):

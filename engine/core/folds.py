@@ -51,7 +51,8 @@ def _booted(fact: f.Booted, state: State, record: f.Record) -> None:
 
 
 @fold.register
-def _funded(fact: f.Funded, state: State, _: f.Record) -> None:
+def _funded(fact: f.Funded, state: State, record: f.Record) -> None:
+    state.began_ms = record.at_ms
     state.settled += fact.balance
 
 
@@ -96,7 +97,8 @@ def _order_placed(fact: f.OrderPlaced, state: State, record: f.Record) -> None:
     if position is None:
         return
     _forget_attempts(state, position)
-    position.changed_ms = record.at_ms
+    if order.purpose.is_growing:
+        position.changed_ms = record.at_ms
     if order.purpose is Purpose.ENTRY:
         position.entry_order_id = order.id
     if order.purpose is Purpose.ADDON:
@@ -144,7 +146,8 @@ def _order_ended(fact: f.OrderEnded, state: State, record: f.Record) -> None:
     if position is None:  # it closed first; nothing asks for this order any more
         del state.orders[fact.order_id]
         return
-    position.changed_ms = record.at_ms
+    if progress.filled_qty or progress.order.purpose.is_growing:
+        position.changed_ms = record.at_ms
     if progress.order.purpose.is_growing and not progress.filled_qty:
         _give_up(state, progress, position, record.at_ms)
     if progress.order.purpose is Purpose.ENTRY and not position.entry_qty:
@@ -197,7 +200,8 @@ def _order_filled(fact: f.OrderFilled, state: State, record: f.Record) -> None:
     position = state.positions[fact.position_id]
     position.changed_ms = record.at_ms
     position.book(fact.fill, record.at_ms)
-    position.credit(fact.fill.order_id, fact.fill.qty)
+    if progress is not None:
+        position.credit(progress.order, fact.fill.qty)
 
 
 @fold.register
@@ -223,7 +227,9 @@ def _stop_moved(fact: f.StopMoved, state: State, record: f.Record) -> None:
 
 @fold.register
 def _stop_missing(fact: f.StopMissing, state: State, record: f.Record) -> None:
-    state.positions[fact.position_id].lose_stop(record.at_ms)
+    position = state.positions[fact.position_id]
+    position.seen_ms = max(position.seen_ms, fact.exchange_ms)
+    position.lose_stop(record.at_ms)
 
 
 @fold.register

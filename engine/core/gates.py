@@ -57,12 +57,23 @@ def _judge_pause(turn: Turn) -> None:
 
 def judge_money(turn: Turn) -> None:
     """Look at equity against its anchors: the day, the peak, and the trades lost in a row."""
-    equity = equity_now(turn.ledger, turn.market)
+    equity = equity_now(turn.ledger, turn.market) if turn.is_compared else None
     if equity is None:
         return
     _roll_day(turn, equity)
     _judge_day(turn, equity)
+    peak = turn.ledger.state.peak
+    if peak is None or equity >= peak * PEAK_STEP:
+        turn.tell(EquityPeaked(equity))
     _judge_peak(turn, equity)
+
+
+def judge_limits(turn: Turn) -> None:
+    """A new mark of something we hold: the limits close at once, peaks and days can wait."""
+    equity = equity_now(turn.ledger, turn.market) if turn.is_compared else None
+    if equity is not None:
+        _judge_day(turn, equity)
+        _judge_peak(turn, equity)
 
 
 def _judge_day(turn: Turn, equity: Decimal) -> None:
@@ -78,9 +89,6 @@ def _judge_day(turn: Turn, equity: Decimal) -> None:
 
 def _judge_peak(turn: Turn, equity: Decimal) -> None:
     peak, risk = turn.ledger.state.peak, turn.settings.risk
-    if peak is None or equity >= peak * PEAK_STEP:
-        turn.tell(EquityPeaked(equity))
-        return
     drawdown = fall_pct(peak, equity)
     if drawdown is None or drawdown < exact(risk.kill_switch_pct):
         return

@@ -30,6 +30,8 @@ RETRY_MS: Ms = 2000  # wait before an exit, a stop or a look-up is asked for aga
 ANSWER_MS: Ms = 15_000  # beyond any deadline of the shell: the answer to an order was lost
 ABSENT_MS: Ms = 15_000  # beyond what the exchange still accepts: a request that old never arrives
 ABSENT_MISSES = 2
+HUNG_MS: Ms = 5000  # an order that cannot rest has long ended by then
+PATIENCE_MS = {Purpose.EXIT: 10_000, Purpose.TARGET: 60_000}  # longest wait between two tries
 LETTERS = {
     Purpose.ENTRY: "E",
     Purpose.ADDON: "A",
@@ -66,11 +68,25 @@ def look_up_unknown(turn: Turn) -> None:
     for order_id in turn.looked.keys() - orders.keys():
         del turn.looked[order_id]
     for progress in orders.values():
-        is_silent = turn.at_ms - progress.placed_ms >= ANSWER_MS
-        if progress.state is OrderState.UNKNOWN or (
-            progress.state is OrderState.PLACED and is_silent
-        ):
+        if _is_unanswered(turn, progress) or _is_hung(turn, progress):
             look_up(turn, progress)
+
+
+def _is_unanswered(turn: Turn, progress: Progress) -> bool:
+    is_silent = turn.at_ms - progress.placed_ms >= ANSWER_MS
+    is_placed = progress.state is OrderState.PLACED
+    return progress.state is OrderState.UNKNOWN or (is_placed and is_silent)
+
+
+def is_anything_hung(turn: Turn) -> bool:
+    """Whether an order that cannot rest has not ended: the account is worth a look."""
+    return any(_is_hung(turn, o) for o in turn.ledger.state.orders.values())
+
+
+def _is_hung(turn: Turn, progress: Progress) -> bool:
+    is_open = progress.state in (OrderState.OPEN, OrderState.CANCELING)
+    is_resting = progress.order.kind is OrderKind.LIMIT
+    return is_open and not is_resting and turn.at_ms - progress.placed_ms >= HUNG_MS
 
 
 def look_up(turn: Turn, progress: Progress) -> None:
@@ -94,7 +110,9 @@ def miss(turn: Turn, progress: Progress) -> None:
     look = turn.looked.setdefault(progress.order.id, Look(turn.at_ms))
     look.misses += 1
     is_wanted = _is_wanted(turn, progress)
-    is_old = turn.at_ms - progress.placed_ms >= ABSENT_MS
+    # One that was acknowledged did arrive; another exit in its place can only reduce, too.
+    is_gone = progress.state is OrderState.OPEN and progress.order.reduce_only
+    is_old = is_gone or turn.at_ms - progress.placed_ms >= ABSENT_MS
     if is_wanted:
         turn.ask(PlaceOrder(progress.order))
     elif is_old and look.misses >= ABSENT_MISSES:
@@ -183,14 +201,17 @@ def _resume_exit(turn: Turn, position: Position) -> None:
 
 def _protect(turn: Turn, position: Position) -> None:
     """No quantity without a shown stop: ask again, and leave when the deadline passes."""
-    if position.exposed_ms is None or position.state is PositionState.EXITING:
+    if position.exposed_ms is None:
         return
     # While we were down nobody could ask: the exchange gets its time to answer.
     since_ms = max(position.exposed_ms, turn.ledger.state.started_ms)
     left_ms = since_ms + turn.settings.execution.protect_deadline_s * 1000 - turn.at_ms
     is_asked = position.asked_ms >= position.exposed_ms
     is_due = turn.at_ms - max(position.exposed_ms, position.asked_ms) >= RETRY_MS
-    if is_asked and left_ms <= 0 and is_due:
+    if position.state is PositionState.EXITING:  # it may be refused for long: not without a stop
+        if is_due:
+            _ask_stop(turn, position, position.asked_stop)
+    elif is_asked and left_ms <= 0 and is_due:
         words = f"#{position.id}: no stop was acknowledged in time"
         turn.alarm(f.Incident("unprotected", words, position.symbol))
         ask_exit(turn, position, "unprotected")
@@ -213,10 +234,18 @@ def _ask_stop(turn: Turn, position: Position, price: Decimal) -> None:
 
 def _exit(turn: Turn, position: Position) -> None:
     """One working reduce-only order for the whole rest, until flat."""
-    waited = turn.at_ms - position.last_exit_ms >= RETRY_MS or not position.last_exit_ms
+    wait_ms = _patience(turn, position, Purpose.EXIT)
+    waited = turn.at_ms - position.last_exit_ms >= wait_ms or not position.last_exit_ms
     if waited and not is_exiting(turn, position):
         rule = position.exit_rule or "operator"
         place(turn, _exit_order(turn, position, rule, position.qty))
+
+
+def _patience(turn: Turn, position: Position, purpose: Purpose) -> Ms:
+    """How long to wait before the next try: longer with each that was refused."""
+    orders = turn.ledger.orders_of(position.id)
+    refused = [o for o in orders if o.order.purpose is purpose and o.state is OrderState.REFUSED]
+    return min(RETRY_MS << max(0, min(len(refused), 6) - 1), PATIENCE_MS[purpose])
 
 
 def is_exiting(turn: Turn, position: Position) -> bool:
@@ -280,8 +309,12 @@ def move_stop(turn: Turn, position: Position, wanted: Protection) -> None:
 
 def _work_targets(turn: Turn, position: Position) -> None:
     """Each open rung has one resting reduce-only limit."""
+    for rung in position.rungs:
+        progress = turn.ledger.state.orders.get(rung.order_id or "")
+        if progress is not None and progress.left_qty > rung.left_qty:
+            cancel(turn, progress, "more than its rung has left")
     tried = max((o.placed_ms for o in _targets(turn, position)), default=0)
-    if tried and turn.at_ms - tried < RETRY_MS:
+    if tried and turn.at_ms - tried < _patience(turn, position, Purpose.TARGET):
         return
     for rung in position.rungs:
         if rung.order_id is None and not rung.is_filled:

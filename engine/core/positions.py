@@ -14,6 +14,7 @@ from engine.core.terms import UNRECORDED, ExitPlan
 from engine.core.values import (
     Fill,
     Ms,
+    Order,
     PositionState,
     Purpose,
     Setup,
@@ -61,7 +62,7 @@ IGNORED: dict[tuple[PositionState, PositionInput], str] = {
     (_S.PROTECTED, _I.STOP_SHOWN): "moved or shown again",
     (_S.EXITING, _I.GREW): "a late entry fill: the exit covers it",
     (_S.EXITING, _I.STOP_SHOWN): "the exit goes on",
-    (_S.EXITING, _I.STOP_LOST): "the exit goes on",
+    (_S.EXITING, _I.STOP_LOST): "the exit goes on, and the stop is asked for again",
     (_S.EXITING, _I.EXIT_ASKED): "one closing intent per position",
     **{
         (state, _I.NEVER_FILLED): "it holds quantity"
@@ -103,7 +104,7 @@ class Position(msgspec.Struct):
     vol0: float | None = None
     obstacles: tuple[float, ...] = ()
     exits: ExitPlan = UNRECORDED
-    frame_s: int = 300
+    frame_s: int = 0  # 0 = it was not recorded yet
     # quantity and money
     state: PositionState = PositionState.ENTERING
     entry_order_id: str = ""
@@ -123,7 +124,7 @@ class Position(msgspec.Struct):
     asked_ms: Ms = 0
     exposed_ms: Ms | None = None  # since when it holds quantity without a shown stop
     seen_ms: Ms = 0  # exchange time of the newest thing known: an older view is no news
-    changed_ms: Ms = 0  # when we last did or learned something about it
+    changed_ms: Ms = 0  # when its quantity or stop last changed, or was about to grow
     # fixed when the entry order ended
     entry: Decimal | None = None
     qty0: Decimal = Decimal(0)
@@ -221,11 +222,13 @@ class Position(msgspec.Struct):
             return f"target_{number}"
         return self.exit_rule or "operator"
 
-    def credit(self, order_id: str, qty: Decimal) -> None:
-        """A target order sold this much of its rung."""
+    def credit(self, order: Order, qty: Decimal) -> None:
+        """A target order sold this much of its rung, even after another took its place."""
         for rung in self.rungs:
-            if rung.order_id == order_id:
+            is_its = rung.order_id == order.id or rung.target.price == order.price
+            if order.purpose is Purpose.TARGET and is_its:
                 rung.filled_qty += qty
+                return
 
     def hold(self, best: float, worst: float, atr: float | None) -> None:
         """One more closed bar with its extremes, in favor and against."""

@@ -14,8 +14,9 @@ from engine.core import facts as f
 from engine.core.events import AccountPosition, AccountSeen
 from engine.core.intents import CancelOrder
 from engine.core.positions import Position
+from engine.core.risk import STRAY_MS
 from engine.core.turn import Turn
-from engine.core.values import GateName, Ms, OrderState, PositionState, Purpose
+from engine.core.values import GateName, Ms, OrderState, Purpose, settled
 
 RECENT_MS: Ms = 30_000  # a read may be this old: what changed since proves no difference
 
@@ -33,6 +34,7 @@ def reconcile(turn: Turn, seen: AccountSeen) -> None:
     found = Findings()
     fills = sorted(seen.fills, key=lambda x: (x.exchange_ms, not x.purpose.is_growing))
     found.corrections += [f"fill {fill.id}" for fill in fills if answers.book(turn, fill)]
+    found.corrections += _book_excess(turn, seen)
     found.corrections += [f"funding {x.id}" for x in seen.funding if answers.funded(turn, x)]
     shown = {p.symbol: p for p in seen.positions}
     _compare_foreign(turn, shown, found)
@@ -41,6 +43,26 @@ def reconcile(turn: Turn, seen: AccountSeen) -> None:
         _compare_quantity(turn, position, shown.get(position.symbol), found)
     _look_for_orders(turn, seen, found)
     _conclude(turn, found)
+
+
+def _book_excess(turn: Turn, seen: AccountSeen) -> list[str]:
+    """A fill that reduced more than we knew of: our part of it is ours, the rest a stranger's.
+
+    Only when the exchange shows that nothing of ours is left, and no missing entry explains it.
+    """
+    shown = {(p.symbol, p.side) for p in seen.positions}
+    booked = []
+    for fill in seen.fills:
+        held = turn.ledger.position_in(fill.symbol)
+        is_old = turn.at_ms - fill.exchange_ms >= RECENT_MS
+        if held is None or turn.ledger.knows_fill(fill.id) or (held.symbol, held.side) in shown:
+            continue
+        if is_old and fill.side is held.side.exit and 0 < held.qty < fill.qty:
+            fee = settled(fill.fee * held.qty / fill.qty)
+            cause = fill.cause or "more than ours"
+            answers.book(turn, msgspec.structs.replace(fill, qty=held.qty, fee=fee, cause=cause))
+            booked.append(f"part of fill {fill.id}")
+    return booked
 
 
 def _conclude(turn: Turn, found: Findings) -> None:
@@ -66,7 +88,7 @@ def _compare_foreign(turn: Turn, shown: dict[str, AccountPosition], found: Findi
         if p.symbol in ours:
             continue
         ended_ms = turn.ledger.state.cooling.get(p.symbol)
-        if _is_recent(turn, ended_ms) or turn.ledger.stray_in(p.symbol, 0):
+        if _is_recent(turn, ended_ms) or turn.ledger.stray_in(p.symbol, turn.at_ms - STRAY_MS):
             found.is_unclear = True
         else:
             words = f"{p.symbol} {p.side} {p.qty} is on the exchange and not ours"
@@ -97,23 +119,27 @@ def _is_recent(turn: Turn, at_ms: Ms | None) -> bool:
 def _is_moving(turn: Turn, position: Position) -> bool:
     """Whether an entry or exit of it is in flight, so that a read may be older than the truth."""
     orders = turn.ledger.orders_of(position.id)
-    return any(o.is_live and o.order.purpose is not Purpose.TARGET for o in orders)
+    moving = [o for o in orders if o.is_live and o.order.purpose is not Purpose.TARGET]
+    return any(_is_recent(turn, o.placed_ms) for o in moving)
 
 
 def _compare_stop(
     turn: Turn, position: Position, shown: AccountPosition | None, found: Findings
 ) -> None:
     """A stop that vanished makes the position exposed; the guard puts it back."""
-    if shown is None or not position.qty or position.state is PositionState.EXITING:
+    if shown is None or not position.qty:
         return
+    if shown.side is not position.side:
+        return  # not ours any more: that is a difference in quantity
     if shown.updated_ms and shown.updated_ms < position.seen_ms:
         return  # an older view than what we know already
     if shown.stop is None:
         if position.exposed_ms is None:
-            turn.tell(f.StopMissing(position.id, "the exchange shows no stop"))
+            words = "the exchange shows no stop"
+            turn.tell(f.StopMissing(position.id, words, shown.updated_ms))
             found.corrections.append(f"stop of #{position.id} missing")
         return
-    if shown.stop == position.stop and position.state is PositionState.PROTECTED:
+    if shown.stop == position.stop and position.exposed_ms is None:
         return
     kind = answers.kind_of(position, shown.stop)
     turn.tell(f.StopMoved(position.id, shown.stop, kind, shown.updated_ms))
@@ -133,7 +159,20 @@ def _look_for_orders(turn: Turn, seen: AccountSeen, found: Findings) -> None:
             guard.look_up(turn, progress)
         elif progress.state is OrderState.CANCELING:
             turn.ask(CancelOrder(progress.order))
-    for order_id in listed - state.orders.keys():
-        found.is_unclear = True
+    _look_at_odd_orders(turn, listed, found)
+
+
+def _look_at_odd_orders(turn: Turn, listed: set[str], found: Findings) -> None:
+    """Working orders we do not know of: those we gave up are canceled, others are for a person."""
+    state = turn.ledger.state
+    unknown = sorted(listed - state.orders.keys())
+    for gone in turn.odd.keys() - unknown:
+        del turn.odd[gone]
+    for order_id in unknown:
+        first_ms = turn.odd.setdefault(order_id, turn.at_ms)
         if order_id in state.strays:  # given up, and there after all
             turn.ask(CancelOrder(state.strays[order_id].order))
+        if _is_recent(turn, first_ms):
+            found.is_unclear = True
+        else:
+            found.differences.append(f"order {order_id} works on the exchange and is not ours")

@@ -106,7 +106,7 @@ def _account(turn: Turn, signal: Signal) -> Account | None:
         equity=equity,
         notional=gross_notional(ledger, market),
         open_risk=open_risk(ledger, market),
-        bet_risk=bet_risk(turn, signal),
+        bet_risk=bet_risk(turn, signal.symbol, signal.side, signal.open_ms),
         headroom=headroom(ledger, market, risk),
         soft_mult=soft_mult(ledger, equity, risk),
     )

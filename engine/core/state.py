@@ -47,6 +47,7 @@ class State(msgspec.Struct):
     at_ms: Ms = 0
     boot: int = 0
     started_ms: Ms = 0
+    began_ms: Ms = 0  # when the account was first funded
     settled: Decimal = Decimal(0)  # balance from deposits and closed positions, exact
     peak: Decimal | None = None
     streak: int = 0  # losing trades in a row, of the day

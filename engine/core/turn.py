@@ -33,6 +33,8 @@ class Turn(msgspec.Struct):
     records: list[Record] = msgspec.field(default_factory=list)
     intents: list[Intent] = msgspec.field(default_factory=list)
     looked: dict[str, Look] = msgspec.field(default_factory=dict)  # by order id
+    is_compared: bool = True  # the account was read since the start: equity is not a guess
+    odd: dict[str, Ms] = msgspec.field(default_factory=dict)  # orders listed, not ours: since when
 
     def tell(self, fact: AnyFact) -> Record:
         """Make a fact true: give it its sequence number and fold it into the ledger."""

@@ -5,6 +5,7 @@ is filled before anything is decided over it. It must never judge a bar twice.
 """
 
 from engine.core import events as e
+from engine.core import facts as f
 from engine.core.intents import FetchHistory, FetchInstruments, FetchTickers, Subscribe
 from engine.core.market import Append
 from engine.core.scan import choose_universe
@@ -46,6 +47,10 @@ class Watch:
         listed = {i.symbol for i in event.instruments}
         held = (turn.market.instrument(p.symbol) for p in turn.ledger.positions)
         kept = [i for i in held if i is not None and i.symbol not in listed]
+        for position in turn.ledger.positions:
+            if position.symbol not in listed:
+                words = f"#{position.id} {position.symbol} is not listed any more: close it"
+                turn.alarm(f.Incident("delisted", words, position.symbol))
         turn.market.set_instruments((*event.instruments, *kept))
         self._instruments = event.instruments
         self._choose(turn)

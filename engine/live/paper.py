@@ -70,7 +70,9 @@ class PaperExchange:
         return self._matching.cancel(order.id)
 
     async def set_stop(self, position_id: int, symbol: str, side: Side, price: Decimal) -> Event:
-        """`StopSet` or `StopRefused`."""
+        """`StopSet` or `StopRefused`; raises `Transient` before the market's rules are known."""
+        if symbol not in self._rules:
+            raise Transient(f"{symbol}: expected its trading rules, not read since the start")
         return self._matching.set_stop(position_id, symbol, side, price, self._now_ms())
 
     async def find(self, order: Order) -> Event:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from holdings import Trade, ledger_of, turn_of
 
-from builders import D, signal
+from builders import D
 from engine.core import facts as f
 from engine.core.bets import bet_risk, correlations, is_same_bet
 from engine.core.indicators import CORR_N, CORR_PAIRS_MIN, Floats, Times, pair_corr
@@ -147,12 +147,12 @@ RISK_OF_ONE = D("2.0539")  # 100 to 98 and the fee of a stop at 98
 )
 def test_risk_of_the_same_bet_depends_on_the_direction(side: Side, units: int) -> None:
     turn = turn_in(twins(), *ETH.held(), *BTC.held(), *XRP.held())
-    assert bet_risk(turn, signal(side, open_ms=END_MS)) == units * RISK_OF_ONE
+    assert bet_risk(turn, "SOLUSDT", side, END_MS) == units * RISK_OF_ONE
 
 
 def test_pending_entries_belong_to_the_bet() -> None:
     turn = turn_in(twins(), *ETH.entering())
-    assert bet_risk(turn, signal(open_ms=END_MS)) == D(2) + 198 * D("0.00055")
+    assert bet_risk(turn, "SOLUSDT", Side.LONG, END_MS) == D(2) + 198 * D("0.00055")
 
 
 def test_what_is_unknown_is_the_same_bet_on_either_side() -> None:
@@ -160,7 +160,7 @@ def test_what_is_unknown_is_the_same_bet_on_either_side() -> None:
     closes["XRPUSDT"][:-200] = np.nan
     turn = turn_in(closes, *XRP.held())
     for side in Side:
-        assert bet_risk(turn, signal(side, open_ms=END_MS)) == 100 * RISK_OF_ONE
+        assert bet_risk(turn, "SOLUSDT", side, END_MS) == 100 * RISK_OF_ONE
 
 
 def test_nothing_known_goes_with_more_than_everything() -> None:
@@ -168,8 +168,8 @@ def test_nothing_known_goes_with_more_than_everything() -> None:
     risk = msgspec.structs.replace(settings.risk, pair_corr_max_frac=1)
     settings = msgspec.structs.replace(settings, risk=risk)
     turn = turn_in(twins(), *ETH.held(), settings=settings)
-    assert bet_risk(turn, signal(open_ms=END_MS)) == 0
+    assert bet_risk(turn, "SOLUSDT", Side.LONG, END_MS) == 0
 
 
 def test_nothing_open_is_no_bet() -> None:
-    assert bet_risk(turn_in(twins()), signal(open_ms=END_MS)) == 0
+    assert bet_risk(turn_in(twins()), "SOLUSDT", Side.LONG, END_MS) == 0

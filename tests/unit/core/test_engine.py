@@ -246,12 +246,13 @@ def test_what_fills_after_a_close_was_asked_is_exited() -> None:
     assert (last.purpose, last.qty, last.reason) == (Purpose.EXIT, D(5), "operator")
 
 
-def test_a_stray_fill_closes_the_gate_and_is_not_booked() -> None:
+def test_a_foreign_fill_is_told_not_booked_and_the_account_is_read() -> None:
     world = World()
     world.start()
-    world.feed(e.FillSeen(fill(order_id="somebody-else")))
+    reads = sum(isinstance(x, i.FetchAccount) for x in world.intents)
+    world.feed(e.FillSeen(fill(order_id="somebody-else", exchange_ms=world.now)))
     assert [x.code for x in world.facts(f.Incident)] == ["foreign_fill"]
-    assert world.gates == {"unreconciled"}
+    assert sum(isinstance(x, i.FetchAccount) for x in world.intents) == reads + 1
     assert world.engine.ledger.balance == D(10_000)
 
 

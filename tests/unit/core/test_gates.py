@@ -45,7 +45,9 @@ def test_money_is_not_judged_without_a_mark() -> None:
     assert "kill_switch" not in again.gates
     again.is_cut_off = False
     again.wait(11_000)
-    again.wait(1000)  # candles came: the last close is a mark
+    assert "kill_switch" not in again.gates  # nor before the account was read
+    again.wait(19_000)  # candles came, and the account: the last close is a mark
+    again.wait(1000)
     assert "kill_switch" in again.gates
 
 

@@ -42,7 +42,9 @@ def test_a_vanished_stop_is_an_incident_and_put_back() -> None:
     world.feed(seen(world, positions=(msgspec.structs.replace(held, stop=None),)))
     (position,) = world.engine.ledger.positions
     assert position.state is PositionState.EXPOSED
-    assert world.facts(f.StopMissing) == [f.StopMissing(1, "the exchange shows no stop")]
+    assert world.facts(f.StopMissing) == [
+        f.StopMissing(1, "the exchange shows no stop", held.updated_ms)
+    ]
     assert world.feed(seen(world, positions=(msgspec.structs.replace(held, stop=None),))) == []
     world.wait(2500)
     assert [x.price for x in world.intents if isinstance(x, i.SetStop)] == [D("101.48")]
