@@ -63,7 +63,7 @@ def judge_money(turn: Turn) -> None:
     _roll_day(turn, equity)
     _judge_day(turn, equity)
     peak = turn.ledger.state.peak
-    if peak is None or equity >= peak * PEAK_STEP:
+    if peak is None or (equity > peak and equity >= peak * PEAK_STEP):
         turn.tell(EquityPeaked(equity))
     _judge_peak(turn, equity)
 

@@ -111,7 +111,8 @@ def miss(turn: Turn, progress: Progress) -> None:
     look.misses += 1
     is_wanted = _is_wanted(turn, progress)
     # One that was acknowledged did arrive; another exit in its place can only reduce, too.
-    is_gone = progress.state is OrderState.OPEN and progress.order.reduce_only
+    is_exit = progress.order.purpose is Purpose.EXIT
+    is_gone = is_exit and progress.state is OrderState.OPEN
     is_old = is_gone or turn.at_ms - progress.placed_ms >= ABSENT_MS
     if is_wanted:
         turn.ask(PlaceOrder(progress.order))

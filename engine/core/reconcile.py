@@ -159,6 +159,10 @@ def _look_for_orders(turn: Turn, seen: AccountSeen, found: Findings) -> None:
             guard.look_up(turn, progress)
         elif progress.state is OrderState.CANCELING:
             turn.ask(CancelOrder(progress.order))
+    for progress in state.orders.values():  # given up or refused when sent again: there after all
+        is_over = progress.state in (OrderState.EXPIRED, OrderState.REFUSED)
+        if is_over and progress.order.id in listed:
+            turn.ask(CancelOrder(progress.order))
     _look_at_odd_orders(turn, listed, found)
 
 

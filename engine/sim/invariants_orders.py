@@ -132,6 +132,8 @@ def not_given_up_early(scene: Scene, fact: f.OrderEnded, at_ms: Ms) -> str | Non
     sent = scene.shadow.orders[fact.order_id]
     if fact.state is not OrderState.EXPIRED or at_ms - sent.placed_ms >= ABSENT_MS:
         return None
+    if sent.acked and sent.order.purpose is Purpose.EXIT:
+        return None  # it did arrive; an exit in its place can only reduce
     return f"{fact.order_id} is given up {at_ms - sent.placed_ms} ms after it was placed"
 
 
@@ -159,7 +161,7 @@ def newer_view(scene: Scene, fact: f.StopMoved | f.StopMissing, _: Ms) -> str | 
 @at_fact("I20", f.Incident)
 def real_mismatch(scene: Scene, fact: f.Incident, _: Ms) -> str | None:
     """Nobody is alarmed by a view that is merely old."""
-    if fact.code != "position_mismatch":
+    if fact.code != "position_mismatch" or scene.now_ms < scene.faults.clock_off_until:
         return None
     theirs = {s: (h.side, h.qty) for s, h in scene.truth.held.items()}
     ours = {h.symbol: (h.side, h.qty) for h in scene.shadow.held.values() if h.qty}
