@@ -39,6 +39,7 @@ class Copy(NamedTuple):
     records: tuple[f.Record, ...]
     ledger: Ledger
     digests: Mapping[int, str]  # of the fold, at the sequence numbers that were asked for
+    bare: Mapping[int, frozenset[int]]  # boot -> positions held whose stop no fact had shown
 
     @property
     def last_seq(self) -> int:
@@ -56,13 +57,16 @@ def read_copy(folder: Path, *marks: int) -> Copy:
     """Read and fold everything; reading proves checksums and that no number is missing."""
     scans = tuple(read_after(journal_files(folder), 0))
     records = tuple(record for scan in scans for record in scan.records)
-    ledger, digests = Ledger(), {}
+    ledger, digests, bare = Ledger(), {}, {}
     wanted = {*marks, checkpoint_seq(folder), records[-1].seq if records else 0}
     for record in records:
         ledger.apply(record)
         if record.seq in wanted:
             digests[record.seq] = ledger.digest()
-    return Copy(folder, scans, records, ledger, digests)
+        if isinstance(record.fact, f.Booted):
+            held = (p for p in ledger.positions if p.qty)
+            bare[record.fact.boot] = frozenset(p.id for p in held if p.stop is None)
+    return Copy(folder, scans, records, ledger, digests, bare)
 
 
 def read_journals(folder: Path) -> tuple[f.Record, ...]:
@@ -117,7 +121,8 @@ def check_rebuilt(copy: Copy, settings: Settings) -> None:
             f"the paper account has {account.balance}, the fold {copy.ledger.balance}",
         )
     shown = {(p.symbol, p.side, p.qty, p.stop) for p in account.positions}
-    held = {(p.symbol, p.side, p.qty, p.stop) for p in copy.ledger.positions if p.qty}
+    open_ones = [p for p in copy.ledger.positions if p.qty]
+    held = {(p.symbol, p.side, p.qty, p.stop or p.asked_stop) for p in open_ones}
     check(shown == held, f"the paper account holds {shown}, the fold {held}")
     check(
         set(account.order_ids) == {o.order.id for o in resting(copy.ledger)},
@@ -154,19 +159,36 @@ def check_checkpoint(copy: Copy) -> int:
     return checkpoint.seq
 
 
-def first_reads(records: Iterable[f.Record]) -> dict[int, int]:
-    """Boot -> record of its first comparison with the account, which must find nothing to mend."""
+def first_reads(copy: Copy) -> dict[int, int]:
+    """Boot -> record of its first comparison with the account: they agree.
+
+    All it may learn is a stop that came with a fill and whose own answer was cut off.
+    """
     found: dict[int, int] = {}
-    boot, is_open = 0, False
-    for record in records:
+    boot = 0
+    for record in copy.records:
         match record.fact:
             case f.Booted(boot=boot):
-                is_open = True
-            case f.Reconciled(corrections=corrections) if is_open:
-                check(not corrections, f"boot {boot} had to correct {corrections}")
-                found[boot], is_open = record.seq, False
+                pass
+            case f.Reconciled(corrections=words) if boot not in found:
+                known = tuple(f"stop of #{number} is " for number in copy.bare[boot])
+                strange = [w for w in words if not w.startswith(known)]
+                check(not strange, f"boot {boot} had to correct {strange}")
+                found[boot] = record.seq
             case f.Incident(code="position_mismatch", detail=detail):
                 raise Violation(f"boot {boot}: {detail}")
+    return found
+
+
+def first_words(facts: Iterable[f.Fact]) -> list[f.Reconciled]:
+    """The first comparison of each boot that came so far."""
+    found: list[f.Reconciled] = []
+    is_new = False
+    for fact in facts:
+        is_new = is_new or isinstance(fact, f.Booted)
+        if is_new and isinstance(fact, f.Reconciled):
+            found.append(fact)
+            is_new = False
     return found
 
 

@@ -63,7 +63,7 @@ def copy_of(facts: Iterable[f.AnyFact], ledger_of: Iterable[f.AnyFact] = STORY) 
     ledger = Ledger()
     for record in recorded(ledger_of):
         ledger.apply(record)
-    return Copy(Path(), (), recorded(facts), ledger, {})
+    return Copy(Path(), (), recorded(facts), ledger, {}, {1: frozenset({1})})
 
 
 def altered(wrong: f.AnyFact, right: f.AnyFact) -> tuple[f.AnyFact, ...]:
@@ -74,7 +74,7 @@ def test_the_story_itself_is_sound() -> None:
     copy = copy_of(STORY)
     audit.check_once(copy.records)
     audit.check_money(copy)
-    assert audit.first_reads(copy.records) == {1: 3}
+    assert audit.first_reads(copy) == {1: 3}
     assert audit_chat.check_chat(copy.records, SAID, [12]) == ((), ())
     audit_chat.check_all_told(copy.records)
     assert audit_chat.untold(copy.records) == 0
@@ -132,8 +132,13 @@ def test_an_open_position_that_differs_is_found(ledger_of: list[f.AnyFact], word
 def test_a_start_that_had_to_mend_something_is_found() -> None:
     for fact in (f.Reconciled(("fill x",)), f.Incident("position_mismatch", "#1")):
         with pytest.raises(Violation):
-            audit.first_reads(recorded([STORY[0], fact]))
-    assert audit.first_reads(recorded([*STORY[:3], f.Reconciled(("fill x",))])) == {1: 3}
+            audit.first_reads(copy_of([STORY[0], fact]))
+    stop = f.Reconciled(("stop of #1 is 98",))
+    copy = copy_of([STORY[0], stop, f.Reconciled(("fill x",))])
+    assert audit.first_reads(copy) == {1: 2}
+    assert audit.first_words(r.fact for r in copy.records) == [stop]
+    with pytest.raises(Violation):
+        audit.first_reads(copy._replace(bare={1: frozenset({11})}))
 
 
 def on_disk(folder: Path, facts: Iterable[f.AnyFact]) -> Path:
