@@ -156,7 +156,7 @@ def main() -> int:
     print(f"calibration: this machine takes {pace:.2f} of the reference's time")
     print(f"{'':38}{'found':>9}{'must':>9}{'goal':>9}")
     late = 0
-    for measure in (verdicts, steps, durability, charts, process):
+    for measure in (process, verdicts, steps, durability, charts):  # a child counts our size, too
         for row in measure():
             scale = 1 if row.unit in ("MB", "x") else max(pace, 1)
             word = next(
