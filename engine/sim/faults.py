@@ -142,6 +142,7 @@ class Faults:
         self.dice = Random(f"faults {seed}")  # noqa: S311 -- a seed that can be lived again
         self.is_on = True
         self.struck: Counter[Kind] = Counter()
+        self.clock_off_until = 0  # our clock was ahead or behind up to then
         self._excused: dict[str, int] = {}  # symbol, or "" for all -> until when
         is_calm = seed % CALM_EVERY == 0
         self.rates = {kind: 0.0 if is_calm else self._draw(rate) for kind, rate in RATES.items()}

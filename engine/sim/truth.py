@@ -50,6 +50,7 @@ class Truth:
     ) -> None:
         self.instruments = {i.symbol: i for i in instruments}
         self._liquidity = liquidity
+        self._first = balance
         self.matching = self._fresh(balance)
         self.problems: list[tuple[str, str]] = []  # invariant, words
         self.fills: dict[str, Fill] = {}
@@ -133,12 +134,13 @@ class Truth:
             self.matching.put_stop(symbol, price, now_ms)
         self._watch(now_ms)
 
-    def transfer(self, amount: Decimal) -> e.TransferSeen:
+    def transfer(self, amount: Decimal, now_ms: Ms) -> e.TransferSeen:
         """Money comes or goes."""
         number = f"transfer-{len(self.transfers) + 1}"
         self.transfers[number] = amount
         self.matching.transfer(amount)
         self.cash += amount
+        self._watch(now_ms)
         return e.TransferSeen(number, amount)
 
     def account(self, now_ms: Ms, lag_ms: Ms = 0) -> e.AccountSeen:
@@ -152,9 +154,10 @@ class Truth:
     def restore(self, ledger: Ledger, shadow: Shadow, now_ms: Ms) -> None:
         """On paper the account is what the ledger remembers."""
         held = [p for p in ledger.positions if p.qty]
-        self.matching = self._fresh(Decimal(0))
+        balance = ledger.balance if ledger.seq else self._first
+        self.matching = self._fresh(balance)
         self.matching.restore(
-            ledger.balance,
+            balance,
             [
                 Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop, p.funded_ms or now_ms)
                 for p in held
@@ -164,7 +167,7 @@ class Truth:
         self.fills, self.arrived, self._entered = dict(shadow.fills), {}, {}
         self.transfers = {n: x for n, x in self.transfers.items() if n in shadow.paid}
         self._views.clear()
-        self.cash = ledger.balance
+        self.cash = balance
         self.held = {}
         for p in held:
             bare_ms = now_ms if p.stop is None else None

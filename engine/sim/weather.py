@@ -19,6 +19,7 @@ from engine.sim.truth import Truth
 from engine.sim.wire import Wire
 
 SUSPEND_MS: Ms = 600_000
+CLOCK_LASTS_MS: Ms = 60_000  # how long a wrong stamp may still mislead about what is recent
 Strike = Callable[[Life], None]
 
 HANDS = (
@@ -99,7 +100,7 @@ class Weather:
                     self._hand(kind, symbol)
         if world.faults.hits(Kind.TRANSFER):
             amount = Decimal(world.faults.dice.choice(("-500", "-40.5", "0.01", "300", "2000")))
-            seen = world.truth.transfer(amount)
+            seen = world.truth.transfer(amount, world.work.now)
             world.wire.tell(world.life, [seen])
 
     def _hand(self, kind: Kind, symbol: str) -> None:
@@ -154,6 +155,7 @@ class Weather:
         world = self._world
         world.skew_ms += by_ms
         wait_ms = world.faults.between(10_000, 60_000)
+        world.faults.clock_off_until = world.work.now + wait_ms + CLOCK_LASTS_MS
         world.faults.excuse("", world.work.now + wait_ms + abs(by_ms))
 
         def mend() -> None:

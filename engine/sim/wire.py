@@ -5,6 +5,7 @@ the other side: done, refused, or nobody knows. Requests of one symbol go one af
 never decide what the exchange does with a request.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -48,37 +49,51 @@ class Wire:
         self._truth = truth
         self._faults = faults
         self._give = give
-        self._free_ms: dict[str, Ms] = {}
+        # One request a key is under way, the others wait behind it, as in the shell.
+        self._waiting: dict[str, deque[Write | Read]] = {}
         self.dies_with_us = False  # on paper the exchange is part of the process
         self.down_until: Ms = 0
         self.quoted: set[str] = set()  # on paper: symbols with a price since the start
 
     def reset(self) -> None:
         """A new process: nothing of the old one's queue is left."""
-        self._free_ms.clear()
+        self._waiting.clear()
         self.quoted.clear()
 
     def send(self, life: Life, intent: Write | Read) -> None:
         """Take on a request; it ends in one event."""
-        key = _key(intent)
-        begins_ms = max(self._work.now, self._free_ms.get(key, 0))
-        fate = self._fate(intent, begins_ms)
-        self._free_ms[key] = fate.answered_ms
+        queue = self._waiting.get(_key(intent))
+        if queue is not None:
+            queue.append(intent)
+            return
+        self._waiting[_key(intent)] = deque()
+        self._begin(life, intent)
+
+    def _begin(self, life: Life, intent: Write | Read) -> None:
+        """A request leaves; what comes of it is drawn now."""
+        fate = self._fate(intent, self._work.now)
         answer: list[e.Event] = [] if fate.instead is None else [fate.instead]
 
         def arrive() -> None:
-            has_left = life.died_ms is None or (life.died_ms > begins_ms and not self.dies_with_us)
-            if has_left:
-                real = self._apply(life, intent)
-                answer.append(real)
+            if life.died_ms is None or not self.dies_with_us:
+                answer.append(self._apply(life, intent))
+
+        def end() -> None:
+            if life.died_ms is not None:
+                return
+            self._next(life, _key(intent))
+            for event in answer[:1]:
+                self._give(life, event)
 
         if fate.arrives_ms is not None:
             self._work.at(fate.arrives_ms, Rank.VENUE, arrive)
-        self._work.at(fate.answered_ms, Rank.ANSWER, lambda: self._deliver(life, answer[:1]))
+        self._work.at(fate.answered_ms, Rank.ANSWER, end)
 
-    def _deliver(self, life: Life, events: Sequence[e.Event]) -> None:
-        for event in events:
-            self._give(life, event)
+    def _next(self, life: Life, key: str) -> None:
+        if self._waiting[key]:
+            self._begin(life, self._waiting[key].popleft())
+        else:
+            del self._waiting[key]
 
     # -- what goes wrong -------------------------------------------------------------------------
 

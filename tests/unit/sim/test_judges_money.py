@@ -85,7 +85,7 @@ def miss(hearing: Hearing) -> None:
 
 
 def lend(hearing: Hearing) -> None:
-    hearing.truth.transfer(D(5))
+    hearing.truth.transfer(D(5), NOW)
     hearing.end()
 
 

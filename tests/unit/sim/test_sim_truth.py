@@ -82,10 +82,11 @@ def test_what_lags_does_not_know_the_newest() -> None:
     assert late == e.OrderMissing(EXIT.id)
     assert isinstance(hearing.truth.find(FindOrder(EXIT), NOW + 5, 5), e.OrderGone)
     assert hearing.truth.account(NOW + 5).positions == ()
-    hearing.truth.transfer(D(3))
-    assert hearing.truth.account(NOW + 5, 5) == hearing.truth.account(NOW + 5, 1)
-    assert hearing.truth.account(NOW + 5, 5).balance != hearing.truth.account(NOW + 5).balance
-    assert hearing.truth.account(NOW + 5, 50).balance == hearing.truth.account(NOW + 5).balance
+    hearing.truth.transfer(D(3), NOW + 1)
+    newest = hearing.truth.account(NOW + 5)
+    assert hearing.truth.account(NOW + 5, 4) == newest
+    assert hearing.truth.account(NOW + 5, 5).balance == newest.balance - 3
+    assert hearing.truth.account(NOW + 5, 50) == newest  # nobody remembers
 
 
 def test_a_stop_that_is_not_attached_leaves_the_position_bare() -> None:
@@ -105,7 +106,7 @@ def test_a_cancel_of_nothing_is_missing() -> None:
 
 def test_on_paper_the_account_is_what_the_ledger_remembers() -> None:
     hearing = Hearing()
-    hearing.truth.transfer(D(3))
+    hearing.truth.transfer(D(3), NOW)
     hearing.truth.restore(hearing.ledger, hearing.shadow, NOW)
     assert hearing.truth.matching.account().balance == hearing.ledger.balance < START
     assert hearing.truth.transfers == {}
