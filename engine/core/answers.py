@@ -62,7 +62,8 @@ def gone(turn: Turn, event: e.OrderGone) -> None:
         return
     is_whole = event.state is OrderState.FILLED and event.filled_qty is None
     executed = progress.order.qty if is_whole else event.filled_qty
-    if executed is not None and executed > progress.filled_qty:
+    is_owned = progress.order.position_id in turn.ledger.state.positions  # else nobody can book it
+    if is_owned and executed is not None and executed > progress.filled_qty:
         if progress.state not in (OrderState.UNKNOWN, OrderState.CANCELING):
             turn.tell(f.OrderDoubted(event.order_id, "ended, and its executions are not here yet"))
         turn.ask(FetchAccount())
@@ -108,9 +109,9 @@ def book(turn: Turn, fill: Fill) -> bool:
 
 
 def _tell_foreign(turn: Turn, fill: Fill) -> None:
-    """Somebody else trades on the account: told once, and never of what was before our time."""
+    """Somebody else trades here: told once a symbol, and never of what was before our time."""
     words = f"fill {fill.id} of {fill.qty} {fill.symbol} belongs to no order of ours"
-    incident = f.Incident("foreign_fill", words, fill.symbol)
+    incident = f.Incident("foreign_fill", words, fill.symbol, "not ours")
     is_told = incident.key in turn.ledger.state.alarms
     if not is_told and fill.exchange_ms >= turn.ledger.state.began_ms:
         turn.alarm(incident)

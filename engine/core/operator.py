@@ -90,6 +90,8 @@ def _resume(turn: Turn, command: e.Resume) -> Answer:
         return False, "the kill switch is closed: resume needs a reason"
     if lock is not None and lock.flatten and turn.ledger.positions:
         return False, "positions are still being closed: resume after the account is flat"
+    if lock is not None and not turn.is_compared:
+        return False, "the account is not compared yet: resume in a moment"
     if lock is not None and equity is None:  # it would close again at the next mark
         return False, "an open position has no price yet: resume when the equity is known"
     why = command.reason.strip() or "resumed"

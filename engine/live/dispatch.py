@@ -78,7 +78,7 @@ class Dispatch:
                 self._world.data.subscribe(intent.symbols)
                 continue
             job = _job(intent, self._world)
-            if self._takes_reads or job.lane != "read":
+            if (self._takes_reads or job.lane != "read") and not self._is_asked(job):
                 self._waiting.append(job)
         self._pump()
 
@@ -100,6 +100,16 @@ class Dispatch:
         """End `run` once what is under way has ended; what still waits is dropped."""
         self._waiting.clear()
         self._stopped.set()
+
+    def _is_asked(self, job: _Job) -> bool:
+        """Whether the same question waits already, or is being answered: one answer is enough.
+
+        A read of the account that runs may be older than the reason to read it again.
+        """
+        if not isinstance(job.intent, i.FindOrder | i.CancelOrder | i.FetchAccount):
+            return False
+        running = self._running.values() if not isinstance(job.intent, i.FetchAccount) else ()
+        return any(other.intent == job.intent for other in (*self._waiting, *running))
 
     def _pump(self) -> None:
         while self._group is not None and (job := self._next()) is not None:
@@ -160,11 +170,13 @@ def _job(intent: i.Intent, world: World) -> _Job:
             failed = _place_failed(order.id)
             return _Job(intent, lane, order.symbol, lambda: exchange.place(order), failed)
         case i.CancelOrder(order):
+            # That of an entry follows its placing; that of a target holds up no exit.
+            key = order.symbol if order.purpose.is_growing else f"cancel {order.id}"
             failed = _read_failed(f"cancel {order.id}")
-            return _Job(intent, "urgent", order.symbol, lambda: exchange.cancel(order), failed)
+            return _Job(intent, "urgent", key, lambda: exchange.cancel(order), failed)
         case i.FindOrder(order):
-            failed = _read_failed(f"find {order.id}")
-            return _Job(intent, "urgent", order.symbol, lambda: exchange.find(order), failed)
+            key = f"find {order.id}"  # an exit of the symbol does not wait for an answer
+            return _Job(intent, "normal", key, lambda: exchange.find(order), _read_failed(key))
         case i.SetStop(position_id, symbol, side, price):
             return _Job(
                 intent,

@@ -235,3 +235,43 @@ def test_a_market_that_is_not_listed_any_more_is_told() -> None:
     assert [x.detail for x in world.facts(f.Incident)] == [
         "#1 SOLUSDT is not listed any more: close it"
     ]
+
+
+def test_an_order_that_executes_after_its_position_was_closed_is_over() -> None:
+    world = entered()
+    world.is_cut_off = True
+    world.feed(e.Close(command_id="c", by="@ann", position_id=1))
+    leaving = world.facts(f.OrderPlaced)[-1].order
+    by_hand = fill(
+        Purpose.EXIT, id="h:1", order_id="h", qty=D("87.5"), price=D(103), cause="by hand"
+    )
+    world.feed(e.FillSeen(by_hand))
+    assert len(world.facts(f.PositionClosed)) == 1
+    world.feed(e.OrderGone(leaving.id, OrderState.FILLED, "", filled_qty=D(5)))
+    assert world.engine.ledger.state.orders.get(leaving.id) is None
+
+
+def test_strangers_fills_are_told_once_a_symbol() -> None:
+    world = entered()
+    strange = [
+        fill(id=f"s:{n}", order_id=f"s{n}", symbol="XRPUSDT", exchange_ms=world.now)
+        for n in range(300)
+    ]
+    world.feed(seen(world, fills=tuple(strange)))
+    world.feed(seen(world, fills=tuple(strange)))
+    assert [x.code for x in world.facts(f.Incident)] == ["foreign_fill"]
+
+
+def test_the_kill_switch_is_not_reset_on_a_guess() -> None:
+    world = entered()
+    world.feed(e.Panic(command_id="p", by="@ann"))
+    again = world.reborn()
+    again.is_cut_off = True
+    again.feed(e.Started("test", "paper", was_clean=False, balance=D(10_000)))
+    again.quote(120.0, 120.01)
+    told = again.feed(e.Resume(command_id="r", by="@ann", reason="calm"))
+    assert [r.fact for r in told] == [
+        f.CommandRefused(
+            "r", "@ann", "resume", "the account is not compared yet: resume in a moment"
+        )
+    ]
