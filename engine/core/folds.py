@@ -115,7 +115,7 @@ def _forget_attempts(state: State, position: Position) -> None:
     ended = [
         o.order.id
         for o in orders_of(state, position.id)
-        if not (o.is_live or o.filled_qty or o.order.purpose is Purpose.ENTRY)
+        if not (o.is_live or o.filled_qty or o.order.purpose.is_growing)
     ]
     for order_id in ended[:-ENDED_KEPT]:
         del state.orders[order_id]

@@ -237,7 +237,7 @@ def _exit(turn: Turn, position: Position) -> None:
     """One working reduce-only order for the whole rest, until flat."""
     wait_ms = _patience(turn, position, Purpose.EXIT)
     waited = turn.at_ms - position.last_exit_ms >= wait_ms or not position.last_exit_ms
-    if waited and not is_exiting(turn, position):
+    if waited and not _is_leaving(turn, position):
         rule = position.exit_rule or "operator"
         place(turn, _exit_order(turn, position, rule, position.qty))
 
@@ -247,6 +247,17 @@ def _patience(turn: Turn, position: Position, purpose: Purpose) -> Ms:
     orders = turn.ledger.orders_of(position.id)
     refused = [o for o in orders if o.order.purpose is purpose and o.state is OrderState.REFUSED]
     return min(RETRY_MS << max(0, min(len(refused), 6) - 1), PATIENCE_MS[purpose])
+
+
+def _is_leaving(turn: Turn, position: Position) -> bool:
+    """Whether an exit for the whole rest works; one for a part may not hold it up for long."""
+    exits = [
+        o
+        for o in turn.ledger.orders_of(position.id)
+        if o.is_live and o.order.purpose is Purpose.EXIT
+    ]
+    is_whole = any(o.left_qty >= position.qty for o in exits)
+    return is_whole or any(turn.at_ms - o.placed_ms < ANSWER_MS for o in exits)
 
 
 def is_exiting(turn: Turn, position: Position) -> bool:

@@ -6,6 +6,7 @@ that one ends the process.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
@@ -19,9 +20,10 @@ from engine.ports import Exchange, MarketData, MarketReader
 
 SLOTS = 8  # orders and account
 RESERVED = 2  # of these, kept free for exits and protection
+FIND_SLOTS = 4  # look-ups of orders
 READ_SLOTS = 4  # candles, tickers, instruments
 
-Lane = Literal["urgent", "normal", "read"]
+Lane = Literal["urgent", "normal", "find", "read"]
 
 DEADLINES_S: Mapping[type[i.Intent], float] = {
     i.PlaceOrder: 10.0,
@@ -123,17 +125,28 @@ class Dispatch:
         urgent_keys = {job.key for job in self._waiting if job.lane == "urgent"}
         ready: list[_Job] = []
         for job in self._waiting:
-            if job.key not in taken and self._has_slot(job, is_urgent=job.key in urgent_keys):
+            is_free = job.key not in taken and not self._is_being_placed(job)
+            if is_free and self._has_slot(job, is_urgent=job.key in urgent_keys):
                 ready.append(job)
             taken.add(job.key)
         return min(ready, key=lambda job: job.key not in urgent_keys, default=None)
 
+    def _is_being_placed(self, job: _Job) -> bool:
+        """Whether the order asked about is on its way: it would be found missing."""
+        if not isinstance(job.intent, i.FindOrder):
+            return False
+        sent = i.PlaceOrder(job.intent.order)
+        return any(other.intent == sent for other in (*self._waiting, *self._running.values()))
+
     def _has_slot(self, job: _Job, *, is_urgent: bool) -> bool:
         """An entry in front of an exit of its own symbol is as urgent as that exit."""
-        reads = sum(other.lane == "read" for other in self._running.values())
+        used = Counter(other.lane for other in self._running.values())
         if job.lane == "read":
-            return reads < READ_SLOTS
-        return len(self._running) - reads < (SLOTS if is_urgent else SLOTS - RESERVED)
+            return used["read"] < READ_SLOTS
+        if job.lane == "find":
+            return used["find"] < FIND_SLOTS
+        orders = used["urgent"] + used["normal"]
+        return orders < (SLOTS if is_urgent else SLOTS - RESERVED)
 
     async def _carry(self, job: _Job) -> None:
         task = asyncio.current_task()
@@ -176,7 +189,7 @@ def _job(intent: i.Intent, world: World) -> _Job:
             return _Job(intent, "urgent", key, lambda: exchange.cancel(order), failed)
         case i.FindOrder(order):
             key = f"find {order.id}"  # an exit of the symbol does not wait for an answer
-            return _Job(intent, "normal", key, lambda: exchange.find(order), _read_failed(key))
+            return _Job(intent, "find", key, lambda: exchange.find(order), _read_failed(key))
         case i.SetStop(position_id, symbol, side, price):
             return _Job(
                 intent,

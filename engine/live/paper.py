@@ -17,6 +17,7 @@ from engine.core.events import (
     QuoteSeen,
     TickersLoaded,
 )
+from engine.core.market import FUTURE_MS
 from engine.core.values import Book, Instrument, Ms, Order, Side
 from engine.errors import Transient
 from engine.ports import MarketReader
@@ -45,14 +46,19 @@ class PaperExchange:
         self._sink = sink
         self._outbound: deque[Event] = deque()
         self._rules: dict[str, Instrument] = {}  # of every symbol ever listed: we may hold it
-        self._quoted: set[str] = set()
+        self._quoted: dict[str, Ms] = {}  # symbol -> exchange time of its newest quote
 
     def see(self, event: Event) -> None:
         """Let a market event act on the account; the shell offers every one, before merging."""
-        if isinstance(event, QuoteSeen):
-            if event.symbol in self._rules:
-                self._quoted.add(event.symbol)
-            self._deliver(self._matching.see_quote(event, self._now_ms()))
+        if not isinstance(event, QuoteSeen):
+            return
+        now_ms = self._now_ms()
+        is_old = event.exchange_ms < self._quoted.get(event.symbol, 0)
+        if is_old or event.exchange_ms > now_ms + FUTURE_MS:
+            return  # the engine does not believe it either
+        if event.symbol in self._rules:
+            self._quoted[event.symbol] = event.exchange_ms
+        self._deliver(self._matching.see_quote(event, now_ms))
 
     async def place(self, order: Order) -> Event:
         """`OrderAccepted` or `OrderRefused`; the fills and the end of the order follow.

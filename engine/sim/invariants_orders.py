@@ -27,7 +27,7 @@ BELIEFS = (
 
 
 @at_fact("I05", f.OrderPlaced)
-def one_order(scene: Scene, fact: f.OrderPlaced, _: Ms) -> str | None:
+def one_order(scene: Scene, fact: f.OrderPlaced, at_ms: Ms) -> str | None:
     """A new id each time, one entry a signal, one add-on a position, one working exit at a time."""
     order = fact.order
     if order.id in scene.shadow.orders:
@@ -42,7 +42,10 @@ def one_order(scene: Scene, fact: f.OrderPlaced, _: Ms) -> str | None:
             continue
         if order.purpose is Purpose.ADDON:
             return f"{order.id} adds to #{order.position_id} after {other.id}"
-        is_twin = order.purpose is Purpose.EXIT or other.price == order.price
+        # One for a part that nobody answers for may not hold up the exit of all of it.
+        is_part = other.qty < order.qty and at_ms - sent.placed_ms >= ABSENT_MS
+        is_exit = order.purpose is Purpose.EXIT and not is_part
+        is_twin = is_exit or (order.purpose is Purpose.TARGET and other.price == order.price)
         if sent.ended is None and is_twin:
             return f"{order.id} while {other.id} still works"
     return None

@@ -180,8 +180,8 @@ class Account(RuleBasedStateMachine):
         for fill in self.send(addon(side, qty, str(limit), self.name())):
             after = self.held()
             assert after is not None
-            qty, stop = (D(0), None) if before is None else (before.qty, before.stop)
-            assert (after.side, after.qty, after.stop) == (side, qty + fill.qty, stop)
+            had, stop = (D(0), None) if before is None else (before.qty, before.stop)
+            assert (after.side, after.qty, after.stop) == (side, had + fill.qty, stop)
 
     @rule(side=SIDES, qty=LOTS, price=PRICES)
     def rest(self, side: Side, qty: str, price: Decimal) -> None:

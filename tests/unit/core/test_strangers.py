@@ -275,3 +275,15 @@ def test_the_kill_switch_is_not_reset_on_a_guess() -> None:
             "r", "@ann", "resume", "the account is not compared yet: resume in a moment"
         )
     ]
+
+
+def test_a_part_nobody_answers_for_does_not_hold_up_the_whole_exit() -> None:
+    world = entered()
+    world.is_cut_off = True
+    world.feed(e.Close(command_id="c1", by="@ann", position_id=1, share=D("0.2")))
+    part = world.facts(f.OrderPlaced)[-1].order
+    world.feed(e.OrderUnknown(part.id, "late"), e.Panic(command_id="p", by="@ann"))
+    for _ in range(16):
+        world.wait(1000)
+    leaving = [x.order for x in world.facts(f.OrderPlaced) if x.order.purpose is Purpose.EXIT]
+    assert [(o.qty, o.reason) for o in leaving] == [(D("17.5"), "operator"), (D("87.5"), "panic")]

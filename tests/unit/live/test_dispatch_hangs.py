@@ -23,12 +23,21 @@ async def test_a_look_up_that_hangs_holds_up_no_exit_of_its_symbol() -> None:
         ]
 
 
-async def test_look_ups_leave_two_places_for_exits() -> None:
+async def test_look_ups_take_no_place_of_an_order() -> None:
     async with Room().at_work() as room:
         await room.calls(*(FindOrder(order(f"L{n}")) for n in range(9)))
-        assert len(room.venue.calls) == 6
+        assert len(room.venue.calls) == 4
         calls = await room.calls(PlaceOrder(order("X", Purpose.EXIT)))
-        assert calls[6:] == ["place X-EXIT-1"]
+        assert calls[4:] == ["place X-EXIT-1"]
+
+
+async def test_an_order_is_looked_up_after_it_was_placed() -> None:
+    async with Room().at_work() as room:
+        entry = order("A")
+        assert await room.calls(PlaceOrder(entry), FindOrder(entry)) == ["place A-ENTRY-1"]
+        room.venue.open.set()
+        await room.events(2)
+        assert room.venue.calls == ["place A-ENTRY-1", "find A-ENTRY-1"]
 
 
 async def test_a_question_that_waits_is_not_asked_again() -> None:

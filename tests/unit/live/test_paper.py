@@ -192,3 +192,21 @@ async def test_funding_is_heard_like_a_fill(world: PaperWorld) -> None:
     assert world.heard == [FundingSeen(funding)]
     account = await world.exchange.account()
     assert (account.balance, account.funding) == (Decimal("9999.9"), (funding,))
+
+
+async def test_quotes_from_the_past_or_the_future_move_no_stop(world: PaperWorld) -> None:
+    await world.exchange.place(entry(Side.LONG, "10", "101", "98"))
+    await world.settle()
+    for exchange_ms in (0, 1234 + 2001):
+        world.paper.see(QuoteSeen(SYMBOL, 90.0, 90.01, 90.0, exchange_ms))
+    await world.settle()
+    assert [p.qty for p in (await world.exchange.account()).positions] == [Decimal(10)]
+    world.paper.see(QuoteSeen(SYMBOL, 90.0, 90.01, 90.0, 1234 + 2000))
+    await world.settle()
+    assert (await world.exchange.account()).positions == ()
+
+
+async def test_a_stop_waits_for_the_rules_of_its_market() -> None:
+    paper = PaperWorld().paper
+    with pytest.raises(Transient, match="expected its trading rules, not read since the start"):
+        await paper.set_stop(1, SYMBOL, Side.LONG, Decimal(98))
