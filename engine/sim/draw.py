@@ -107,7 +107,20 @@ def _settings(dice: Random, frame_s: int, *, is_scripted: bool) -> Settings:
 
 
 def _risk(dice: Random) -> Risk:
-    per_trade = dice.choice((0.3, 0.75, 1.5, 2.4))
+    if happens(dice, 0.12):  # many small trades close to the edge: a gap of the market is too much
+        return Risk(
+            risk_per_trade_pct=0.3,
+            max_open_positions=6,
+            open_risk_max_pct=9.0,
+            pair_corr_max_frac=1.0,
+            min_risk_frac=0.0,
+            daily_loss_limit_pct=0.9,
+            kill_switch_pct=1.0,
+            kill_flatten=True,
+            max_losing_streak=20,
+        )
+    per_trade = dice.choice((0.3, 0.5, 0.75, 1.5, 2.4))
+    daily = max(per_trade, dice.choice((0.5, 1.0, 1.0, 2.0, 8.0)))
     return Risk(
         risk_per_trade_pct=per_trade,
         max_open_positions=dice.choice((1, 2, 3, 5, 5)),
@@ -116,11 +129,9 @@ def _risk(dice: Random) -> Risk:
         open_risk_max_pct=max(per_trade, dice.choice((1.0, 4.5, 9.0, 9.0))),
         pair_corr_max_frac=dice.choice((0.4, 0.4, 1.0)),
         min_risk_frac=dice.choice((0.0, 0.25)),
-        daily_loss_limit_pct=dice.choice((0.5, 1.0, 2.0, 8.0, 8.0)),
-        kill_switch_pct=dice.choice(
-            (per_trade + 0.1, per_trade + 0.1, per_trade + 0.4, 18.0, 18.0)
-        ),
-        kill_flatten=happens(dice, 0.5),
+        daily_loss_limit_pct=daily,
+        kill_switch_pct=dice.choice((daily + 0.1, daily + 0.1, daily + 0.4, 18.0)),
+        kill_flatten=happens(dice, 0.7),
         max_losing_streak=dice.choice((1, 2, 3, 5, 5)),
         day_zone=dice.choice(("UTC", "UTC", "Asia/Tokyo", "America/New_York")),
     )
@@ -151,5 +162,8 @@ def _exits(dice: Random, frame_s: int) -> Exits:
 def _ladder(dice: Random) -> tuple[tuple[float, float], ...]:
     rungs = dice.choice((1, 1, 2, 2, 3, 4, 6))
     first, step = dice.choice((0.2, 0.4, 0.8)), dice.choice((0.2, 0.4))
-    share = round(dice.choice((0.7, 0.9, 1.0)) / rungs, 4)
-    return tuple((round(first + k * step, 4), share) for k in range(rungs))
+    whole = dice.choice((0.7, 0.9, 1.0))
+    share = int(10_000 * whole / rungs) / 10_000
+    shares = [share] * (rungs - 1)
+    shares.append(round(whole - sum(shares), 4))
+    return tuple((round(first + k * step, 4), part) for k, part in enumerate(shares))

@@ -59,6 +59,7 @@ class Kind(StrEnum):
     SHRUNK_LIST = "shrunk_list"
     GAP = "gap"  # of the price itself
     SPIKE = "spike"
+    MARKET_GAP = "market_gap"  # of all prices together
     # our machine
     CLOCK_AHEAD = "clock_ahead"
     CLOCK_BACK = "clock_back"
@@ -114,6 +115,7 @@ RATES: dict[Kind, float] = {
     Kind.SHRUNK_LIST: 0.006,
     Kind.GAP: 0.01,
     Kind.SPIKE: 0.01,
+    Kind.MARKET_GAP: 0.01,
     Kind.CLOCK_AHEAD: 0.004,
     Kind.CLOCK_BACK: 0.004,
     Kind.SUSPEND: 0.003,

@@ -135,7 +135,7 @@ def not_given_up_early(scene: Scene, fact: f.OrderEnded, at_ms: Ms) -> str | Non
     sent = scene.shadow.orders[fact.order_id]
     if fact.state is not OrderState.EXPIRED or at_ms - sent.placed_ms >= ABSENT_MS:
         return None
-    if sent.acked and sent.order.purpose is Purpose.EXIT:
+    if (sent.acked or sent.filled) and sent.order.purpose is Purpose.EXIT:
         return None  # it did arrive; an exit in its place can only reduce
     return f"{fact.order_id} is given up {at_ms - sent.placed_ms} ms after it was placed"
 

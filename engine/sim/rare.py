@@ -13,7 +13,7 @@ from engine.sim.shadow import Shadow
 LONG_LADDER = 3
 LEFT_BY = (
     "failed_breakout", "activity_drop", "weak_impulse", "no_progress", "time_stop", "max_hold",
-    "operator", "panic", "kill", "stray", "INITIAL", "BREAKEVEN", "TRAILING", "target_1",
+    "operator", "panic", "stray", "INITIAL", "BREAKEVEN", "TRAILING", "target_1",
     "target_2", "target_3",
 )  # fmt: skip
 RARE = (
@@ -22,6 +22,7 @@ RARE = (
     "unknown, then ended",
     "stray adopted",
     "emergency exit",
+    "exit by the kill switch",
     "stop passed already",
     "stop missing",
     "stop moved to breakeven",
@@ -72,6 +73,7 @@ class Rare:
                 self._count("stray adopted")
             case f.ExitAsked(rule=rule):
                 self._count("emergency exit", rule == "unprotected")
+                self._count("exit by the kill switch", rule == "kill")
                 self._count("stop passed already", rule in StopKind.__members__)
             case f.StopMissing():
                 self._count("stop missing")

@@ -5,7 +5,6 @@ the other side: done, refused, or nobody knows. Requests of one symbol go one af
 never decide what the exchange does with a request.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -50,7 +49,8 @@ class Wire:
         self._faults = faults
         self._give = give
         # One request a key is under way, the others wait behind it, as in the shell.
-        self._waiting: dict[str, deque[Write | Read]] = {}
+        self._waiting: list[Write | Read] = []
+        self._running: dict[str, Write | Read] = {}
         self.dies_with_us = False  # on paper the exchange is part of the process
         self.down_until: Ms = 0
         self.quoted: set[str] = set()  # on paper: symbols with a price since the start
@@ -58,16 +58,38 @@ class Wire:
     def reset(self) -> None:
         """A new process: nothing of the old one's queue is left."""
         self._waiting.clear()
+        self._running.clear()
         self.quoted.clear()
 
     def send(self, life: Life, intent: Write | Read) -> None:
-        """Take on a request; it ends in one event."""
-        queue = self._waiting.get(_key(intent))
-        if queue is not None:
-            queue.append(intent)
-            return
-        self._waiting[_key(intent)] = deque()
-        self._begin(life, intent)
+        """Take on a request; it ends in one event, unless the same question is open already."""
+        if not self._is_asked(intent):
+            self._waiting.append(intent)
+            self._pump(life)
+
+    def _is_asked(self, intent: Write | Read) -> bool:
+        """One answer is enough; but an account that is being read may be too old already."""
+        if isinstance(intent, i.FetchAccount):
+            return intent in self._waiting
+        is_question = isinstance(intent, i.FindOrder | i.CancelOrder)
+        return is_question and (intent in self._waiting or intent in self._running.values())
+
+    def _pump(self, life: Life) -> None:
+        """Begin what may begin: one request a key, and no look-up before its order has left."""
+        taken = set(self._running)
+        for intent in tuple(self._waiting):
+            key = _key(intent)
+            if key not in taken and not self._is_being_placed(intent):
+                self._waiting.remove(intent)
+                self._running[key] = intent
+                self._begin(life, intent)
+            taken.add(key)
+
+    def _is_being_placed(self, intent: Write | Read) -> bool:
+        if not isinstance(intent, i.FindOrder):
+            return False
+        sent = i.PlaceOrder(intent.order)
+        return sent in self._waiting or sent in self._running.values()
 
     def _begin(self, life: Life, intent: Write | Read) -> None:
         """A request leaves; what comes of it is drawn now."""
@@ -81,19 +103,14 @@ class Wire:
         def end() -> None:
             if life.died_ms is not None:
                 return
-            self._next(life, _key(intent))
+            del self._running[_key(intent)]
+            self._pump(life)
             for event in answer[:1]:
                 self._give(life, event)
 
         if fate.arrives_ms is not None:
             self._work.at(fate.arrives_ms, Rank.VENUE, arrive)
         self._work.at(fate.answered_ms, Rank.ANSWER, end)
-
-    def _next(self, life: Life, key: str) -> None:
-        if self._waiting[key]:
-            self._begin(life, self._waiting[key].popleft())
-        else:
-            del self._waiting[key]
 
     # -- what goes wrong -------------------------------------------------------------------------
 
@@ -145,7 +162,7 @@ class Wire:
         until_ms = fate.answered_ms
         if is_late and fate.arrives_ms is not None:
             until_ms = max(until_ms, fate.arrives_ms)
-        self._faults.excuse("" if isinstance(intent, i.FetchAccount) else _key(intent), until_ms)
+        self._faults.excuse(_hampers(intent), until_ms)
 
     # -- the other side --------------------------------------------------------------------------
 
@@ -173,9 +190,7 @@ class Wire:
     def _lag(self, intent: Read) -> Ms:
         if not self._faults.hits(Kind.STALE_READ):
             return 0
-        self._faults.excuse(
-            "" if isinstance(intent, i.FetchAccount) else _key(intent), self._work.now
-        )
+        self._faults.excuse(_hampers(intent), self._work.now)
         return self._faults.between(1_000, 30_000)
 
     def tell(self, life: Life | None, events: Sequence[e.Event]) -> None:
@@ -229,10 +244,26 @@ def refused(intent: Write, refusal: Refusal) -> e.Event:
 
 
 def _key(intent: i.Intent) -> str:
+    """Requests of one key go one after another."""
+    match intent:
+        case i.PlaceOrder(order):
+            return order.symbol
+        case i.CancelOrder(order):
+            return order.symbol if order.purpose.is_growing else f"cancel {order.id}"
+        case i.FindOrder(order):
+            return f"find {order.id}"
+        case i.SetStop(symbol=symbol):
+            return symbol
+        case _:
+            return "account"
+
+
+def _hampers(intent: i.Intent) -> str:
+    """The symbol that suffers when this request goes wrong; empty for all."""
     match intent:
         case i.PlaceOrder(order) | i.CancelOrder(order) | i.FindOrder(order):
             return order.symbol
         case i.SetStop(symbol=symbol):
             return symbol
         case _:
-            return "account"
+            return ""

@@ -308,6 +308,10 @@ class World:
         for k, (symbol, path) in enumerate(self.paths.items()):
             if symbol in self.truth.held or k % 3 == turn:
                 self._move(path)
+        if self.faults.hits(Kind.MARKET_GAP):
+            share = self.faults.dice.choice((-0.03, -0.01, 0.01, 0.03))
+            for path in self.paths.values():
+                self._show(path.jump(share, now))
         if self.scenario.outlives:
             self._weather.hands()
         self._weather.beat()

@@ -134,6 +134,11 @@ CASES: dict[str, tuple[str, tuple[f.AnyFact, ...], tuple[Act, ...]]] = {
         (say(place(adding(id="alpha-1-21A"))),),
     ),
     "an exit again": ("I05", (place(leaving()),), (say(place(leaving(name="alpha-1-21X"))),)),
+    "an exit beside a part's": (
+        "I05",
+        (place(leaving(D(4))),),
+        (say(place(leaving(name="alpha-1-21X")), at_ms=NOW + 14_999),),
+    ),
     "a target again": (
         "I05",
         (),
@@ -239,6 +244,18 @@ def test_nobody_objects_to_a_trade_as_it_should_be() -> None:
     hearing.say(AGREED, on=account(SHOWN))
     hearing.ask(SetStop(1, "SOLUSDT", Side.LONG, D("98.5")), PlaceOrder(TARGET))
     hearing.end()
+
+
+def test_an_exit_of_a_part_does_not_hold_up_the_rest_for_long() -> None:
+    hearing = Hearing()
+    hearing.know(place(leaving(D(4))))
+    hearing.judge(place(leaving(name="alpha-1-21X")), at_ms=NOW + 15_000)
+
+
+def test_an_exit_that_arrived_may_be_replaced_early() -> None:
+    hearing = Hearing()
+    hearing.know(place(leaving()), f.OrderAcked("alpha-1-20X", None))
+    hearing.judge(f.OrderEnded("alpha-1-20X", OrderState.EXPIRED, "missing"))
 
 
 def test_every_promise_has_words_and_a_judge() -> None:
