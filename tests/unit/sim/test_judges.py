@@ -68,6 +68,10 @@ def unwritten(hearing: Hearing) -> None:
     del hearing.disk.records[-1]
 
 
+def rewritten(hearing: Hearing) -> None:
+    hearing.disk.records.append(hearing.disk.records[-1])
+
+
 def other_lines(hearing: Hearing) -> None:
     hearing.disk.checkpoint(hearing.ledger)
     hearing.disk.lines[1] = hearing.disk.lines[1].replace(b"10000", b"10001")
@@ -211,6 +215,7 @@ CASES: dict[str, tuple[str, tuple[f.AnyFact, ...], tuple[Act, ...]]] = {
         (say(f.CommandRefused("c1", "@ann", "pause", "no"), on=PAUSE),),
     ),
     "lines that are lost": ("I26", (), (unwritten, wait(0))),
+    "a line twice": ("I26", (), (rewritten, wait(0))),
     "a line that reads back changed": ("I25", (), (misread,)),
     "a checkpoint of another past": ("I25", (), (other_lines,)),
     "a ledger of another past": ("I25", (), (other_ledger,)),

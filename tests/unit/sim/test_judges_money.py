@@ -280,6 +280,14 @@ def test_a_streak_counts_losses_alone(result_r: float, before: int, streak: int)
     hearing.judge(closed(hearing, streak=streak))
 
 
+def test_an_order_whose_position_is_gone_risks_nothing() -> None:
+    hearing = Hearing(risk(risk_per_trade_pct=0.3, open_risk_max_pct=0.45))
+    hearing.know(eth(), f.OrderPlaced(entering(qty=D(100))))
+    del hearing.shadow.held[2]
+    hearing.know(msgspec.structs.replace(eth("ETH again"), position_id=3))
+    hearing.judge(f.OrderPlaced(entering("alpha-1-21E", position_id=3, reason="ETH again")))
+
+
 def test_without_a_mark_nothing_that_needs_one_is_judged() -> None:
     hearing = Hearing(risk(max_notional_usd=10))
     hearing.scene.quotes.clear()

@@ -59,6 +59,13 @@ def test_an_account_that_does_not_add_up() -> None:
     assert names(hearing) == ["I08", "I11"]
 
 
+def test_a_position_nobody_counted() -> None:
+    hearing = Hearing()
+    hearing.truth.matching.place(entering(), NOW)
+    hearing.truth._watch(NOW)
+    assert names(hearing) == ["I08", "I11"]
+
+
 def test_two_orders_under_one_id() -> None:
     hearing = Hearing()
     hearing.truth.place(PlaceOrder(entering()), NOW)
