@@ -225,10 +225,9 @@ async def _until_signal(station: Station, chat: "_Chat") -> None:
         await stop.wait()
         _log.info("process.stopping")
         if station.has_begun:
-            await station.stop()
+            await station.stop(chat.farewell)
             await trading
         trading.cancel()
-        await chat.farewell()
         talking.cancel()
     if chat.refused is not None:
         raise chat.refused

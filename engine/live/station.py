@@ -6,7 +6,7 @@ trades on paper and live. It must never know which world it is in, and never kno
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -150,10 +150,15 @@ class Station:
                 f"on the disk, start again and compare the account"
             )
 
-    async def stop(self) -> None:
-        """No more entries, the answers under way booked, the last checkpoint written."""
+    async def stop(self, farewell: Callable[[], Awaitable[None]] | None = None) -> None:
+        """No more entries, the answers under way booked, the last checkpoint written.
+
+        What `farewell` still says is noted as said: turns are made until it ends.
+        """
         boot = self.engine.ledger.state.boot
         await self.submit(e.Shutdown(command_id=f"shutdown:{boot}", by="system"))
+        if farewell is not None:
+            await farewell()
         self._dispatch.drop_reads()
         self.runner.stop()
 

@@ -102,11 +102,11 @@ def a_target_forgets_what_was_sold_meanwhile(patch: Patch) -> None:
 
 @mutant("I05", hint=1)
 def a_second_exit_is_sent_while_the_first_one_works(patch: Patch) -> None:
-    def is_exiting(turn: Turn, position: Position) -> bool:
+    def is_leaving(turn: Turn, position: Position) -> bool:
         orders = turn.ledger.orders_of(position.id)
         return any(o.state is OrderState.OPEN and o.order.reduce_only for o in orders)
 
-    patch.setattr(guard, "is_exiting", is_exiting)
+    patch.setattr(guard, "_is_leaving", is_leaving)
 
 
 @mutant("I05", hint=5)

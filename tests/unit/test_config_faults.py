@@ -141,6 +141,7 @@ async def test_paper_writes_without_any_venue() -> None:
         return T0
 
     paper = PaperExchange(Unreachable(), matching, now_ms, seen.append)  # type: ignore[arg-type] # fails when asked
+    paper._rules = {"SOLUSDT": INSTRUMENT}  # read before the venue went away
     paper.see(e.QuoteSeen("SOLUSDT", 99.99, 100.0, 100.0, T0))
     entry = order(Purpose.ENTRY)
     assert await paper.place(entry) == e.OrderAccepted(entry.id)
