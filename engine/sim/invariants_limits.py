@@ -65,6 +65,9 @@ def _entry(scene: Scene, order: Order, price: Decimal, equity: Decimal) -> str |
         "open risk": (loss + open_risk, equity * exact(risk.open_risk_max_pct) / 100),
         "floor": (_floor(scene), _worst(scene, order)),
     }
+    if scene.is_one_bet:
+        share = exact(risk.correlated_share_max_frac) / 100
+        sums["one bet"] = (loss + open_risk, equity * exact(risk.open_risk_max_pct) * share)
     over = {name: pair for name, pair in sums.items() if pair[0] > pair[1] * SLACK}
     return f"{order.id} {order.qty} at {price}: {over}" if over else None
 

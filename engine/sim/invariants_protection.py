@@ -124,6 +124,33 @@ def never_exits_more(scene: Scene, fact: f.OrderPlaced, _: Ms) -> str | None:
     return f"{order.purpose} {order.id} for {order.qty}, held {held.qty}"
 
 
+@at_end("I28")
+def ladder_works(scene: Scene) -> str | None:
+    """At the end each rung that is not sold has its order at the exchange."""
+    live = {(s.order.position_id, s.order.price) for s in scene.shadow.live()}
+    for held in scene.shadow.held.values():
+        for target in held.opened.targets if held.opened is not None else ():
+            is_sold = scene.shadow.sold(held.id, target.price) >= target.qty
+            if not is_sold and (held.id, target.price) not in live:
+                return f"#{held.id} has no order at {target.price} for {target.qty}"
+    return None
+
+
+@at_end("I28")
+def breakeven_stands(scene: Scene) -> str | None:
+    """At the end a trade that took its first profits cannot lose any more."""
+    for held in scene.shadow.held.values():
+        if held.opened is None or held.taken is None or held.shown is None:
+            continue
+        targets = held.opened.targets
+        sold = sum(scene.shadow.sold(held.id, t.price) >= t.qty for t in targets)
+        wanted = held.taken.exits.be_after_targets
+        is_even = held.side.sign * (held.shown * held.qty - held.cost) >= 0
+        if 0 < wanted <= sold and not is_even:
+            return f"#{held.id} sold {sold} rungs and its stop stands at {held.shown}"
+    return None
+
+
 @at_step("I29")
 def closes(scene: Scene) -> str | None:
     """What shall close is flat soon, where the market takes it and no fault hampers."""

@@ -45,6 +45,7 @@ class Scene(msgspec.Struct):
     up_ms: Ms  # since when this process lives
     step: Step
     is_calm: bool = False  # the faults have ended
+    is_one_bet: bool = False  # too little history to tell markets apart: all of them are one bet
     quotes: dict[str, QuoteSeen] = {}  # the newest sane one the bot was told
     heard: dict[str, Ms] = {}  # symbol -> stamp of the newest sign of life the bot had
     closes: dict[tuple[str, Ms], set[float]] = {}  # (symbol, open time) -> closes the bot was told

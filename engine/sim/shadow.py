@@ -109,6 +109,18 @@ class Shadow:
         """The position of a symbol that has quantity."""
         return next((h for h in self.held.values() if h.symbol == symbol and h.qty), None)
 
+    def sold(self, position_id: int, price: Decimal) -> Decimal:
+        """What the target orders of a position at this price sold."""
+        return sum(
+            (
+                s.filled
+                for s in self.orders.values()
+                if s.order.purpose is Purpose.TARGET
+                and (s.order.position_id, s.order.price) == (position_id, price)
+            ),
+            Decimal(0),
+        )
+
     def live(self) -> list[Sent]:
         """Orders not known to have ended."""
         return [sent for sent in self.orders.values() if sent.ended is None]

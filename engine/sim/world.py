@@ -82,6 +82,7 @@ class World:
             ledger=self.disk.load(),
             now_ms=self.work.now,
             up_ms=self.work.now,
+            is_one_bet=not scenario.is_scripted,
             step=Step(self.work.now, e.Tick(), (), (), is_saved=True),
         )
         self._weather = Weather(self, tuple(self.paths))

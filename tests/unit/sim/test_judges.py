@@ -16,6 +16,7 @@ from engine.sim.invariants import INVARIANTS, Broken, judge_memory, judge_step
 Act = Callable[[Hearing], object]
 
 SHOWN = e.AccountPosition("SOLUSDT", Side.LONG, D(10), D("100.04"), D(98), NOW)
+CANCELED = f.OrderEnded(TARGET.id, OrderState.CANCELED, "")
 BARE = f.StopMissing(1, "gone")
 LEFT = f.ExitAsked(1, "stray", D(10))
 PAUSE = e.Pause(command_id="c1", by="@ann")
@@ -66,6 +67,17 @@ def unsaved(hearing: Hearing) -> None:
 
 def unwritten(hearing: Hearing) -> None:
     del hearing.disk.records[-1]
+
+
+def cancel(hearing: Hearing) -> None:
+    hearing.truth.matching.cancel(TARGET.id)
+
+
+def take_profit(hearing: Hearing) -> None:
+    quote = e.QuoteSeen("SOLUSDT", 104.0, 104.01, 104.01, NOW)
+    for event in hearing.truth.quote(quote, NOW):
+        if isinstance(event, e.FillSeen):
+            hearing.know(f.OrderFilled(1, event.fill))
 
 
 def rewritten(hearing: Hearing) -> None:
@@ -214,6 +226,8 @@ CASES: dict[str, tuple[str, tuple[f.AnyFact, ...], tuple[Act, ...]]] = {
         (DONE,),
         (say(f.CommandRefused("c1", "@ann", "pause", "no"), on=PAUSE),),
     ),
+    "a rung without an order at the end": ("I28", (CANCELED,), (cancel, end)),
+    "a first profit without breakeven at the end": ("I28", (), (take_profit, end)),
     "lines that are lost": ("I26", (), (unwritten, wait(0))),
     "a line twice": ("I26", (), (rewritten, wait(0))),
     "a line that reads back changed": ("I25", (), (misread,)),

@@ -127,6 +127,12 @@ def enter(**changes: object) -> Act:
     return act
 
 
+def enter_one_bet(hearing: Hearing) -> None:
+    hearing.scene.is_one_bet = True
+    hearing.know(eth())
+    hearing.say(f.OrderPlaced(entering()))
+
+
 def enter_from_nothing(hearing: Hearing) -> None:
     hearing.know(eth())
     hearing.shadow.held[2].taken = None
@@ -232,6 +238,7 @@ CASES: dict[str, tuple[str, Settings, Act]] = {
     "too much leverage": ("I12", risk(leverage_max=0.15), enter()),
     "too much risk": ("I12", risk(risk_per_trade_pct=0.2), enter()),
     "too much open risk": ("I12", risk(risk_per_trade_pct=0.3, open_risk_max_pct=0.3), enter()),
+    "too much on one bet": ("I12", risk(correlated_share_max_frac=0.09), enter_one_bet),
     "below the floor": ("I12", risk(daily_loss_limit_pct=0.3), enter()),
     "from no signal": ("I12", CALM, enter_from_nothing),
     "an add-on of more": ("I12", CALM, place(adding(qty=D(4)))),
