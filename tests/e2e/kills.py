@@ -252,7 +252,8 @@ class Proof:
         audit_chat.check_twins(cut, messages)
         facts = [r.fact for r in copy.records]
         tally = self.tally
-        tally.orphans, tally.farewell = len(cut), len(window.orphans) - len(cut)
+        audit.check(len(cut) == len(window.orphans), "the orderly stop left words without a fact")
+        tally.orphans = len(cut)
         tally.records, tally.messages = len(facts), len(messages)
         tally.orders = sum(isinstance(x, f.OrderPlaced) for x in facts)
         tally.fills = sum(isinstance(x, f.OrderFilled) for x in facts)

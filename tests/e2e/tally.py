@@ -27,7 +27,6 @@ class Tally(msgspec.Struct):
     messages: int = 0
     orphans: int = 0
     again: int = 0
-    farewell: int = 0  # words after the orderly stop's last record
     waiting: int = 0  # facts whose message came only after the last kill
     seconds: float = 0.0
 
@@ -56,7 +55,6 @@ WORDS = {
     "messages": "messages of the bot",
     "orphans": "  said twice: killed between Telegram's answer and the fact",
     "again": "  said twice: killed between two facts of one message",
-    "farewell": "  without a fact: after the last record of the orderly stop",
     "waiting": "  facts still untold after the last kill",
     "seconds": "seconds",
 }
