@@ -86,7 +86,7 @@ def _instrument(base: str, tick: str, lot: str) -> Instrument:
 
 
 def _settings(dice: Random, frame_s: int, *, is_scripted: bool) -> Settings:
-    silent_s = 60 if is_scripted else 45
+    silent_s = 90 if is_scripted else 45
     return Settings(
         market=Market(frame_s=frame_s, stale_after_s=silent_s),  # type: ignore[arg-type] # a choice
         schedule=Schedule(reconcile_every_s=dice.choice((5, 10, 20, 30))),

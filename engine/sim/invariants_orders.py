@@ -43,7 +43,8 @@ def one_order(scene: Scene, fact: f.OrderPlaced, at_ms: Ms) -> str | None:
         if order.purpose is Purpose.ADDON:
             return f"{order.id} adds to #{order.position_id} after {other.id}"
         # One for a part that nobody answers for may not hold up the exit of all of it.
-        is_part = other.qty < order.qty and at_ms - sent.placed_ms >= ABSENT_MS
+        left = other.qty - sent.filled
+        is_part = left < order.qty and at_ms - sent.placed_ms >= ABSENT_MS
         is_exit = order.purpose is Purpose.EXIT and not is_part
         is_twin = is_exit or (order.purpose is Purpose.TARGET and other.price == order.price)
         if sent.ended is None and is_twin:

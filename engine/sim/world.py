@@ -65,6 +65,7 @@ class World:
         self.life: Life | None = None
         self.rare = Rare()
         self.steps = self.facts = self.lives = 0
+        self._beats = 0
         self._listed_ms: Ms = 0  # when the transfers were listed
         self.last: list[Record] = []
         self._sum = sha256()
@@ -305,7 +306,8 @@ class World:
     def _beat(self) -> None:
         """The market moves; then trouble has its chance."""
         now = self.work.now
-        turn = (now // self.scenario.beat_ms) % 3
+        self._beats += 1
+        turn = self._beats % 3
         for k, (symbol, path) in enumerate(self.paths.items()):
             if symbol in self.truth.held or k % 3 == turn:
                 self._move(path)
