@@ -36,7 +36,7 @@ def fees_are_left_out_of_the_balance(patch: Patch) -> None:
     patch.setattr(Position, "realized", property(lambda self: self.gross - self.funding))
 
 
-@mutant("I10", hint=2)
+@mutant("I10", hint=15)
 def funding_is_booked_with_the_wrong_sign(patch: Patch) -> None:
     def funded(turn: Turn, funding: Funding) -> bool:
         return right(turn, msgspec.structs.replace(funding, amount=-funding.amount))
@@ -64,7 +64,7 @@ def a_partial_exit_moves_the_average_cost(patch: Patch) -> None:
     patch.setattr(Position, "_shrink", _shrink)
 
 
-@mutant("I10", hint=4)
+@mutant("I10", hint=48)
 def an_add_on_leaves_the_average_cost_alone(patch: Patch) -> None:
     def _grow(self: Position, fill: Fill, at_ms: int) -> None:
         avg = self.avg if self.qty else fill.price
@@ -127,7 +127,7 @@ def targets_of_a_short_stand_above_it(patch: Patch) -> None:
 # -- sizes -----------------------------------------------------------------------------------------
 
 
-@mutant("I12", hint=0)
+@mutant("I12", hint=20)
 def one_slot_more_than_allowed_is_used(patch: Patch) -> None:
     def _slots(turn: Turn) -> Check:
         used, slots = len(turn.ledger.positions), turn.settings.risk.max_open_positions
@@ -136,7 +136,7 @@ def one_slot_more_than_allowed_is_used(patch: Patch) -> None:
     patch.setattr(risk, "_slots", _slots)
 
 
-@mutant("I12", hint=3)
+@mutant("I12", hint=0)
 def pending_entries_are_left_out_of_the_open_risk(patch: Patch) -> None:
     def _growing(ledger: Ledger, position: Position) -> Sequence[Progress]:
         del ledger, position
@@ -189,7 +189,7 @@ def the_day_begins_at_midnight_somewhere_else(patch: Patch) -> None:
     patch.setattr(gates, "ZoneInfo", lambda _: ZoneInfo("Pacific/Auckland"))
 
 
-@mutant("I13", hint=6)
+@mutant("I13", hint=15)
 def a_recovery_reopens_what_the_day_had_closed(patch: Patch) -> None:
     def _judge_day(turn: Turn, equity: Decimal) -> None:
         lost = gates.fall_pct(turn.ledger.state.day_start, equity)
@@ -223,7 +223,7 @@ def every_start_forgets_the_peak(patch: Patch) -> None:
     misfold(patch, f.Booted, booted)
 
 
-@mutant("I15", hint=4)
+@mutant("I15", hint=0)
 def a_winning_trade_does_not_end_the_losing_streak(patch: Patch) -> None:
     def streak_after(so_far: int, result_r: float, scratch_r: float) -> int:
         return so_far + 1 if result_r < -scratch_r else so_far
@@ -231,7 +231,7 @@ def a_winning_trade_does_not_end_the_losing_streak(patch: Patch) -> None:
     patch.setattr(results, "streak_after", streak_after)
 
 
-@mutant("I10", hint=20)
+@mutant("I10", hint=13)
 def a_new_day_keeps_the_losing_streak(patch: Patch) -> None:
     def rolled(fact: DayRolled, state: State, record: f.Record) -> None:
         streak = state.streak
@@ -244,7 +244,7 @@ def a_new_day_keeps_the_losing_streak(patch: Patch) -> None:
 # -- gates -----------------------------------------------------------------------------------------
 
 
-@mutant("I15", hint=20)
+@mutant("I15", hint=1)
 def a_restart_opens_the_kill_switch(patch: Patch) -> None:
     patch.setattr(folds, "LASTING", folds.LASTING - {GateName.KILL_SWITCH})
 

@@ -49,7 +49,7 @@ def an_order_without_an_answer_is_sent_again_under_a_new_id(patch: Patch) -> Non
     patch.setattr(answers, "doubted", doubted)
 
 
-@mutant("I05", hint=3)
+@mutant("I05", hint=2)
 def an_order_id_is_used_again_after_a_restart(patch: Patch) -> None:
     def new_order_id(turn: Turn, purpose: Purpose) -> str:
         boot = turn.ledger.state.boot
@@ -60,13 +60,13 @@ def an_order_id_is_used_again_after_a_restart(patch: Patch) -> None:
     patch.setattr(guard, "new_order_id", new_order_id)
 
 
-@mutant("I18", hint=8)
+@mutant("I18", hint=1)
 def an_order_is_given_up_after_one_miss(patch: Patch) -> None:
     patch.setattr(guard, "ABSENT_MISSES", 1)
     patch.setattr(guard, "ABSENT_MS", 0)
 
 
-@mutant("I01", "I07", "I08", hint=8)
+@mutant("I01", "I07", "I08", hint=31)
 def an_entry_given_up_is_forgotten_and_its_late_fill_with_it(patch: Patch) -> None:
     def forget(state: State, progress: Progress, position: Position, at_ms: int) -> None:
         del state, progress, position, at_ms
@@ -74,7 +74,7 @@ def an_entry_given_up_is_forgotten_and_its_late_fill_with_it(patch: Patch) -> No
     patch.setattr(folds, "_give_up", forget)
 
 
-@mutant("I18", hint=2)
+@mutant("I18", hint=1)
 def an_order_without_an_answer_is_never_looked_up(patch: Patch) -> None:
     def look_up(turn: Turn, progress: Progress) -> None:
         del turn, progress
@@ -91,7 +91,7 @@ def an_exit_is_not_reduce_only(patch: Patch) -> None:
     patch.setattr(guard, "_exit_order", _exit_order)
 
 
-@mutant("I04", hint=89)
+@mutant("I04", hint=37)
 def a_target_forgets_what_was_sold_meanwhile(patch: Patch) -> None:
     def _target_order(turn: Turn, position: Position, rung: Rung) -> Order:
         return msgspec.structs.replace(right(turn, position, rung), qty=rung.target.qty)
@@ -100,7 +100,7 @@ def a_target_forgets_what_was_sold_meanwhile(patch: Patch) -> None:
     patch.setattr(guard, "_target_order", _target_order)
 
 
-@mutant("I05", hint=1)
+@mutant("I05", hint=31)
 def a_second_exit_is_sent_while_the_first_one_works(patch: Patch) -> None:
     def is_leaving(turn: Turn, position: Position) -> bool:
         orders = turn.ledger.orders_of(position.id)
@@ -109,7 +109,7 @@ def a_second_exit_is_sent_while_the_first_one_works(patch: Patch) -> None:
     patch.setattr(guard, "_is_leaving", is_leaving)
 
 
-@mutant("I05", hint=5)
+@mutant("I05", hint=0)
 def an_add_on_is_repeated_at_every_close(patch: Patch) -> None:
     def placed(fact: f.OrderPlaced, state: State, record: f.Record) -> None:
         folds.fold(fact, state, record)
@@ -119,7 +119,7 @@ def an_add_on_is_repeated_at_every_close(patch: Patch) -> None:
     misfold(patch, f.OrderPlaced, placed)
 
 
-@mutant("I05", hint=3)
+@mutant("I05", hint=0)
 def a_symbol_is_entered_while_a_position_is_open_there(patch: Patch) -> None:
     def _busy(turn: Turn, symbol: str) -> Check:
         del turn, symbol
@@ -131,7 +131,7 @@ def a_symbol_is_entered_while_a_position_is_open_there(patch: Patch) -> None:
 # -- protection and exits --------------------------------------------------------------------------
 
 
-@mutant("I01", hint=5)
+@mutant("I01", hint=6)
 def the_stop_is_forgotten_after_a_partial_fill(patch: Patch) -> None:
     def _protect(turn: Turn, position: Position) -> None:
         entry = turn.ledger.state.orders.get(position.entry_order_id)
@@ -142,7 +142,7 @@ def the_stop_is_forgotten_after_a_partial_fill(patch: Patch) -> None:
     patch.setattr(guard, "_protect", _protect)
 
 
-@mutant("I01", hint=15)
+@mutant("I01", hint=23)
 def a_spent_stop_is_believed_to_cover_the_rest(patch: Patch) -> None:
     def _shrink(self: Position, fill: Fill, at_ms: int) -> None:
         spent = fill.purpose is Purpose.STOP
@@ -166,7 +166,7 @@ def what_grew_counts_as_covered_by_the_stop_it_had(patch: Patch) -> None:
     patch.setattr(Position, "_grow", _grow)
 
 
-@mutant("I01", hint=1)
+@mutant("I01", hint=18)
 def the_deadline_of_the_unprotected_is_ignored(patch: Patch) -> None:
     def ask_exit(turn: Turn, position: Position, rule: str, qty: Decimal | None = None) -> None:
         if rule != "unprotected":
@@ -176,7 +176,7 @@ def the_deadline_of_the_unprotected_is_ignored(patch: Patch) -> None:
     patch.setattr(guard, "ask_exit", ask_exit)
 
 
-@mutant("I02", hint=5)
+@mutant("I02", hint=3)
 def a_trailing_stop_follows_the_price_back(patch: Patch) -> None:
     def protect(
         seen: Snapshot, atr: float | None, price: float | None, terms: tuple[Instrument, Exits]
@@ -188,7 +188,7 @@ def a_trailing_stop_follows_the_price_back(patch: Patch) -> None:
     patch.setattr(guard, "protect", protect)
 
 
-@mutant("I02", "I23", hint=89)
+@mutant("I02", "I23", hint=130)
 def breakeven_forgets_the_costs(patch: Patch) -> None:
     def breakeven(side: Side, avg: Decimal, rules: Instrument, terms: Exits) -> Decimal:
         del side, rules, terms
@@ -197,7 +197,7 @@ def breakeven_forgets_the_costs(patch: Patch) -> None:
     patch.setattr(exits, "breakeven", breakeven)
 
 
-@mutant("I29", hint=5)
+@mutant("I29", hint=1)
 def exits_wait_while_a_gate_is_closed(patch: Patch) -> None:
     def _exit(turn: Turn, position: Position) -> None:
         if not turn.ledger.state.gates:
@@ -219,7 +219,7 @@ def an_execution_told_twice_is_booked_twice(patch: Patch) -> None:
     patch.setattr(Ledger, "knows_fill", knows_fill)
 
 
-@mutant("I07", "I19", hint=29)
+@mutant("I07", "I19", hint=24)
 def a_failed_read_is_taken_for_an_empty_account(patch: Patch) -> None:
     def _route_shell(self: engine.Engine, turn: Turn, event: e.Event) -> None:
         right(self, turn, event)
@@ -241,7 +241,7 @@ def a_stop_without_an_answer_is_taken_for_set(patch: Patch) -> None:
     patch.setattr(engine.Engine, "_route", _route)
 
 
-@mutant("I20", hint=0)
+@mutant("I20", hint=3)
 def an_old_view_of_a_stop_replaces_a_newer_one(patch: Patch) -> None:
     def _compare_stop(
         turn: Turn, position: Position, shown: e.AccountPosition | None, found: Findings
@@ -263,7 +263,7 @@ def a_late_bar_is_traded(patch: Patch) -> None:
     patch.setattr(scan, "_late_bar", _late_bar)
 
 
-@mutant("I17", hint=42)
+@mutant("I17", hint=61)
 def a_silent_market_is_traded(patch: Patch) -> None:
     def is_stale(self: Feed, symbol: str, at_ms: int) -> bool:
         del self, symbol, at_ms
@@ -287,7 +287,7 @@ def an_order_leaves_before_its_fact_is_durable(patch: Patch) -> None:
     patch.setattr(Life, "save", save)
 
 
-@mutant("I25", "I26", hint=6)
+@mutant("I25", "I26", hint=21)
 def the_last_fact_on_disk_is_lost_at_a_crash(patch: Patch) -> None:
     def crash(self: World, kind: object) -> None:
         right(self, kind)  # type: ignore[arg-type] # handed on as it came
@@ -297,7 +297,7 @@ def the_last_fact_on_disk_is_lost_at_a_crash(patch: Patch) -> None:
     patch.setattr(World, "crash", crash)
 
 
-@mutant("I08", "I25", hint=7)
+@mutant("I08", "I25", hint=8)
 def the_checkpoint_forgets_which_executions_are_booked(patch: Patch) -> None:
     def dump(self: Ledger) -> dict[str, object]:
         return {**right(self), "fill_ids": {}}
@@ -306,7 +306,7 @@ def the_checkpoint_forgets_which_executions_are_booked(patch: Patch) -> None:
     patch.setattr(Ledger, "dump", dump)
 
 
-@mutant("I23", hint=4)
+@mutant("I23", hint=23)
 def a_command_told_twice_acts_twice(patch: Patch) -> None:
     def forget(fact: f.Fact, state: State, record: f.Record) -> None:
         del fact, state, record
