@@ -202,6 +202,25 @@ def limits_hold(scene: Scene, fact: f.OrderPlaced, _: Ms) -> str | None:
     return f"{fact.order.id} placed {fell:.3f}% below the peak"
 
 
+@at_step("I15")
+def limits_close(scene: Scene) -> str | None:
+    """A limit that is reached closes its gate, at the next tick at the latest."""
+    equity, shadow, risk = scene.equity(), scene.shadow, scene.settings.risk
+    if equity is None or not shadow.is_reconciled or not isinstance(scene.step.event, e.Tick):
+        return None
+    is_due = {
+        GateName.DAILY_LOSS: _fell(shadow.day_start, equity, risk.daily_loss_limit_pct),
+        GateName.KILL_SWITCH: _fell(shadow.peak, equity, risk.kill_switch_pct),
+        GateName.LOSING_STREAK: shadow.streak >= risk.max_losing_streak,
+    }
+    missing = [gate for gate, due in is_due.items() if due and gate not in shadow.gates]
+    return f"{missing} not closed at an equity of {equity}" if missing else None
+
+
+def _fell(top: Decimal | None, equity: Decimal, limit: float) -> bool:
+    return top is not None and top > 0 and (top - equity) / top * 100 >= exact(limit)
+
+
 @at_fact("I15", f.EquityPeaked)
 def peak_rises(scene: Scene, fact: f.EquityPeaked, _: Ms) -> str | None:
     """The peak only rises, but for a person's reset; and somebody really had it."""

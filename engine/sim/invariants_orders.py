@@ -4,6 +4,8 @@ They exist because every answer can be lost and every process can die. They must
 with the disk and with the exchange, not with the core's own tables.
 """
 
+from decimal import Decimal
+
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.intents import PlaceOrder
@@ -180,6 +182,16 @@ def no_noise(scene: Scene, fact: f.Incident, at_ms: Ms) -> str | None:
     if told_ms is None or at_ms - told_ms >= AGAIN_MS:
         return None
     return f"{fact} is told again after {at_ms - told_ms} ms"
+
+
+@at_fact("I08", f.OrderEnded)
+def ended_with_all(scene: Scene, fact: f.OrderEnded, _: Ms) -> str | None:
+    """An end the exchange told is believed with all that was executed, never before."""
+    if not isinstance(scene.step.event, e.OrderGone):
+        return None
+    sent, fills = scene.shadow.orders[fact.order_id], scene.truth.fills.values()
+    real = sum((x.qty for x in fills if x.order_id == fact.order_id), Decimal(0))
+    return f"{fact} with {sent.filled} of {real} executed" if sent.filled < real else None
 
 
 @at_fact("I23", f.ExitAsked)

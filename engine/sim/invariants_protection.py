@@ -4,9 +4,10 @@ They exist because a position without a stop is the one thing this bot must not 
 ask the core's own guard.
 """
 
+from engine.core import events as e
 from engine.core import facts as f
 from engine.core.intents import SetStop
-from engine.core.values import Ms, Purpose
+from engine.core.values import GateName, Ms, Purpose, StopKind
 from engine.sim.scene import Scene, at_end, at_fact, at_step
 
 ANSWER_MS: Ms = 15_000  # the longest a request of the shell takes
@@ -63,6 +64,19 @@ def tightens(scene: Scene, fact: f.StopAsked, _: Ms) -> str | None:
     if held.side.sign * (fact.price - held.asked) >= 0:
         return None
     return f"#{held.id}: stop asked at {fact.price} after {held.asked}"
+
+
+@at_fact("I02", f.StopAsked)
+def breakeven_pays_the_costs(scene: Scene, fact: f.StopAsked, _: Ms) -> str | None:
+    """A stop named after breakeven makes up for both takers' fees, but for a tick."""
+    held = scene.shadow.held[fact.position_id]
+    if fact.kind is not StopKind.BREAKEVEN or fact.price == held.asked or not held.qty:
+        return None
+    rules, avg = scene.truth.instruments[held.symbol], held.cost / held.qty
+    costs = 2 * avg * rules.taker_bps / 10_000
+    if held.side.sign * (fact.price - avg) >= costs - rules.tick:
+        return None
+    return f"#{held.id}: breakeven at {fact.price}, entered at {avg}, costs {costs}"
 
 
 @at_step("I02")
@@ -160,6 +174,16 @@ def closes(scene: Scene) -> str | None:
         if scene.patience(held.symbol) > FLAT_MS:
             return f"#{held.id} {held.symbol} shall close since {held.leaving_ms} ({held.leaving})"
     return None
+
+
+@at_step("I29")
+def panic_closes_all(scene: Scene) -> str | None:
+    """A kill switch that shall flatten makes everything leave, at the next tick at the latest."""
+    gate = scene.shadow.gates.get(GateName.KILL_SWITCH)
+    if gate is None or not gate.flatten or not isinstance(scene.step.event, e.Tick):
+        return None
+    stay = [h.id for h in scene.shadow.held.values() if h.qty > 0 and not h.leaving]
+    return f"{stay} stay although {gate}" if stay else None
 
 
 @at_end("I29")

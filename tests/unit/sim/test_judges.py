@@ -61,6 +61,13 @@ def gone(hearing: Hearing) -> None:
     hearing.truth.reduce("SOLUSDT", D(10), "by hand", NOW)
 
 
+def ended_early(hearing: Hearing) -> None:
+    """It was filled before it was canceled, and nobody knows yet."""
+    hearing.execute(entering())
+    end = f.OrderEnded("alpha-1-20E", OrderState.CANCELED, "")
+    hearing.say(end, on=e.OrderGone("alpha-1-20E", OrderState.CANCELED))
+
+
 def unsaved(hearing: Hearing) -> None:
     del hearing.disk.lines[-1]
 
@@ -125,6 +132,7 @@ CASES: dict[str, tuple[str, tuple[f.AnyFact, ...], tuple[Act, ...]]] = {
     "bare at the end": ("I01", (), (pull_stop(None), end)),
     "a looser wish": ("I02", (), (say(asked("97.99")),)),
     "a wish looser than a hand's": ("I02", (moved("98.5"),), (say(asked("98")),)),
+    "breakeven without the costs": ("I02", (), (say(asked("100.10", StopKind.BREAKEVEN)),)),
     "a looser request": (
         "I02",
         (),
@@ -136,8 +144,18 @@ CASES: dict[str, tuple[str, tuple[f.AnyFact, ...], tuple[Act, ...]]] = {
     "an order for nothing": ("I03", (), (say(place(entering())),)),
     "growing what leaves": ("I03", (LEFT,), (say(place(adding())),)),
     "an exit of more": ("I04", (), (say(place(leaving(D("10.1")))),)),
+    "staying in a panic": (
+        "I29",
+        (f.GateClosed(GateName.KILL_SWITCH, "@ann", "panic", flatten=True),),
+        (wait(0),),
+    ),
     "leaving for long": ("I29", (LEFT,), (wait(45_001),)),
     "leaving at the end": ("I29", (LEFT,), (end,)),
+    "ended without its executions": (
+        "I08",
+        (eth(), place(entering())),
+        (ended_early,),
+    ),
     "an id again": ("I05", (), (say(place(TARGET)),)),
     "an entry again": (
         "I05",

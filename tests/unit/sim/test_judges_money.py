@@ -119,6 +119,18 @@ def lose(amount: str) -> Act:
     return act
 
 
+def overlook(hearing: Hearing) -> None:
+    """The day loses its limit, and no gate closes."""
+    hearing.shadow.settled -= 900
+    hearing.ledger.state.settled -= 900
+    hearing.ask()
+
+
+def overlook_losses(hearing: Hearing) -> None:
+    hearing.shadow.streak = hearing.ledger.state.streak = 5
+    hearing.ask()
+
+
 def enter(**changes: object) -> Act:
     def act(hearing: Hearing) -> None:
         hearing.know(eth())
@@ -216,6 +228,8 @@ CASES: dict[str, tuple[str, Settings, Act]] = {
     ),
     "an entry after a bad day": ("I13", risk(open_risk_max_pct=20), lose("900")),
     "a streak that forgets": ("I15", CALM, close(streak=1)),
+    "a limit without its gate": ("I15", CALM, overlook),
+    "a streak without its gate": ("I15", CALM, overlook_losses),
     "a kill switch opened by itself": (
         "I15",
         CALM,
