@@ -64,7 +64,7 @@ def a_partial_exit_moves_the_average_cost(patch: Patch) -> None:
     patch.setattr(Position, "_shrink", _shrink)
 
 
-@mutant("I10", hint=48)
+@mutant("I10", "I15", hint=0)
 def an_add_on_leaves_the_average_cost_alone(patch: Patch) -> None:
     def _grow(self: Position, fill: Fill, at_ms: int) -> None:
         avg = self.avg if self.qty else fill.price
@@ -256,6 +256,15 @@ def entries_pass_a_closed_gate(patch: Patch) -> None:
         return None, ""
 
     patch.setattr(risk, "_closed_gate", _closed_gate)
+
+
+@mutant("I15", hint=1)
+def losses_close_no_gate(patch: Patch) -> None:
+    def fall_pct(start: Decimal | None, equity: Decimal) -> Decimal | None:
+        del start, equity
+        return None
+
+    patch.setattr(gates, "fall_pct", fall_pct)
 
 
 @mutant("I15", hint=0)

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
-import numpy as np
 from simulation.planting import Patch, misfold, mutant
 
-from engine.core import answers, engine, exits, folds, guard, reconcile, risk, scan
+from engine.core import answers, engine, exits, folds, guard, reconcile, risk
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.exits import Leave, Protection, Snapshot
 from engine.core.ledger import Ledger
-from engine.core.market import Feed
+from engine.core.market import Feed, Market
 from engine.core.orders import Progress
 from engine.core.positions import TABLE, Position, PositionInput, Rung
 from engine.core.reconcile import Findings
-from engine.core.signals import Row
+from engine.core.scan import Batch
+from engine.core.settings import Settings
 from engine.core.state import State
 from engine.core.terms import Exits
 from engine.core.turn import Turn
@@ -72,6 +72,16 @@ def an_entry_given_up_is_forgotten_and_its_late_fill_with_it(patch: Patch) -> No
         del state, progress, position, at_ms
 
     patch.setattr(folds, "_give_up", forget)
+
+
+@mutant("I08", hint=0)
+def a_canceled_order_is_over_although_its_executions_are_missing(patch: Patch) -> None:
+    def gone(turn: Turn, event: e.OrderGone) -> None:
+        progress = turn.ledger.state.orders.get(event.order_id)
+        if progress is not None and progress.is_live:
+            turn.tell(f.OrderEnded(event.order_id, event.state, event.detail))
+
+    patch.setattr(answers, "gone", gone)
 
 
 @mutant("I18", hint=1)
@@ -188,7 +198,7 @@ def a_trailing_stop_follows_the_price_back(patch: Patch) -> None:
     patch.setattr(guard, "protect", protect)
 
 
-@mutant("I02", "I23", hint=130)
+@mutant("I02", "I23", hint=3)
 def breakeven_forgets_the_costs(patch: Patch) -> None:
     def breakeven(side: Side, avg: Decimal, rules: Instrument, terms: Exits) -> Decimal:
         del side, rules, terms
@@ -207,6 +217,15 @@ def exits_wait_while_a_gate_is_closed(patch: Patch) -> None:
     patch.setattr(guard, "_exit", _exit)
 
 
+@mutant("I29", hint=1)
+def a_panic_locks_and_closes_nothing(patch: Patch) -> None:
+    def _resume_exit(turn: Turn, position: Position) -> None:
+        if position.exit_rule is not None:
+            guard.ask_exit(turn, position, position.exit_rule)
+
+    patch.setattr(guard, "_resume_exit", _resume_exit)
+
+
 # -- belief ----------------------------------------------------------------------------------------
 
 
@@ -219,7 +238,7 @@ def an_execution_told_twice_is_booked_twice(patch: Patch) -> None:
     patch.setattr(Ledger, "knows_fill", knows_fill)
 
 
-@mutant("I07", "I19", hint=24)
+@mutant("I07", "I19", "I20", hint=12)
 def a_failed_read_is_taken_for_an_empty_account(patch: Patch) -> None:
     def _route_shell(self: engine.Engine, turn: Turn, event: e.Event) -> None:
         right(self, turn, event)
@@ -253,14 +272,21 @@ def an_old_view_of_a_stop_replaces_a_newer_one(patch: Patch) -> None:
     patch.setattr(reconcile, "_compare_stop", _compare_stop)
 
 
-@mutant("I16", hint=174)
-def a_late_bar_is_traded(patch: Patch) -> None:
-    def _late_bar(scene: scan._Scene) -> Row:
-        row = right(scene)
-        return msgspec.structs.replace(row, ok=np.ones_like(row.ok))
+@mutant("I16", hint=8)
+def a_late_bar_is_judged_as_if_it_had_just_closed(patch: Patch) -> None:
+    def _decide(self: engine.Engine, turn: Turn, open_ms: int, symbols: tuple[str, ...]) -> None:
+        def judge(
+            market: Market, some: Sequence[str], bar_ms: int, at_ms: int, settings: Settings
+        ) -> Batch:
+            del at_ms
+            return honest(market, some, bar_ms, bar_ms + market.frame_ms, settings)
 
-    right = scan._late_bar
-    patch.setattr(scan, "_late_bar", _late_bar)
+        honest, self._judge = self._judge, judge
+        right(self, turn, open_ms, symbols)
+        self._judge = honest
+
+    right = engine.Engine._decide
+    patch.setattr(engine.Engine, "_decide", _decide)
 
 
 @mutant("I17", hint=61)
