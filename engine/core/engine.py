@@ -65,8 +65,9 @@ class Engine:
         turn.looked, turn.odd = self._looked, self._odd
         turn.is_compared = self._is_compared
         self._route(turn, event)
-        if not isinstance(event, e.QuoteSeen):  # thousands a second, and nothing waits for one
-            for position in turn.ledger.positions:
+        is_quote = isinstance(event, e.QuoteSeen)  # thousands a second, and little waits for one
+        for position in turn.ledger.positions:
+            if not is_quote or position.exposed_ms is not None:
                 guard.look_after(turn, position)
         for open_ms, symbols in self._watch.ready(turn):
             self._decide(turn, open_ms, symbols)

@@ -145,6 +145,8 @@ def _move_stop(turn: Turn, command: e.MoveStop) -> Answer:
 
 def _stop_problem(turn: Turn, position: Position, price: Decimal) -> str | None:
     """Why a stop may not stand there: off the tick, looser, or passed already."""
+    if position.exposed_ms is not None:  # another wish would give the exchange more time
+        return f"the stop at {position.asked_stop} is not confirmed yet: move it in a moment"
     instrument, mark = turn.market.instrument(position.symbol), mark_of(turn.market, position)
     if instrument is None or mark is None:
         missing = "trading rules" if instrument is None else "price"

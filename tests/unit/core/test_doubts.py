@@ -213,6 +213,36 @@ def test_a_person_may_only_tighten_a_stop(price: str, words: str) -> None:
     assert [r.fact for r in told] == [f.CommandRefused("m", "@ann", "movestop", words)]
 
 
+def test_a_wish_for_the_stop_gives_the_exchange_no_more_time() -> None:
+    world = entered()
+    world.is_cut_off = True
+    bare = msgspec.structs.replace(
+        world.matching.account().positions[0], stop=None, updated_ms=world.now
+    )
+    world.feed(msgspec.structs.replace(world.matching.account(), positions=(bare,)))
+    for second in range(11):
+        wish = e.MoveStop(command_id=f"m{second}", by="@ann", position_id=1, price=D("101.60"))
+        world.wait(1000)
+        world.feed(wish)
+    assert [x.rule for x in world.facts(f.ExitAsked)] == ["unprotected"]
+    assert world.facts(f.CommandRefused)[0].reason == (
+        "the stop at 101.48 is not confirmed yet: move it in a moment"
+    )
+
+
+def test_a_quote_is_enough_to_miss_a_stop() -> None:
+    world = entered()
+    world.is_cut_off = True
+    bare = msgspec.structs.replace(
+        world.matching.account().positions[0], stop=None, updated_ms=world.now
+    )
+    world.feed(msgspec.structs.replace(world.matching.account(), positions=(bare,)))
+    for _ in range(6):  # the ticks stand still
+        world.now += 2500
+        world.quote(103.0, 103.01)
+    assert [x.rule for x in world.facts(f.ExitAsked)] == ["unprotected"]
+
+
 def test_a_stop_cannot_be_moved_where_nothing_is_open_or_known() -> None:
     world = entered()
     moves = [
