@@ -166,7 +166,7 @@ class Weather:
     def _suspend(self, life: Life) -> None:
         world = self._world
         until_ms = world.work.now + world.faults.between(30_000, SUSPEND_MS)
-        life.is_asleep = True
+        life.is_asleep, life.asleep_until = True, until_ms
         world.faults.excuse("", until_ms)
 
         world.work.at(until_ms, Rank.TIME, lambda: self.wake(life))

@@ -94,6 +94,7 @@ class Wire:
     def _begin(self, life: Life, intent: Write | Read) -> None:
         """A request leaves; what comes of it is drawn now."""
         fate = self._fate(intent, self._work.now)
+        limit_ms = self._work.now + DEADLINES_MS[type(intent)]
         answer: list[e.Event] = [] if fate.instead is None else [fate.instead]
 
         def arrive() -> None:
@@ -105,6 +106,8 @@ class Wire:
                 return
             del self._running[_key(intent)]
             self._pump(life)
+            if life.is_asleep and life.asleep_until > limit_ms:  # the deadline wakes up first
+                answer[:1] = [failure(intent, "no answer in time")]
             for event in answer[:1]:
                 self._give(life, event)
 
