@@ -7,7 +7,6 @@ It must never decide a trade, and never end without the journal closed.
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +37,6 @@ from engine.log import Log
 from engine.sim.matching import Holding, Matching
 
 MODE = "paper"
-FAREWELL_S = 1.5  # real time the last messages may take
 CHAT_AGAIN_S = 5.0
 _LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
@@ -225,12 +223,18 @@ async def _until_signal(station: Station, chat: "_Chat") -> None:
         await stop.wait()
         _log.info("process.stopping")
         if station.has_begun:
-            await station.stop(chat.farewell)
+            await station.stop(lambda: _ended(talking))
             await trading
         trading.cancel()
         talking.cancel()
     if chat.refused is not None:
         raise chat.refused
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    """Cancel the task and wait for its last words: what they say is noted while turns are made."""
+    task.cancel()
+    await asyncio.wait({task})
 
 
 class _Chat:
@@ -272,12 +276,3 @@ class _Chat:
             except ExceptionGroup:
                 _log.error("chat.failed", exc_info=True)
             await asyncio.sleep(CHAT_AGAIN_S)
-
-    async def farewell(self) -> None:
-        """Give the last messages a moment."""
-        if self._chat is None:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
-                while self._chat.outbox.depth:  # noqa: ASYNC110 -- bounded, and on the way out
-                    await asyncio.sleep(0.02)

@@ -32,6 +32,7 @@ BACKOFF_MAX_S = 60.0
 DOUBTS_MAX = 3  # repeats of a message whose answer got lost
 ANSWER_TRIES = 3
 LOOK_S = 1.0  # how often held conditions are looked at
+WHOLE_S = 1.0  # for the answer to a message under way, when everything ends
 CHUNK = 200  # journal records between two breaths of the loop
 
 Wait = Callable[[asyncio.Event, float | None], Awaitable[None]]
@@ -164,15 +165,26 @@ class Outbox:
             if post is None:
                 await self._wait(self._wake, wait_s)
             else:
-                await self._send_safely(post)
+                await self._send_whole(post)
 
-    async def flush(self) -> None:
-        """Send what may leave now; for the last words before a stop."""
+    async def flush(self, seconds: float) -> None:
+        """Begin to send what may leave now, for so long; for the last words before a stop."""
         self._fold_offered()
+        ends = asyncio.get_running_loop().time() + seconds
         post, _ = self._next()
-        while post is not None:
+        while post is not None and asyncio.get_running_loop().time() < ends:
             await self._send_safely(post)
             post, _ = self._next()
+
+    async def _send_whole(self, post: Post) -> None:
+        """A cancelation does not tear a message under way: nobody would know if it arrived."""
+        sending = asyncio.ensure_future(self._send_safely(post))
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            await asyncio.wait({sending}, timeout=WHOLE_S)
+            sending.cancel()
+            raise
 
     async def _recover(self) -> None:
         """Read the journal once: what was told, and what was not."""

@@ -265,7 +265,7 @@ class TelegramChat:
 
     async def _close(self) -> None:
         """Within two seconds: last words out, polling confirmed, connections closed."""
-        await _within(STOP_S / 3, self.outbox.flush())
+        await _within(STOP_S, self.outbox.flush(STOP_S / 3))
         await self._stop_polling(STOP_S / 3)
         if self._app.running:
             await _within(STOP_S / 6, self._app.stop())

@@ -56,6 +56,8 @@ class Wire(BaseRequest):
         self.faults: dict[str, list[Fault]] = defaultdict(list)
         self.updates: list[dict[str, object]] = []
         self.called = asyncio.Event()
+        self.answering = asyncio.Event()  # cleared: messages arrive, their answers wait
+        self.answering.set()
         self._ids = itertools.count(1000)
 
     @property
@@ -88,6 +90,7 @@ class Wire(BaseRequest):
         self.called.set()
         if name == "getUpdates":
             return await self._poll(said)
+        await self.answering.wait()
         faults = self.faults[name]
         status, body = faults.pop(0)() if faults else (200, self._done(name, said))
         return status, json.dumps(body).encode()

@@ -230,7 +230,7 @@ async def test_nothing_leaves_before_telegram_knows_us() -> None:
     desk.tell(INCIDENT)
     await settle()
     assert (wire.calls, box.depth, box.oldest_s) == ([], 1, 0.0)
-    await box.flush()
+    await box.flush(1.0)
     box.connected()
     await settle()
     assert (len(wire.calls), box.depth, box.oldest_s) == (1, 0, None)
@@ -243,8 +243,25 @@ async def test_the_last_words_leave_at_once() -> None:
     async with running(box):
         pass
     desk.tell(f.GateClosed(GateName.SHUTTING_DOWN, "engine", "stopping"))
-    await box.flush()
+    await box.flush(1.0)
     assert "is stopping. Nothing is open." in texts(wire)[0]
+
+
+async def test_a_message_under_way_is_noted_when_everything_ends() -> None:
+    desk, wire = FakeDesk(), Wire()
+    box = outbox(desk, wire)
+    box.connected()
+    task = asyncio.create_task(box.run())
+    wire.answering.clear()
+    desk.tell(INCIDENT)
+    await settle()
+    task.cancel()
+    await settle()
+    assert (len(wire.sent), desk.told, task.done()) == (1, [], False)
+    wire.answering.set()
+    await asyncio.wait({task})
+    await box.flush(1.0)
+    assert (len(wire.sent), len(desk.told), box.depth) == (1, 1, 0)
 
 
 async def test_the_real_wait_ends_with_the_event_or_the_time() -> None:
