@@ -91,7 +91,7 @@ class Engine:
     def _route(self, turn: Turn, event: e.Event) -> None:  # noqa: C901, PLR0912 -- a flat table
         match event:
             case e.QuoteSeen():
-                self.market.see_quote(event, turn.at_ms)
+                self.market.take_quote(event, turn.at_ms)
                 if self.ledger.position_in(event.symbol) is not None:
                     gates.judge_limits(turn)
             case e.CandlesClosed():

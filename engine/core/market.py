@@ -17,6 +17,8 @@ from engine.core.values import Bar, Instrument, Ms, Ticker
 from engine.core.view import Quote
 
 FUTURE_MS: Ms = 2000  # what claims to be from later than this is not believed
+NEAR_FACTOR = 2
+NEAR_BARS = 12  # a close older than this says nothing about a quote
 DEPTH = 600  # closed bars always kept a symbol: 300 to decide, the rest for charts
 
 
@@ -139,6 +141,13 @@ class Candles:
             return None
         return int(self._open_ms[row, self._end[row] - 1])
 
+    def last_close(self, symbol: str) -> float | None:
+        """Close of the newest candle; None without any."""
+        row = self._rows.get(symbol)
+        if row is None or self._end[row] == 0:
+            return None
+        return float(self._ohlcv[row, 3, self._end[row] - 1])
+
     def window(self, symbols: Sequence[str], bars: int) -> Window:
         """Copies of the newest `bars` candles of each symbol."""
         out = Window(
@@ -220,6 +229,27 @@ class Market(Feed):
         self._candles = Candles(self.frame_ms)
         self._instruments: dict[str, Instrument] = {}
         self._tickers: dict[str, Ticker] = {}
+
+    def take_quote(self, event: QuoteSeen, at_ms: Ms) -> None:
+        """Remember best prices, unless they cannot be those of this market."""
+        if self._is_near(event):
+            self.see_quote(event, at_ms)
+
+    def _is_near(self, event: QuoteSeen) -> bool:
+        """What is beyond twice or half of a recent close is no price, however well it is formed.
+
+        A close that is old says nothing: the market may have moved while nobody looked.
+        """
+        opened = self._candles.last_open_ms(event.symbol)
+        close = self._candles.last_close(event.symbol)
+        if (
+            opened is None
+            or close is None
+            or event.exchange_ms - opened > NEAR_BARS * self.frame_ms
+        ):
+            return True
+        prices = (event.bid, event.ask, event.last)
+        return close / NEAR_FACTOR <= min(prices) and max(prices) <= close * NEAR_FACTOR
 
     def set_instruments(self, instruments: Sequence[Instrument]) -> None:
         """Replace the list of tradable instruments."""

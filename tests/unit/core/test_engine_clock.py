@@ -152,3 +152,28 @@ def test_a_quote_from_the_future_changes_nothing() -> None:
     wild = e.QuoteSeen("SOLUSDT", 1.0, 1.1, 1.0, world.now + 2001)
     assert world.feed(wild, e.Tick()) == []
     assert world.engine.market.quote("SOLUSDT") == good
+
+
+def test_a_price_that_cannot_be_moves_no_peak_and_no_limit() -> None:
+    world = World()
+    world.start()
+    world.enter()
+    peak = world.engine.ledger.state.peak
+    for factor in (10, 0.1, 2.1, 0.4):
+        wild = round(103.0 * factor, 2)
+        world.feed(e.QuoteSeen("SOLUSDT", wild, wild, wild, world.now))
+        world.wait(1000)
+    assert (world.engine.ledger.state.peak, world.gates) == (peak, set())
+    quote = world.engine.market.quote("SOLUSDT")
+    assert quote is not None
+    assert quote.last < 104
+
+
+def test_an_old_close_judges_no_price() -> None:
+    world = World()
+    world.start()
+    world.now += 13 * 300_000
+    world.feed(e.QuoteSeen("SOLUSDT", 300.0, 300.01, 300.0, world.now))
+    quote = world.engine.market.quote("SOLUSDT")
+    assert quote is not None
+    assert quote.last == 300.0
