@@ -39,7 +39,7 @@ class Copy(NamedTuple):
     records: tuple[f.Record, ...]
     ledger: Ledger
     digests: Mapping[int, str]  # of the fold, at the sequence numbers that were asked for
-    bare: Mapping[int, frozenset[int]]  # boot -> positions held whose stop no fact had shown
+    bare: Mapping[int, frozenset[int]]  # boot -> held, and not shown to be covered in whole
 
     @property
     def last_seq(self) -> int:
@@ -65,7 +65,7 @@ def read_copy(folder: Path, *marks: int) -> Copy:
             digests[record.seq] = ledger.digest()
         if isinstance(record.fact, f.Booted):
             held = (p for p in ledger.positions if p.qty)
-            bare[record.fact.boot] = frozenset(p.id for p in held if p.stop is None)
+            bare[record.fact.boot] = frozenset(p.id for p in held if p.exposed_ms is not None)
     return Copy(folder, scans, records, ledger, digests, bare)
 
 
@@ -162,7 +162,7 @@ def check_checkpoint(copy: Copy) -> int:
 def first_reads(copy: Copy) -> dict[int, int]:
     """Boot -> record of its first comparison with the account: they agree.
 
-    All it may learn is a stop that came with a fill and whose own answer was cut off.
+    All it may learn is that a stop covers what a fill brought, where that answer was cut off.
     """
     found: dict[int, int] = {}
     boot = 0
