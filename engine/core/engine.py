@@ -61,9 +61,15 @@ class Engine:
         """Decide on one event; `at_ms` never decreases."""
         assert at_ms >= self._at_ms, (at_ms, self._at_ms)
         self._at_ms = at_ms
-        turn = Turn(at_ms, self.settings, self.ledger, self.market)
-        turn.looked, turn.odd = self._looked, self._odd
-        turn.is_compared = self._is_compared
+        turn = Turn(
+            at_ms,
+            self.settings,
+            self.ledger,
+            self.market,
+            looked=self._looked,
+            odd=self._odd,
+            is_compared=self._is_compared,
+        )
         self._route(turn, event)
         is_quote = isinstance(event, e.QuoteSeen)  # thousands a second, and little waits for one
         for position in turn.ledger.positions:

@@ -17,10 +17,10 @@ ENGINE = "engine"  # who closed it, when no person did
 PEAK_STEP = Decimal("1.0001")  # a peak is worth a fact when it rose by 0.01 %
 
 
-def close(turn: Turn, gate: GateName, why: str) -> None:
+def close(turn: Turn, gate: GateName, why: str, *, flatten: bool = False) -> None:
     """Close a condition; a closed one keeps its first reason."""
     if not turn.is_closed(gate):
-        turn.tell(GateClosed(gate=gate, by=ENGINE, why=why))
+        turn.tell(GateClosed(gate=gate, by=ENGINE, why=why, flatten=flatten))
 
 
 def reopen(turn: Turn, gate: GateName, why: str) -> None:
@@ -90,12 +90,9 @@ def _judge_day(turn: Turn, equity: Decimal) -> None:
 def _judge_peak(turn: Turn, equity: Decimal) -> None:
     peak, risk = turn.ledger.state.peak, turn.settings.risk
     drawdown = fall_pct(peak, equity)
-    if drawdown is None or drawdown < exact(risk.kill_switch_pct):
-        return
-    if not turn.is_closed(GateName.KILL_SWITCH):
+    if drawdown is not None and drawdown >= exact(risk.kill_switch_pct):
         why = f"drawdown {drawdown:.2f}% of {risk.kill_switch_pct:g}%"
-        flatten = risk.kill_flatten
-        turn.tell(GateClosed(GateName.KILL_SWITCH, by=ENGINE, why=why, flatten=flatten))
+        close(turn, GateName.KILL_SWITCH, why, flatten=risk.kill_flatten)
 
 
 def fall_pct(start: Decimal | None, equity: Decimal) -> Decimal | None:

@@ -211,13 +211,13 @@ def _protect(turn: Turn, position: Position) -> None:
     is_due = turn.at_ms - max(position.exposed_ms, position.asked_ms) >= RETRY_MS
     if position.state is PositionState.EXITING:  # it may be refused for long: not without a stop
         if is_due:
-            _ask_stop(turn, position, position.asked_stop)
+            _ask_stop(turn, position)
     elif is_asked and left_ms <= 0 and is_due:
         words = f"#{position.id}: no stop was acknowledged in time"
         turn.alarm(f.Incident("unprotected", words, position.symbol))
         ask_exit(turn, position, "unprotected")
     elif _shall_ask(position, left_ms, is_asked=is_asked, is_due=is_due):
-        _ask_stop(turn, position, position.asked_stop)
+        _ask_stop(turn, position)
 
 
 def _shall_ask(position: Position, left_ms: Ms, *, is_asked: bool, is_due: bool) -> bool:
@@ -228,9 +228,9 @@ def _shall_ask(position: Position, left_ms: Ms, *, is_asked: bool, is_due: bool)
     return is_due or left_ms <= 0 or not is_coming
 
 
-def _ask_stop(turn: Turn, position: Position, price: Decimal) -> None:
-    turn.tell(f.StopAsked(position.id, price, position.asked_kind))
-    turn.ask(SetStop(position.id, position.symbol, position.side, price))
+def _ask_stop(turn: Turn, position: Position) -> None:
+    """Ask for the stop once more where it is wanted already."""
+    move_stop(turn, position, Protection(position.asked_stop, position.asked_kind))
 
 
 def _exit(turn: Turn, position: Position) -> None:
@@ -251,19 +251,19 @@ def _patience(turn: Turn, position: Position, purpose: Purpose) -> Ms:
 
 def _is_leaving(turn: Turn, position: Position) -> bool:
     """Whether an exit for the whole rest works; one for a part may not hold it up for long."""
-    exits = [
-        o
-        for o in turn.ledger.orders_of(position.id)
-        if o.is_live and o.order.purpose is Purpose.EXIT
-    ]
+    exits = _exits(turn, position)
     is_whole = any(o.left_qty >= position.qty for o in exits)
     return is_whole or any(turn.at_ms - o.placed_ms < ANSWER_MS for o in exits)
 
 
 def is_exiting(turn: Turn, position: Position) -> bool:
     """Whether an exit order of it works, for the whole or a part."""
+    return bool(_exits(turn, position))
+
+
+def _exits(turn: Turn, position: Position) -> list[Progress]:
     orders = turn.ledger.orders_of(position.id)
-    return any(o.is_live and o.order.purpose is Purpose.EXIT for o in orders)
+    return [o for o in orders if o.is_live and o.order.purpose is Purpose.EXIT]
 
 
 def entry_order(turn: Turn, plan: Plan, position_id: int) -> Order:
@@ -302,7 +302,7 @@ def _tighten(turn: Turn, position: Position) -> None:
     if position.exposed_ms is not None or turn.at_ms - position.asked_ms < RETRY_MS:
         return
     if position.asked_stop != position.stop:  # an answer was lost, or somebody loosened it
-        _ask_stop(turn, position, position.asked_stop)
+        _ask_stop(turn, position)
         return
     instrument = turn.market.instrument(position.symbol)
     if instrument is None:
