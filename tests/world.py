@@ -194,6 +194,28 @@ class World:
         return e.HistoryLoaded(intent.symbol, self.open_ms[wanted], rows)
 
 
+def entered() -> World:
+    """A world with one long position, protected and with its ladder working."""
+    world = World()
+    world.start()
+    world.enter()
+    return world
+
+
+def entering() -> World:
+    """A world whose entry was sent, and nothing came back."""
+    world = World()
+    world.start()
+    world.is_cut_off = True
+    world.enter()
+    return world
+
+
+def seen(world: World, **changes: object) -> e.AccountSeen:
+    """What a read of the account shows, changed in these fields."""
+    return msgspec.structs.replace(world.matching.account(), **changes)
+
+
 def instruments(*symbols: str) -> tuple[Instrument, ...]:
     """Several markets with the same rules."""
     return tuple(msgspec.structs.replace(INSTRUMENT, symbol=s, base=s[:-4]) for s in symbols)

@@ -9,23 +9,7 @@ from engine.core import facts as f
 from engine.core import intents as i
 from engine.core.guard import ABSENT_MS
 from engine.core.values import Funding, Order, OrderSide, OrderState, Purpose
-from world import World
-
-
-def entering() -> World:
-    """An entry was sent and nothing came back."""
-    world = World()
-    world.start()
-    world.is_cut_off = True
-    world.enter()
-    return world
-
-
-def entered() -> World:
-    world = World()
-    world.start()
-    world.enter()
-    return world
+from world import World, entered, entering
 
 
 def sent(world: World, purpose: Purpose) -> list[Order]:

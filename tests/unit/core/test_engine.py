@@ -10,7 +10,7 @@ from engine.core.guard import ABSENT_MS
 from engine.core.settings import Settings
 from engine.core.terms import Execution, Exits
 from engine.core.values import OrderState, PositionState, Purpose, Refusal, Side
-from world import World, instruments, total
+from world import World, entered, instruments, total
 
 THREE = ("SOLUSDT", "ETHUSDT", "BTCUSDT")
 
@@ -25,13 +25,6 @@ def three_positions() -> World:
         world.quote(102.99, 103.0, 103.0, symbol)
     world.close_bar(300, THREE)
     assert [p.symbol for p in world.engine.ledger.positions] == list(THREE)
-    return world
-
-
-def entered() -> World:
-    world = World()
-    world.start()
-    world.enter()
     return world
 
 

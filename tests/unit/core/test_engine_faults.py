@@ -14,27 +14,7 @@ from engine.core.ledger import Ledger
 from engine.core.settings import Settings
 from engine.core.terms import Sim
 from engine.core.values import OrderState, PositionState, Purpose, Refusal, StopKind
-from world import World
-
-
-def entered() -> World:
-    world = World()
-    world.start()
-    world.enter()
-    return world
-
-
-def entering() -> World:
-    """The entry was sent and nothing came back."""
-    world = World()
-    world.start()
-    world.is_cut_off = True
-    world.enter()
-    return world
-
-
-def seen(world: World, **changes: object) -> e.AccountSeen:
-    return msgspec.structs.replace(world.matching.account(), **changes)
+from world import World, entered, entering, seen
 
 
 def asked(world: World, kind: type[i.Intent]) -> list[i.Intent]:

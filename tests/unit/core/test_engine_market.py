@@ -6,16 +6,9 @@ from builders import D
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core import intents as i
-from world import World, instruments, total
+from world import World, entered, instruments, total
 
 THREE = ("SOLUSDT", "ETHUSDT", "BTCUSDT")
-
-
-def entered() -> World:
-    world = World()
-    world.start()
-    world.enter()
-    return world
 
 
 @pytest.mark.parametrize("share", [D(1), D("0.5")])

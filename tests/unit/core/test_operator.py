@@ -1,14 +1,7 @@
 from builders import INSTRUMENT, D
 from engine.core import events as e
 from engine.core import facts as f
-from world import World
-
-
-def entered() -> World:
-    world = World()
-    world.start()
-    world.enter()
-    return world
+from world import World, entered
 
 
 def words(world: World, command: e.Command) -> tuple[str, str]:

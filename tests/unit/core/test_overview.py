@@ -6,14 +6,7 @@ from engine.core import events as e
 from engine.core import facts as f
 from engine.core.values import PositionState, Side, StopKind
 from series import FRAME_MS
-from world import World, instruments
-
-
-def entered() -> World:
-    world = World()
-    world.start()
-    world.enter()
-    return world
+from world import World, entered, instruments
 
 
 def test_the_view_of_an_open_position_adds_up() -> None:

@@ -7,18 +7,7 @@ from engine.core import facts as f
 from engine.core import intents as i
 from engine.core.reconcile import RECENT_MS
 from engine.core.values import PositionState, Refusal, Side
-from world import World
-
-
-def entered() -> World:
-    world = World()
-    world.start()
-    world.enter()
-    return world
-
-
-def seen(world: World, **changes: object) -> e.AccountSeen:
-    return msgspec.structs.replace(world.matching.account(), **changes)
+from world import entered, seen
 
 
 def test_a_read_that_agrees_says_nothing() -> None:

@@ -10,26 +10,7 @@ from engine.core.guard import ABSENT_MS
 from engine.core.reconcile import RECENT_MS
 from engine.core.risk import STRAY_MS
 from engine.core.values import OrderKind, OrderState, PositionState, Purpose, Refusal, Side
-from world import World
-
-
-def entered() -> World:
-    world = World()
-    world.start()
-    world.enter()
-    return world
-
-
-def entering() -> World:
-    world = World()
-    world.start()
-    world.is_cut_off = True
-    world.enter()
-    return world
-
-
-def seen(world: World, **changes: object) -> e.AccountSeen:
-    return msgspec.structs.replace(world.matching.account(), **changes)
+from world import World, entered, entering, seen
 
 
 def asked(world: World, kind: type[i.Intent]) -> int:
