@@ -26,13 +26,12 @@ FT80, sleep, and FT81, words from the future: test_engine_clock.py, test_market.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import SimpleNamespace
 
 import apscheduler.schedulers.base
 import pytest
+from unit.live.test_timers import at_work
 
 from engine.errors import Transient
 from engine.live.clock import VenueClock
@@ -68,17 +67,6 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     stepped = SimpleNamespace(now=found.now)
     monkeypatch.setattr(apscheduler.schedulers.base, "datetime", stepped)
     return found
-
-
-@asynccontextmanager
-async def at_work(timers: Timers) -> AsyncIterator[None]:
-    running = asyncio.create_task(timers.run())
-    for _ in range(3):  # the table and its own watch have started
-        await asyncio.sleep(0)
-    yield
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
 
 
 class Counter:
