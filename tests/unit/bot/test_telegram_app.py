@@ -169,6 +169,7 @@ async def test_expired_questions_are_swept_by_themselves(monkeypatch: pytest.Mon
     wire.updates = [message("/pause")]
     async with running(desk, wire):
         await until(wire, "sendMessage")
+        await settle()  # its answer arrived and the question stands, before time passes
         desk.now_real.now += 60
         await until(wire, "editMessageText")
 
