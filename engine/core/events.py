@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.settings import Settings
 from engine.core.values import (
     Bar,
     Fill,
@@ -255,6 +256,17 @@ class MoveStop(Command, frozen=True, kw_only=True):
 
 class Panic(Command, frozen=True, kw_only=True):
     """Lock entries, cancel entry orders, exit everything reduce-only, stay locked."""
+
+
+class Rescan(Command, frozen=True, kw_only=True):
+    """Choose the universe anew, now."""
+
+
+class UsePreset(Command, frozen=True, kw_only=True):
+    """Trade by another preset: `settings` is the whole configuration with it in place."""
+
+    name: str
+    settings: Settings
 
 
 class Shutdown(Command, frozen=True, kw_only=True):

@@ -259,6 +259,13 @@ class NoticeSent(Fact, frozen=True, tag=True):
     message_id: int
 
 
+class PresetChosen(Fact, frozen=True, tag=True):
+    """A person chose the preset to trade by, above the configured one, for good."""
+
+    name: str
+    by: str
+
+
 class CommandDone(Fact, frozen=True, tag=True):
     """A person's command took effect."""
 
@@ -305,6 +312,7 @@ AnyFact = (
     | Reconciled
     | Incident
     | NoticeSent
+    | PresetChosen
     | CommandDone
     | CommandRefused
 )

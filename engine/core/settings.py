@@ -23,6 +23,9 @@ class Bot(Section, frozen=True):
             description="instance name, in every header and in every order id",
         ),
     ] = "alpha"
+    preset: Annotated[str, text("the strategy: a file of engine/presets, under all other keys")] = (
+        "breakout_v1"
+    )
     zone: Annotated[str, text("IANA zone of the operator, for words like 'today' in the chat")] = (
         "UTC"
     )
@@ -114,17 +117,66 @@ class Universe(Section, frozen=True):
     ] = ("USDC*", "FDUSD*", "TUSD*", "USDE*", "DAI*")
     top_n: Annotated[int, num(1, 600, "count", "symbols kept after ranking by 24 h turnover")] = 200
     refresh_s: Annotated[int, num(60, 86_400, "s", "how often the universe is chosen anew")] = 900
+    movers: Annotated[
+        Literal["all", "gainers", "losers"], text("restrict to movers of the last 24 h")
+    ] = "all"
+    movers_max: Annotated[int, num(1, 600, "count", "movers kept, largest move first")] = 50
+    gain_min_pct: Annotated[float, num(0, 100, "pct", "24 h change that makes a gainer")] = 8
+    loss_min_pct: Annotated[
+        float, num(0, 100, "pct", "24 h fall (a positive number) that makes a loser")
+    ] = 6
     volume_24h_min_usd: Annotated[
         float, num(0, 1e11, "usd", "check volume_24h: least 24 h turnover")
     ] = 5_000_000
+    oi_min_usd: Annotated[float, num(0, 1e11, "usd", "check oi: least open interest; 0 = off")] = (
+        2_000_000
+    )
+    oi_change_min_pct: Annotated[
+        float, num(0, 100, "pct", "check oi_change: least 24 h change, up or down; 0 = off")
+    ] = 1.8
     spread_max_bps: Annotated[float, num(0.1, 200, "bps", "check spread; also aborts an entry")] = (
         30
     )
+    depth_30bps_min_usd: Annotated[
+        float, num(0, 1e9, "usd", "check depth_30: both sides of the book together; 0 = off")
+    ] = 5000
+    depth_50bps_min_usd: Annotated[
+        float, num(0, 1e9, "usd", "check depth_50: both sides of the book together; 0 = off")
+    ] = 8000
+    tpm_min: Annotated[
+        float, num(0, 10_000, "1/min", "check tpm: prints a minute over 300 s; 0 = off")
+    ] = 3
     atr15_min_pct: Annotated[float, num(0.01, 50, "pct", "check atr15, lower bound")] = 0.5
     atr15_max_pct: Annotated[float, num(0.01, 50, "pct", "check atr15, upper bound")] = 12
     bb_rank_max_pct: Annotated[
         float, num(1, 100, "pct", "check bb_rank: width percentile before the break")
     ] = 82
+    watch_max: Annotated[
+        int, num(1, 200, "count", "symbols that may be traded, best score first")
+    ] = 30
+
+
+class Score(Section, frozen=True):
+    """How markets are ranked: weights of components, each scaled to about -3..3."""
+
+    mode: Annotated[
+        Literal["fixed", "zscore"], text("scale each component by itself, or over all symbols")
+    ] = "fixed"
+    w_vol_surge: Annotated[float, num(-1, 1, "weight", "volume above its usual")] = 0.3
+    w_oi_change: Annotated[float, num(-1, 1, "weight", "change of open interest")] = 0.15
+    w_atr_quality: Annotated[
+        float, num(-1, 1, "weight", "volatility in the middle of its band")
+    ] = 0.2
+    w_btc_decorrelation: Annotated[float, num(-1, 1, "weight", "moves apart from BTCUSDT")] = 0.15
+    w_turnover: Annotated[float, num(-1, 1, "weight", "turnover a minute over the last hour")] = 0.2
+    w_trend_1h: Annotated[
+        float, num(-1, 1, "weight", "move of the last hour, signed; negative favors losers")
+    ] = 0
+    w_move_1h: Annotated[float, num(-1, 1, "weight", "size of the move of the last hour")] = 0
+    w_liquidity: Annotated[float, num(-1, 1, "weight", "tight spread and 24 h turnover")] = 0
+    w_level_proximity: Annotated[
+        float, num(-1, 1, "weight", "nearness to the extreme of the recent closes")
+    ] = 0
 
 
 class Levels(Section, frozen=True):
@@ -157,6 +209,10 @@ class Levels(Section, frozen=True):
 class Signals(Section, frozen=True):
     """When a level counts as broken and the break as tradable."""
 
+    setups: Annotated[
+        tuple[Literal["MOMENTUM", "RETEST"], ...],
+        text("setups tried, the first that is complete is traded"),
+    ] = ("MOMENTUM", "RETEST")
     sides: Annotated[Literal["both", "long", "short"], text("sides that may be traded")] = "both"
     fresh_bars: Annotated[
         int, num(3, 100, "bars", "closes that must not have cleared the trigger yet")
@@ -180,13 +236,62 @@ class Signals(Section, frozen=True):
     slope_max_pct: Annotated[
         float, num(0.01, 20, "pct/bar", "steepest approach over the 10 bars before")
     ] = 1.5
-    momentum_stop_atr: Annotated[float, num(0.2, 10, "atr", "initial stop beyond the level")] = 1.2
+    consolidation_min_bars: Annotated[
+        int, num(0, 50, "bars", "closes before the break that must hug the level; 0 = off")
+    ] = 0
+    consolidation_max_atr: Annotated[
+        float, num(0.1, 10, "atr", "how close to the level they must be")
+    ] = 1.5
+    vwap_gap_max_atr: Annotated[
+        float, num(0.1, 20, "atr", "advisory: stretch from the 20-bar VWAP")
+    ] = 2
+    momentum_stop_atr: Annotated[
+        float, num(0.2, 10, "atr", "initial stop beyond the level, momentum")
+    ] = 1.2
+    retest_stop_atr: Annotated[
+        float, num(0.2, 10, "atr", "initial stop beyond the level, retest")
+    ] = 1
     stop_pad_atr: Annotated[float, num(0, 2, "atr", "pad beyond the 10-bar extreme")] = 0.1
     stop_min_atr: Annotated[float, num(0.05, 5, "atr", "least stop distance, volatility part")] = (
         0.3
     )
     stop_min_spreads: Annotated[float, num(0, 20, "mult", "least stop distance in spreads")] = 2
     stop_min_ticks: Annotated[int, num(1, 1000, "ticks", "least stop distance in ticks")] = 5
+    retest_min_bars: Annotated[int, num(1, 50, "bars", "youngest break a retest may use")] = 2
+    retest_max_bars: Annotated[int, num(2, 200, "bars", "oldest break a retest may use")] = 72
+    retest_depart_atr: Annotated[
+        float, num(0, 10, "atr", "how far price must have left the level first")
+    ] = 1
+    retest_tolerance_bps: Annotated[
+        float, num(0, 200, "bps", "half-width of the retest zone around the level")
+    ] = 20
+    retest_pierce_atr: Annotated[
+        float, num(0, 3, "atr", "deepest wick through the level during the pullback")
+    ] = 0.35
+    retest_confirm_bars: Annotated[
+        int, num(0, 20, "bars", "bars after the first touch in which the reaction must come")
+    ] = 3
+    retest_activity_min_mult: Annotated[
+        float, num(0, 10, "mult", "volume of the last 5 bars over the 15 before")
+    ] = 0.8
+    imbalance_min_frac: Annotated[
+        float, num(0, 0.95, "frac", "check imbalance: of the book, toward the trade")
+    ] = 0.15
+    wall_block_bps: Annotated[
+        float, num(0, 100, "bps", "check wall_ahead: no opposing wall this close; 0 = off")
+    ] = 5
+    tape_pace_min_mult: Annotated[
+        float, num(0, 10, "mult", "check tape_pace: print rate of 60 s over 300 s")
+    ] = 0.7
+    activity_drop_max_frac: Annotated[
+        float, num(0, 1, "frac", "check tape_activity: largest drop of the tape; 1 = off")
+    ] = 0.4
+    confidence_min_frac: Annotated[
+        float, num(0, 1, "frac", "check confidence: least confidence of a signal; 0 = off")
+    ] = 0
+    blackouts_utc: Annotated[
+        tuple[str, ...], text("no entries in these windows, HH:MM-HH:MM, UTC; may wrap midnight")
+    ] = ()
     expiry_s: Annotated[int, num(10, 3600, "s", "life of a signal after its bar closed")] = 300
     cooldown_s: Annotated[
         int, num(0, 86_400, "s", "no new entry in a symbol after a trade there closed")
@@ -205,6 +310,7 @@ class Settings(Section, frozen=True):
     data: Data = Data()
     checks: Checks = Checks()
     universe: Universe = Universe()
+    score: Score = Score()
     levels: Levels = Levels()
     signals: Signals = Signals()
     risk: Risk = Risk()

@@ -66,6 +66,7 @@ class State(msgspec.Struct):
     crashes: list[Ms] = msgspec.field(default_factory=list)  # starts after an unclean end
     fill_ids: dict[str, Ms] = msgspec.field(default_factory=dict)  # of fundings and transfers too
     commands: dict[str, Answer] = msgspec.field(default_factory=dict)  # so that none acts twice
+    preset: str = ""  # chosen by a person; empty = the configured one
     alarms: dict[str, Ms] = msgspec.field(default_factory=dict)  # incident's key -> last told
 
 

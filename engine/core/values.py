@@ -5,6 +5,7 @@ describe the market, Decimals describe our money; `Instrument` alone converts be
 always says in which direction it rounds. Nothing here may hold state, do I/O or know the time.
 """
 
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import StrEnum
 
@@ -108,7 +109,8 @@ class StopKind(StrEnum):
 class Setup(StrEnum):
     """Which pattern a signal claims."""
 
-    MOMENTUM = "MOMENTUM"
+    MOMENTUM = "MOMENTUM"  # the bar that breaks a level
+    RETEST = "RETEST"  # the first orderly return to a level that broke
 
 
 class GateName(StrEnum):
@@ -239,7 +241,7 @@ class Check(msgspec.Struct, frozen=True):
     """One row of `/why`: a value against its need."""
 
     name: str
-    group: str  # data, ticker, candle, clock, risk
+    group: str  # data, ticker, oi, candle, scan, micro, clock, risk
     status: CheckStatus
     value: float | None = None
     need: float | tuple[float, float] | None = None
@@ -270,6 +272,9 @@ class Signal(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...]
     vol0: float | None = None  # mean volume of the 20 bars before the one that decided
     obstacles: tuple[float, ...] = ()  # kept levels of the blocking kind, the broken one aside
+    confidence: float | None = None  # 0..1; None = no term of it is known
+    score: float | None = None  # of the symbol at that bar, -3..3
+    break_ms: Ms | None = None  # the bar that broke the level; None = it was not recorded yet
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -278,12 +283,16 @@ class Verdict(msgspec.Struct, frozen=True):
     symbol: str
     open_ms: Ms
     price: float
-    checks: tuple[Check, ...]
+    checks: Sequence[Check]  # in display order; built when first read
     outcome: str  # QUIET, FAILED, SIGNAL, REFUSED, TAKEN
-    blocked_by: str | None  # name of the first blocking check
-    level: Level | None  # nearest level, or the broken one
+    blocked_by: str | None  # first blocking check of the setup that came farthest
+    level: Level | None  # the broken one, or the nearest fresh one where it was looked for
     distance_pct: float | None  # from price to that level's trigger; negative when beyond
     distance_atr: float | None
+    setup: Setup | None = None  # the one that came farthest; None before any was tried
+    stage: int = 0  # how far it came: a stage of the funnel
+    score: float | None = None  # -3..3; None = too little of it is known
+    rank: int | None = None  # 1 = best score of those that may be traded at the next bar
 
 
 class Target(msgspec.Struct, frozen=True):

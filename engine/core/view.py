@@ -101,6 +101,17 @@ class SkippedView(msgspec.Struct, frozen=True):
     reason: str
 
 
+class FunnelView(msgspec.Struct, frozen=True):
+    """How far markets came since `since_ms`: distinct symbols, each by the deepest stage it reached.
+
+    `reached[s]` counts those that reached stage s of `checks.STAGES` or a deeper one.
+    """
+
+    since_ms: Ms
+    reached: tuple[int, ...]
+    tightest: int | None  # the stage from 2 on that lost most; None when none lost any
+
+
 class View(msgspec.Struct, frozen=True):
     """Everything the chat may show, as of `at_ms`."""
 
@@ -131,6 +142,10 @@ class View(msgspec.Struct, frozen=True):
     last_batch_ms: Ms | None  # open time of the newest judged bar
     newest_quote_ms: Ms | None
     stale_symbols: tuple[str, ...]
+    funnel: FunnelView = FunnelView(0, (0,) * 8, None)  # of the last 24 h, or since the start
+    watched: tuple[str, ...] = ()  # may be traded at the next bar, best score first
+    preset: str = ""  # in force
+    next_preset: str = ""  # chosen, in force from the next start on; empty = the same
 
     def position(self, position_id: int) -> PositionView | None:
         """The open position with this id."""
