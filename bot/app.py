@@ -8,6 +8,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,19 +79,34 @@ async def run(options: Options, env: Mapping[str, str]) -> int:
     is_clean = False
     try:
         ledger = _restore(store)
+        load = partial(config.load, config.locate(options.config, env), options.sets, env)
+        settings = _as_chosen(load, settings, ledger.state.preset)
         _check_frame(ledger, settings.market.frame_s)
         if options.is_sandbox:
-            await _in_sandbox(options, environment, settings, (store, ledger))
+            await _in_sandbox(options, environment, settings, (store, ledger, load))
         else:
             account = _account(environment)
-            await _trade(settings, account, (store, ledger), (options.speed, settings.exchange.id))
+            pace = options.speed, settings.exchange.id
+            await _trade(settings, account, (store, ledger, load), pace)
         is_clean = True
     finally:
         store.close(is_clean=is_clean)
     return 0
 
 
-Memory = tuple[FileStore, Ledger]
+Load = Callable[[str], Settings]  # the configuration with that preset in place
+Memory = tuple[FileStore, Ledger, Load]
+
+
+def _as_chosen(load: Load, settings: Settings, chosen: str) -> Settings:
+    """The configuration with the preset a person chose; one that is gone is not followed."""
+    if not chosen or chosen == settings.bot.preset:
+        return settings
+    try:
+        return load(chosen)
+    except ConfigError as problem:
+        _log.error("preset.refused", chosen=chosen, used=settings.bot.preset, problem=problem)
+        return settings
 
 
 def _restore(store: FileStore) -> Ledger:
@@ -120,7 +136,7 @@ def _check_frame(ledger: Ledger, frame_s: int) -> None:
 async def _in_sandbox(
     options: Options, environment: Environment, settings: Settings, memory: Memory
 ) -> None:
-    store, ledger = memory
+    store, ledger, _ = memory
     market = identify(store.folder, options.seed, options.data)
     joins = environment.telegram_api_url or ""
     is_joined = joins.startswith(_LOOPBACK)
@@ -174,7 +190,7 @@ async def _trade(
     _restore_account(matching, memory[1], settings)
     start = Start(__version__, MODE, Decimal(repr(settings.sim.equity_start_usd)))
     station = Station(settings, memory[1], ports, start)
-    floor = Floor(station, ports, source)
+    floor = Floor(station, ports, source, memory[2])
     chat = _Chat(account, floor, settings, station)
     station.listen(chat.offer)
     ages = chat.poll_age_s, lambda: station.feed_age_s

@@ -10,11 +10,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
+
 from bot.desk import Health
-from engine import __version__
+from engine import __version__, preset
 from engine.chart import Picture, render
 from engine.core.events import AccountSeen, Command, NoticeDelivered
 from engine.core.facts import Incident, Record
+from engine.core.settings import Settings
+from engine.core.values import Verdict
 from engine.core.view import CandlesView, Quote, View
 from engine.errors import ExchangeError
 from engine.live.station import Ports, Station
@@ -25,8 +29,11 @@ ERRORS_KEPT = 5
 class Floor:
     """The `Desk` of the chat."""
 
-    def __init__(self, station: Station, ports: Ports, source: str) -> None:
+    def __init__(
+        self, station: Station, ports: Ports, source: str, load: Callable[[str], Settings]
+    ) -> None:
         self._station = station
+        self._load = load  # the configuration with another preset in place
         self._ports = ports
         self._source = source
         self._pencil = ThreadPoolExecutor(1, "chart")
@@ -46,6 +53,24 @@ class Floor:
     def quote(self, symbol: str) -> Quote | None:
         """Best prices; None when the symbol is not streamed."""
         return self._station.engine.market.quote(symbol)
+
+    def verdict(self, symbol: str) -> Verdict | None:
+        """The last verdict of a symbol, with the level it faced."""
+        return self._station.engine.verdict(symbol)
+
+    def settings(self) -> Settings:
+        """What the engine runs on now."""
+        return self._station.engine.settings
+
+    def presets(self) -> Sequence[str]:
+        """Names of all presets."""
+        return preset.names()
+
+    def preset(self, name: str) -> Settings:
+        """The whole configuration with that preset; raises `ConfigError`."""
+        loaded = self._load(name)
+        # Where the venue is, is no matter of a preset: the sandbox took a port of its own.
+        return msgspec.structs.replace(loaded, exchange=self.settings().exchange)
 
     def health(self) -> Health:
         """How feed, venue and process are doing."""

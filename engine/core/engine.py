@@ -12,20 +12,22 @@ import msgspec
 from engine.core import addon, answers, gates, guard, operator
 from engine.core import events as e
 from engine.core import facts as f
+from engine.core.checks import APPROVED, FILLED
 from engine.core.exits import Leave, activity, exit_rule, protect
+from engine.core.funnel import Funnel
 from engine.core.indicators import ATR_N, atr
 from engine.core.intents import FetchAccount, Outcome
 from engine.core.ledger import Ledger
 from engine.core.market import Market
-from engine.core.overview import overview
+from engine.core.overview import Seen, overview
 from engine.core.positions import Position
 from engine.core.reconcile import reconcile
 from engine.core.results import snapshot, take_signal
 from engine.core.risk import Review, review
-from engine.core.scan import Batch, judge, levels_of
+from engine.core.scan import Batch, Scanner, complete, levels_of
 from engine.core.settings import Settings
 from engine.core.turn import Look, Turn
-from engine.core.values import Bar, GateName, Ms, Signal, Verdict
+from engine.core.values import Bar, GateName, Ms, Purpose, Signal, Verdict
 from engine.core.view import CandlesView, View
 from engine.core.watch import Watch
 
@@ -42,15 +44,19 @@ class Engine:
     `judge` is the strategy; another one may be put in to drive what follows from its signals.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, mode: str, judge: Judge = judge) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, mode: str, judge: Judge | None = None
+    ) -> None:
         self.settings = settings
-        self._judge = judge
+        self._judge = Scanner() if judge is None else judge
         self.ledger = ledger
         self.market = Market(settings)
         self._mode = mode
         self._frame_ms = settings.market.frame_s * 1000
         self._watch = Watch(self._frame_ms)
         self._verdicts: dict[str, Verdict] = {}
+        self._watched: tuple[str, ...] = ()
+        self._funnel = Funnel()
         self._looked: dict[str, Look] = {}
         self._odd: dict[str, Ms] = {}
         self._is_compared = False
@@ -71,6 +77,7 @@ class Engine:
             is_compared=self._is_compared,
         )
         self._route(turn, event)
+        self._note_filled(turn)
         is_quote = isinstance(event, e.QuoteSeen)  # thousands a second, and little waits for one
         for position in turn.ledger.positions:
             if not is_quote or position.exposed_ms is not None:
@@ -82,7 +89,19 @@ class Engine:
     def view(self) -> View:
         """A frozen copy of everything the chat may show."""
         turn = Turn(self._at_ms, self.settings, self.ledger, self.market)
-        return overview(turn, self._mode, self._watch.newest_ms, self._verdicts)
+        seen = Seen(
+            self._mode,
+            self._watch.newest_ms,
+            self._verdicts,
+            self._funnel.view(self._at_ms),
+            self._watched,
+        )
+        return overview(turn, seen)
+
+    def verdict(self, symbol: str) -> Verdict | None:
+        """The last verdict of a symbol, with the level it faced; None before its first."""
+        verdict = self._verdicts.get(symbol)
+        return None if verdict is None else complete(self.market, verdict, self.settings)
 
     def candles(self, symbol: str, bars: int) -> CandlesView | None:
         """A copy of a symbol's last closed candles with its levels; None when not followed."""
@@ -130,7 +149,7 @@ class Engine:
                 reconcile(turn, event)
                 self._is_compared = True
             case e.Command():
-                operator.obey(turn, event)
+                self._obey(turn, event)
             case _:
                 self._route_shell(turn, event)
 
@@ -158,6 +177,21 @@ class Engine:
             case _:
                 msg = f"an event nobody handles: {event!r}"
                 raise AssertionError(msg)
+
+    def _obey(self, turn: Turn, command: e.Command) -> None:
+        """A person's command; what it changes here follows from the facts it became."""
+        operator.obey(turn, command)
+        chosen = any(isinstance(record.fact, f.PresetChosen) for record in turn.records)
+        if isinstance(command, e.UsePreset) and chosen:
+            self._use(turn, command.settings)
+        if isinstance(command, e.Rescan):
+            self._watch.refresh(turn)
+
+    def _use(self, turn: Turn, settings: Settings) -> None:
+        """Trade by other settings from the next bar on; another base frame waits for a start."""
+        if settings.market.frame_s == self.settings.market.frame_s:
+            self.settings = turn.settings = settings
+            self._watch.refresh(turn)
 
     def _start(self, turn: Turn, event: e.Started) -> None:
         """Start-up is recovery: conditions anew, unanswered orders looked up, account read."""
@@ -238,6 +272,8 @@ class Engine:
     def _decide(self, turn: Turn, open_ms: Ms, symbols: tuple[str, ...]) -> None:
         batch = self._judge(self.market, symbols, open_ms, turn.at_ms, self.settings)
         self._verdicts.update((v.symbol, v) for v in batch.verdicts)
+        self._watched = self._watched if batch.watched is None else batch.watched
+        self._funnel.note(turn.at_ms, ((v.symbol, v.stage) for v in batch.verdicts))
         if batch.signals:  # a mark may have closed a gate since the last tick
             gates.judge_money(turn)
         for signal in batch.signals:
@@ -247,7 +283,7 @@ class Engine:
             verdict = self._verdicts[signal.symbol]
             self._verdicts[signal.symbol] = msgspec.structs.replace(
                 verdict,
-                checks=verdict.checks + reviewed.rows,
+                checks=(*verdict.checks, *reviewed.rows),
                 outcome="TAKEN" if reviewed.plan else "REFUSED",
                 blocked_by=next((row.name for row in reviewed.rows if row.blocks), None),
             )
@@ -260,5 +296,12 @@ class Engine:
             turn.tell(f.SignalSkipped(signal, reviewed.refusal, reviewed.check))
             return
         position_id = turn.ledger.state.next_position_id
+        self._funnel.note(turn.at_ms, [(signal.symbol, APPROVED)])
         take_signal(turn, signal, plan, position_id)
         guard.place(turn, guard.entry_order(turn, plan, position_id))
+
+    def _note_filled(self, turn: Turn) -> None:
+        fills = [r.fact for r in turn.records if isinstance(r.fact, f.OrderFilled)]
+        entered = [x.fill.symbol for x in fills if x.fill.purpose is Purpose.ENTRY]
+        if entered:
+            self._funnel.note(turn.at_ms, [(symbol, FILLED) for symbol in entered])

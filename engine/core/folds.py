@@ -355,3 +355,8 @@ def _remember(memory: dict[str, T], key: str, value: T, kept: int) -> None:
     memory[key] = value
     if len(memory) > kept:
         del memory[next(iter(memory))]
+
+
+@fold.register
+def _preset_chosen(fact: f.PresetChosen, state: State, record: f.Record) -> None:
+    state.preset = fact.name

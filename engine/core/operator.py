@@ -52,8 +52,18 @@ def _do(turn: Turn, command: e.Command) -> Answer:
         case e.Panic():
             answer = _panic(turn, command)
         case _:
-            answer = _shutdown(turn)
+            answer = _do_rest(turn, command)
     return answer
+
+
+def _do_rest(turn: Turn, command: e.Command) -> Answer:
+    match command:
+        case e.Rescan():
+            return True, "the universe is chosen anew; markets are judged as their bars close"
+        case e.UsePreset():
+            return _use_preset(turn, command)
+        case _:
+            return _shutdown(turn)
 
 
 def _pause(turn: Turn, command: e.Pause) -> Answer:
@@ -165,6 +175,18 @@ def _panic(turn: Turn, command: e.Panic) -> Answer:
     turn.tell(f.GateClosed(GateName.KILL_SWITCH, command.by, PANIC, flatten=True))
     held = turn.ledger.positions
     return True, f"entries locked; closing {len(held)} positions"
+
+
+def _use_preset(turn: Turn, command: e.UsePreset) -> Answer:
+    """Choose a preset; another base frame would count the bars of open trades wrongly."""
+    now_s, then_s = turn.settings.market.frame_s, command.settings.market.frame_s
+    if now_s != then_s and turn.ledger.positions:
+        held = ", ".join(f"#{p.id} {p.symbol}" for p in turn.ledger.positions)
+        return False, f"its bars are {then_s} s, now {now_s} s: close {held} first"
+    turn.tell(f.PresetChosen(command.name, command.by))
+    if now_s != then_s:
+        return True, f"{command.name} is in force from the next start on: its bars are {then_s} s"
+    return True, f"{command.name} is in force"
 
 
 def _shutdown(turn: Turn) -> Answer:

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 
+import msgspec
+
 from engine.core.exits import breakeven
 from engine.core.exposure import equity_now, mark_of, open_risk, soft_mult
 from engine.core.folds import HOUR_MS, HOURS_KEPT
@@ -16,10 +18,20 @@ from engine.core.positions import Position, Rung
 from engine.core.terms import Risk
 from engine.core.turn import Turn
 from engine.core.values import Ms, PositionState, Verdict, exact
-from engine.core.view import GateView, PositionView, TargetView, View
+from engine.core.view import FunnelView, GateView, PositionView, TargetView, View
 
 
-def overview(turn: Turn, mode: str, newest_ms: Ms | None, verdicts: Mapping[str, Verdict]) -> View:
+class Seen(msgspec.Struct, frozen=True):
+    """What the engine knows beside ledger and market."""
+
+    mode: str
+    newest_ms: Ms | None  # open time of the newest judged bar
+    verdicts: Mapping[str, Verdict]
+    funnel: FunnelView
+    watched: tuple[str, ...]
+
+
+def overview(turn: Turn, seen: Seen) -> View:
     """Everything the chat may show, as of the turn."""
     state, market, settings = turn.ledger.state, turn.market, turn.settings
     equity = equity_now(turn.ledger, market)
@@ -27,7 +39,7 @@ def overview(turn: Turn, mode: str, newest_ms: Ms | None, verdicts: Mapping[str,
     mult = Decimal(1) if equity is None else soft_mult(turn.ledger, equity, settings.risk)
     return View(
         at_ms=turn.at_ms,
-        mode=mode,
+        mode=seen.mode,
         instance=settings.bot.name,
         started_ms=state.started_ms,
         boot=state.boot,
@@ -49,11 +61,20 @@ def overview(turn: Turn, mode: str, newest_ms: Ms | None, verdicts: Mapping[str,
         trades=tuple(state.trades),
         skipped=tuple(state.skipped),
         universe=market.universe,
-        verdicts={s: v for s, v in verdicts.items() if s in market.universe},
-        last_batch_ms=newest_ms,
+        verdicts={s: v for s, v in seen.verdicts.items() if s in market.universe},
+        last_batch_ms=seen.newest_ms,
         newest_quote_ms=market.newest_quote_ms,
         stale_symbols=market.stale_symbols(turn.at_ms),
+        funnel=seen.funnel,
+        watched=seen.watched,
+        preset=settings.bot.preset,
+        next_preset=_next_preset(turn),
     )
+
+
+def _next_preset(turn: Turn) -> str:
+    chosen = turn.ledger.state.preset
+    return "" if chosen == turn.settings.bot.preset else chosen
 
 
 def _fall_pct(start: Decimal | None, equity: Decimal | None) -> float | None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from engine.core.bets import bet_risk
+from engine.core.checks import build_check
 from engine.core.exposure import (
     equity_now,
     gross_notional,
@@ -18,7 +19,6 @@ from engine.core.exposure import (
     spread_of,
 )
 from engine.core.plan import Account, Bound, Priced, Size, legal, priced, size
-from engine.core.scan import build_check
 from engine.core.turn import Turn
 from engine.core.values import Check, GateName, Ms, Plan, Signal, exact
 

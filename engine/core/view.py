@@ -102,7 +102,7 @@ class SkippedView(msgspec.Struct, frozen=True):
 
 
 class FunnelView(msgspec.Struct, frozen=True):
-    """How far markets came since `since_ms`: distinct symbols, each by the deepest stage it reached.
+    """How far markets came since `since_ms`: distinct symbols, each by its deepest stage.
 
     `reached[s]` counts those that reached stage s of `checks.STAGES` or a deeper one.
     """

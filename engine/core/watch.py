@@ -8,8 +8,8 @@ from engine.core import events as e
 from engine.core import facts as f
 from engine.core.intents import FetchHistory, FetchInstruments, FetchTickers, Subscribe
 from engine.core.market import Append
-from engine.core.scan import choose_universe
 from engine.core.turn import Turn
+from engine.core.universe import choose_universe
 from engine.core.values import Bar, Instrument, Ms, Ticker
 
 HISTORY_BARS = 400  # the 300 the strategy looks back on, and room for charts
@@ -41,6 +41,12 @@ class Watch:
             turn.ask(FetchTickers())
         if not self._instruments:
             turn.ask(FetchInstruments())
+
+    def refresh(self, turn: Turn) -> None:
+        """Choose the universe anew from a fresh look at the market."""
+        self._choose(turn)
+        self._asked_ms = turn.at_ms
+        turn.ask(FetchTickers())
 
     def instruments(self, turn: Turn, event: e.InstrumentsLoaded) -> None:
         """Trading rules arrived; those of what we hold stay known, whatever the list says."""

@@ -9,7 +9,8 @@ from random import Random
 
 import msgspec
 
-from engine.core.settings import Market, Schedule, Settings, Signals, Store
+from engine.core.checks import UNFED
+from engine.core.settings import Checks, Market, Schedule, Settings, Signals, Store
 from engine.core.terms import Execution, Exits, Risk
 from engine.core.values import Instrument, Ms
 from engine.sim.faults import happens
@@ -90,6 +91,7 @@ def _settings(dice: Random, frame_s: int, *, is_scripted: bool) -> Settings:
     return Settings(
         market=Market(frame_s=frame_s, stale_after_s=silent_s),  # type: ignore[arg-type] # a choice
         schedule=Schedule(reconcile_every_s=dice.choice((5, 10, 20, 30))),
+        checks=Checks(excluded=UNFED),
         store=Store(checkpoint_facts=dice.choice((10, 40, 200))),
         signals=Signals(
             cooldown_s=dice.choice((0, 60, 300)),

@@ -19,7 +19,6 @@ from engine.core import intents as i
 from engine.core.engine import Engine
 from engine.core.facts import Record, encode
 from engine.core.intents import Intent
-from engine.core.scan import judge
 from engine.core.values import Ms, Order
 from engine.sim import invariants
 from engine.sim.clockwork import Clockwork, Rank
@@ -71,7 +70,7 @@ class World:
         self._sum = sha256()
         self._frame_ms = 1000 * scenario.settings.market.frame_s
         self._ends_ms = scenario.start_ms + 60_000 * scenario.minutes
-        self._judge = judge
+        self._judge = None  # the strategy that trades
         if not scenario.is_scripted:
             self._judge = Guess(scenario.seed, scenario.eagerness, self._ends_ms)
         self.scene = Scene(

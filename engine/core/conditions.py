@@ -1,0 +1,121 @@
+"""Rows that candles do not answer: tickers and quotes, the clock, and what nothing measures yet.
+
+It exists so that everything from outside the candles enters a verdict through one door, fresh or
+not at all. It must never take an old value for a new one.
+"""
+
+import msgspec
+import numpy as np
+
+from engine.core.checks import NOT_FED, Row
+from engine.core.indicators import Floats
+from engine.core.market import Market
+from engine.core.settings import Settings
+from engine.core.values import Ms, Ticker
+
+DAY_MIN = 24 * 60
+
+
+class Scene(msgspec.Struct, frozen=True, eq=False):
+    """The moment of a verdict: these symbols at their bar `open_ms`, decided at `at_ms`."""
+
+    market: Market
+    settings: Settings
+    symbols: tuple[str, ...]
+    open_ms: Ms
+    at_ms: Ms
+
+    @property
+    def close_ms(self) -> Ms:
+        """When the bar closed."""
+        return self.open_ms + self.market.frame_ms
+
+
+def volume_24h_usd(scene: Scene) -> Floats:
+    """24 h turnover of recent tickers, `(symbols,)`; NaN = unknown."""
+    tickers = (_ticker(scene, s) for s in scene.symbols)
+    known = [t.volume_24h_usd if t is not None else None for t in tickers]
+    return np.array(known, dtype=np.float64)  # None becomes NaN
+
+
+def spread_bps(scene: Scene) -> Floats:
+    """Spread of each fresh quote, else of a recent ticker, `(symbols,)`; NaN = unknown."""
+    return np.array([_spread_bps(scene, s) for s in scene.symbols], dtype=np.float64)
+
+
+def _ticker(scene: Scene, symbol: str) -> Ticker | None:
+    """The ticker, unless it is older than two refreshes of the universe."""
+    read_ms = scene.market.tickers_ms
+    oldest = scene.at_ms - 2000 * scene.settings.universe.refresh_s
+    return scene.market.ticker(symbol) if read_ms is not None and read_ms >= oldest else None
+
+
+def _spread_bps(scene: Scene, symbol: str) -> float | None:
+    quote, max_age = scene.market.quote(symbol), 1000 * scene.settings.market.stale_after_s
+    if quote is not None and scene.at_ms - quote.at_ms <= max_age:
+        bid, ask = quote.bid, quote.ask
+    else:
+        ticker = _ticker(scene, symbol)
+        if ticker is None or ticker.bid is None or ticker.ask is None:
+            return None
+        bid, ask = ticker.bid, ticker.ask
+    return (ask - bid) / ((ask + bid) / 2) * 1e4 if 0 < bid <= ask else None
+
+
+def ticker_rows(volume_24h: Floats, spread: Floats, settings: Settings) -> tuple[Row, ...]:
+    """Turnover and spread against their limits."""
+    least, most = settings.universe.volume_24h_min_usd, settings.universe.spread_max_bps
+    return (
+        Row("volume_24h", volume_24h, least, volume_24h >= least, "no recent ticker"),
+        Row("spread", spread, most, spread <= most, "no fresh quote, no recent ticker"),
+    )
+
+
+def clock_rows(scene: Scene) -> tuple[Row, ...]:
+    """The bar's age, and whether its close lies in a window without entries."""
+    count = len(scene.symbols)
+    age_s = (scene.at_ms - scene.close_ms) / 1000
+    most = scene.settings.data.decision_age_max_s
+    late = Row("late_bar", np.full(count, age_s), most, np.full(count, age_s <= most))
+    windows = scene.settings.signals.blackouts_utc
+    if not windows:
+        return (late,)
+    inside = next((w for w in windows if is_inside(scene.close_ms, w)), None)
+    blackout = Row(
+        name="blackout",
+        value=np.full(count, np.nan),
+        need=None,
+        ok=np.full(count, inside is None),
+        words=(f"no entries {inside} UTC" if inside else f"outside {', '.join(windows)} UTC",)
+        * count,
+        known=np.ones(count, dtype=np.bool_),
+    )
+    return late, blackout
+
+
+def is_inside(at_ms: Ms, window: str) -> bool:
+    """Whether an instant lies in `HH:MM-HH:MM` UTC, the end not included; it may wrap midnight."""
+    start, end = (60 * int(t[:2]) + int(t[3:]) for t in window.split("-"))
+    minute = at_ms // 60_000 % DAY_MIN
+    return start <= minute < end if start < end else minute >= start or minute < end
+
+
+def unfed_rows(count: int, settings: Settings) -> tuple[Row, ...]:
+    """Rows on book, tape, walls and open interest: each unknown, none where its parameter is 0."""
+    u, s = settings.universe, settings.signals
+    needs = (
+        ("oi", u.oi_min_usd, 0),
+        ("oi_change", u.oi_change_min_pct, 0),
+        ("depth_30", u.depth_30bps_min_usd, 0),
+        ("depth_50", u.depth_50bps_min_usd, 0),
+        ("tpm", u.tpm_min, 0),
+        ("imbalance", s.imbalance_min_frac, -1),
+        ("wall_ahead", s.wall_block_bps, 0),
+        ("tape_pace", s.tape_pace_min_mult, -1),
+        ("tape_activity", s.activity_drop_max_frac, 1),
+    )
+    nothing = np.full(count, np.nan)
+    never = np.zeros(count, dtype=np.bool_)
+    return tuple(
+        Row(name, nothing, need, never, NOT_FED) for name, need, off in needs if need != off
+    )

@@ -1,0 +1,132 @@
+"""Rows laid out, judged and summed up: stages, the setup that came farthest, what is in the way."""
+
+import numpy as np
+import pytest
+
+from engine.core import settings as keys
+from engine.core.checks import (
+    BROKE,
+    CHECKS,
+    CONFIRMED,
+    ESSENTIAL,
+    IN_BAND,
+    KINDS,
+    LIQUID,
+    NEAR,
+    SEEN,
+    UNFED,
+    Row,
+    Sheet,
+    lay_out,
+    merged,
+)
+from engine.core.diagnosis import diagnose
+from engine.core.values import Check, CheckStatus, Setup
+
+FAIL, GOOD, BLIND = 1.0, 2.0, np.nan  # against a need of 2
+SETUPS = (Setup.MOMENTUM, Setup.RETEST)
+
+
+def sheet(policy: keys.Checks | None = None, **values: float) -> Sheet:
+    """One symbol whose rows are all good, unless said otherwise."""
+    rows = []
+    for name in reversed(KINDS):
+        value = np.array([values.get(name, GOOD)])
+        rows.append(Row(name, value, 2.0, value >= 2))
+    return lay_out(rows, policy or keys.Checks())
+
+
+def test_rows_stand_in_the_order_of_the_table() -> None:
+    assert [row.name for row in sheet().rows] == list(KINDS)
+    assert {*CHECKS, *ESSENTIAL} == set(KINDS)
+    assert set(UNFED) < set(CHECKS)
+
+
+def test_a_check_is_built_when_it_is_read() -> None:
+    checks = sheet(atr15=FAIL, oi=BLIND).checks(0)
+    assert len(checks) == len(KINDS)
+    assert checks[6] == Check("atr15", "candle", CheckStatus.FAIL, 1.0, 2.0)
+    assert checks[4] == Check("oi", "ticker", CheckStatus.UNKNOWN, None, 2.0, "not enough bars")
+    assert checks[-1].name == "confidence"
+    assert checks[2:4] == (checks[2], checks[3])
+    assert checks == tuple(checks)
+    assert checks != tuple(checks)[1:]
+    assert checks != 5
+    with pytest.raises(IndexError):
+        checks[len(KINDS)]
+
+
+@pytest.mark.parametrize(
+    ("values", "setup", "stage", "blocked_by"),
+    [
+        ({}, 0, CONFIRMED, None),
+        ({"warmup": FAIL}, 0, SEEN, "warmup"),
+        ({"spread": BLIND, "atr15": FAIL}, 0, SEEN, "spread"),
+        ({"atr15": FAIL, "break": FAIL}, 0, LIQUID, "atr15"),
+        ({"near": FAIL, "break": FAIL, "pullback": FAIL}, 0, IN_BAND, "break"),
+        ({"near": BLIND}, 0, IN_BAND, None),
+        ({"break": FAIL, "break_record": FAIL}, 0, NEAR, "break"),
+        ({"volume": FAIL, "pullback": FAIL}, 0, BROKE, "volume"),
+        ({"break": FAIL}, 1, CONFIRMED, None),
+        ({"break": FAIL, "hold": FAIL, "imbalance": BLIND}, 1, BROKE, "hold"),
+        ({"volume": FAIL, "reaction": FAIL}, 0, BROKE, "volume"),
+        ({"vwap_gap": FAIL, "btc_corr": BLIND}, 0, CONFIRMED, None),
+    ],
+)
+def test_how_far_it_came(
+    values: dict[str, float], setup: int, stage: int, blocked_by: str | None
+) -> None:
+    found = diagnose(sheet(**values), SETUPS)
+    assert (found.setup.tolist(), found.stage.tolist()) == ([setup], [stage])
+    assert found.blocked_by == (blocked_by,)
+
+
+def test_the_order_of_setups_decides_between_equals() -> None:
+    found = diagnose(sheet(volume=FAIL, reaction=FAIL), SETUPS[::-1])
+    assert (found.setup.tolist(), found.blocked_by) == ([0], ("reaction",))
+    alone = diagnose(sheet(**{"break": FAIL}), SETUPS[:1])
+    assert (alone.stage.tolist(), alone.is_signal.tolist()) == ([NEAR], [False])
+
+
+def test_quiet_is_neither_a_break_nor_a_return() -> None:
+    quiet = {"break": FAIL, "pullback": FAIL}
+    assert diagnose(sheet(**quiet), SETUPS).is_quiet.tolist() == [True]
+    assert diagnose(sheet(**quiet | {"break": GOOD}), SETUPS).is_quiet.tolist() == [False]
+    assert diagnose(sheet(**{"break": FAIL}), SETUPS).is_quiet.tolist() == [False]
+
+
+def test_what_is_excluded_is_not_evaluated() -> None:
+    policy = keys.Checks(excluded=("volume", "near", "break"))
+    found = sheet(policy, volume=FAIL, near=BLIND, **{"break": FAIL})
+    status = {c.name: c.status for c in found.checks(0)}
+    assert status["volume"] is status["near"] is CheckStatus.EXCLUDED
+    assert status["break"] is CheckStatus.FAIL  # nobody may exclude it
+    assert diagnose(sheet(policy, volume=FAIL, near=BLIND), SETUPS).stage.tolist() == [CONFIRMED]
+
+
+def test_an_unknown_may_pass_on_paper_but_not_what_a_signal_is_made_of() -> None:
+    policy = keys.Checks(unknown_policy="pass")
+    assert diagnose(sheet(policy, tpm=BLIND, body=BLIND), SETUPS).blocked_by == (None,)
+    blind = sheet(policy, **dict.fromkeys(("break", "break_record"), BLIND))
+    assert diagnose(blind, SETUPS).stage.tolist() == [NEAR]
+    assert next(c for c in sheet(policy, tpm=BLIND).checks(0) if c.name == "tpm").is_advisory
+
+
+def test_a_row_whose_parameter_is_off_stands_in_nobodys_way() -> None:
+    nothing = np.array([GOOD])
+    rows = [Row(name, nothing, 2.0, nothing >= 2) for name in ("warmup", "near", "break")]
+    found = diagnose(lay_out(rows, keys.Checks()), SETUPS)
+    assert (found.stage.tolist(), found.is_quiet.tolist()) == ([CONFIRMED], [False])
+    bare = diagnose(lay_out(rows[:2], keys.Checks()), SETUPS[1:])
+    assert bare.is_quiet.tolist() == [True]
+
+
+def test_a_row_of_two_setups_shows_each_symbol_its_own() -> None:
+    first = Row("chase", np.array([1.0, 2.0]), 3.0, np.array([True, True]))
+    second = Row("chase", np.array([4.0, np.nan]), 3.0, np.array([False, False]), words=("a", "b"))
+    both = merged((first, second), np.array([True, False]))
+    assert (both.value.tolist(), both.ok.tolist()) == ([4.0, 2.0], [False, True])
+    assert both.words == ("a", "")
+    unknown = merged((first, second), np.array([True, True]))
+    assert unknown.known is not None
+    assert unknown.known.tolist() == [True, False]
