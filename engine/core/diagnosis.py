@@ -20,8 +20,7 @@ from engine.core.checks import (
     PASSED,
     Sheet,
 )
-from engine.core.indicators import Bools
-from engine.core.points import Indices
+from engine.core.indicators import Bools, Indices
 from engine.core.values import Setup
 
 

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Times = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 LOOKBACK = 300  # bars: nothing older may change a decision
 ATR_N = 14
 VOLUME_N = 20
+VWAP_N = 20
+ACTIVITY_SHORT, ACTIVITY_BASE = 5, 15
 BB_N = 20
 BB_RANK_N = 200
 SLOPE_N = 10
@@ -50,7 +53,7 @@ def osum(x: Floats, n: int) -> Floats:
         m = x.shape[-1] - n + 1
         acc = x[..., :m].copy()
         for i in range(1, n):
-            acc = acc + x[..., i : i + m]
+            acc += x[..., i : i + m]
         out[..., n - 1 :] = acc
     return out
 
@@ -129,6 +132,28 @@ def surge_1h_mult(volume: Floats, hour_bars: int) -> Floats:
     return _ratio(hour, _lag(hour, hour_bars))
 
 
+def activity_mult(volume: Floats, short: int = ACTIVITY_SHORT, base: int = ACTIVITY_BASE) -> Floats:
+    """Mean volume of the last `short` bars over that of the `base` bars before them."""
+    return _ratio(osum(volume, short) / short, _lag(osum(volume, base) / base, short))
+
+
+def vwap(ohlcv: Floats, n: int = VWAP_N) -> Floats:
+    """Mean typical price of the last `n` bars, weighted by volume; `(..., 5, bars)` in."""
+    _, high, low, close, volume = (ohlcv[..., i, :] for i in range(5))
+    return _ratio(osum((high + low + close) / 3 * volume, n), osum(volume, n))
+
+
+def turnover_usd_per_min(close: Floats, volume: Floats, hour_bars: int) -> Floats:
+    """Quote turnover a minute over the last hour, each bar valued at its close."""
+    return osum(close * volume, hour_bars) / 60
+
+
+def move_1h(close: Floats, atr15_pct: Floats, hour_bars: int) -> Floats:
+    """Move of the last hour in 15-minute ATRs, signed."""
+    moved = 100 * (_ratio(close, _lag(close, hour_bars)) - 1)
+    return _ratio(moved, atr15_pct)
+
+
 def body_frac(ohlcv: Floats) -> Floats:
     """Body over range of each bar, 0 where there is no range; `(..., 5, bars)` in."""
     opened, high, low, close = (ohlcv[..., i, :] for i in range(4))
@@ -150,10 +175,11 @@ def bb_width_pct(close: Floats, n: int = BB_N) -> Floats:
     if close.shape[-1] >= n:
         m = close.shape[-1] - n + 1
         mean = sma(close, n)[..., n - 1 :]
-        acc = np.zeros(mean.shape)
+        acc, deviation = np.zeros(mean.shape), np.empty(mean.shape)
         for i in range(n):
-            deviation = close[..., i : i + m] - mean
-            acc = acc + deviation * deviation
+            np.subtract(close[..., i : i + m], mean, out=deviation)
+            deviation *= deviation
+            acc += deviation
         out[..., n - 1 :] = 100 * 4 * np.sqrt(acc / n) / mean
     return out
 
@@ -161,14 +187,17 @@ def bb_width_pct(close: Floats, n: int = BB_N) -> Floats:
 def bb_rank_pct(close: Floats, n: int = BB_N, rank_n: int = BB_RANK_N) -> Floats:
     """Percentile of the band's width among the `rank_n` widths before it; a tie counts half."""
     out = _unknown(close)
-    width = bb_width_pct(close, n)
-    if close.shape[-1] > rank_n:
+    width = bb_width_pct(close, n)[..., n - 1 :]  # before that there is none
+    if width.shape[-1] > rank_n:
         before = sliding_window_view(width, rank_n, axis=-1)[..., :-1, :]
         now = width[..., rank_n:, None]
         below = np.count_nonzero(before < now, axis=-1)
         equal = np.count_nonzero(before == now, axis=-1)
-        is_known = ~np.isnan(before).any(axis=-1) & ~np.isnan(now[..., 0])
-        out[..., rank_n:] = np.where(is_known, 100 * (below + 0.5 * equal) / rank_n, np.nan)
+        # What is unknown is neither below, equal nor above.
+        is_known = below + equal + np.count_nonzero(before > now, axis=-1) == rank_n
+        out[..., n - 1 + rank_n :] = np.where(
+            is_known, 100 * (below + 0.5 * equal) / rank_n, np.nan
+        )
     return out
 
 
@@ -194,7 +223,10 @@ def _deviation(x: Floats, is_counted: Bools, count: Times) -> Floats:
 
 def _total(x: Floats) -> Floats:
     """Sum over the last axis, oldest to newest."""
-    return osum(x, x.shape[-1])[..., -1]
+    if not x.shape[-1]:
+        return np.zeros(x.shape[:-1])
+    # Accumulating is strictly sequential: the ordered sum, without a Python loop.
+    return np.add.accumulate(x, axis=-1)[..., -1]
 
 
 def swing_highs(x: Floats, k: int) -> Bools:

@@ -1,19 +1,17 @@
 """Price levels: zones that several separate extremes respected, with a strength 0..1.
 
-One kernel clusters the windows of all symbols at once in directed prices, so supports are the
-resistances of the mirror, and a chart, the live batch and a history read the same levels. It must
-never see the bar that is tested against its levels.
+One kernel clusters many windows at once in directed prices, so supports are the resistances of the
+mirror, and a chart, the live batch and a history read the same levels. It must never see the bar
+that is tested against its levels.
 """
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.core import settings as keys
-from engine.core.indicators import Bools, Floats, Times, osum, swing_highs
+from engine.core.indicators import Bools, Floats, Indices, Times, swing_highs
 from engine.core.values import Level, Side
-
-Indices = NDArray[np.int64]
 
 STRENGTH_TOUCHES = 5
 STRENGTH_SPAN_BARS = 100
@@ -48,28 +46,73 @@ class Zones(msgspec.Struct, frozen=True, eq=False):
         )
 
 
-class _Windows(msgspec.Struct, frozen=True, eq=False):
-    """The windows of one side that can have levels: `(windows, W)` directed extremes and closes."""
+class Windows(msgspec.Struct, frozen=True, eq=False):
+    """Windows of one side over rows of candles laid end to end.
 
-    index: Indices  # position in the caller's batch
+    Flat arrays `(rows * bars,)` of directed values, and per window `(windows,)` the flat index of
+    its first bar and the ATR before its test. Each window holds `size` bars without a hole.
+    """
+
+    size: int
     sign: int
+    start: Indices
+    atr: Floats
     open_ms: Times
     extreme: Floats  # Y = d*H or d*L
     close: Floats  # d*C
     volume: Floats
-    atr: Floats
+    swings: Indices  # flat positions of confirmed swings, rising
+
+    def gather(self, x: Floats, index: Indices) -> Floats:
+        """All bars of some windows: `(index, size)`."""
+        bars: Floats = sliding_window_view(x, self.size)[self.start[index]]
+        return bars
+
+    def take(self, index: Indices) -> "Windows":
+        """Some of the windows."""
+        return msgspec.structs.replace(self, start=self.start[index], atr=self.atr[index])
 
 
-class _Groups(msgspec.Struct, frozen=True, eq=False):
+class Edges(msgspec.Struct, frozen=True, eq=False):
     """Merged candidates: arrays `(groups,)`, by window, outermost first."""
 
-    row: Indices
+    row: Indices  # which window
     edge: Floats  # d*P: the outermost value of the group
-    atr: Floats
+    near: Indices  # groups within the cascade radius, itself included
+
+    def take(self, index: Indices | Bools) -> "Edges":
+        """Some of the groups, each as it stood among all."""
+        return Edges(self.row[index], self.edge[index], self.near[index])
+
+
+class Groups(msgspec.Struct, frozen=True, eq=False):
+    """What touched each group: arrays `(groups,)`."""
+
+    row: Indices
+    edge: Floats
     touches: Indices
-    first: Indices  # bar index of the first and last touch
+    first: Indices  # bar of the window that touched first, and last
     last: Indices
-    touched_volume: Floats  # mean volume of the touching bars
+    strength: Floats
+
+
+def lay_windows(
+    side: Side, candles: tuple[Times, Floats], start: Indices, atr: Floats, settings: keys.Levels
+) -> Windows:
+    """Windows of `window_bars` over candles `(rows, bars)` and `(rows, 5, bars)`."""
+    open_ms, ohlcv = candles
+    extreme = side.sign * ohlcv[:, _HIGH if side is Side.LONG else _LOW]
+    return Windows(
+        size=settings.window_bars,
+        sign=side.sign,
+        start=start,
+        atr=atr,
+        open_ms=open_ms.ravel(),
+        extreme=extreme.ravel(),
+        close=(side.sign * ohlcv[:, _CLOSE]).ravel(),
+        volume=ohlcv[:, _VOLUME].ravel(),
+        swings=np.flatnonzero(swing_highs(extreme, settings.swing_bars)),
+    )
 
 
 def find_levels(
@@ -87,45 +130,29 @@ def find_zones(
 
     A window with missing bars or without a positive ATR has none.
     """
-    windows = _windows(side, open_ms, ohlcv, atr)
-    groups = _touched(windows, *_merged(windows, settings), settings)
-    strength = _strength(windows, groups, settings)
-    kept = _kept(groups, strength, settings)
+    index = np.flatnonzero((open_ms >= 0).all(axis=-1) & (atr > 0))
+    bars = open_ms.shape[-1]
+    sized = msgspec.structs.replace(settings, window_bars=bars)
+    windows = lay_windows(side, (open_ms, ohlcv), index * bars, atr[index], sized)
+    groups = weigh(windows, merge(windows, settings), settings)
+    kept = keep(windows, groups, settings)
     row = groups.row[kept]
+    first = windows.start[row]
     return Zones(
         side=side,
-        row=windows.index[row],
+        row=index[row],
         price=windows.sign * groups.edge[kept],
         touches=groups.touches[kept],
-        first_ms=windows.open_ms[row, groups.first[kept]],
-        last_ms=windows.open_ms[row, groups.last[kept]],
+        first_ms=windows.open_ms[first + groups.first[kept]],
+        last_ms=windows.open_ms[first + groups.last[kept]],
         span=(groups.last - groups.first)[kept],
-        strength=strength[kept],
+        strength=groups.strength[kept],
     )
 
 
-def _windows(side: Side, open_ms: Times, ohlcv: Floats, atr: Floats) -> _Windows:
-    index = np.flatnonzero((open_ms >= 0).all(axis=-1) & (atr > 0))
-    bars = ohlcv[index]
-    return _Windows(
-        index=index,
-        sign=side.sign,
-        open_ms=open_ms[index],
-        extreme=side.sign * bars[:, _HIGH if side is Side.LONG else _LOW],
-        close=side.sign * bars[:, _CLOSE],
-        volume=bars[:, _VOLUME],
-        atr=atr[index],
-    )
-
-
-def _merged(windows: _Windows, settings: keys.Levels) -> tuple[Indices, Floats]:
-    """Candidates merged into groups: the window and the outermost value of each."""
-    extreme = windows.extreme
-    swings = np.where(swing_highs(extreme, settings.swing_bars), extreme, -np.inf)
-    swings = -np.sort(-swings, axis=-1)
-    most = int(np.count_nonzero(swings > -np.inf, axis=-1).max(initial=0))
-    tops = [extreme[:, -n:].max(axis=-1) for n in settings.donchian_bars]
-    values = -np.sort(-np.column_stack([swings[:, :most], *tops]), axis=-1)
+def merge(windows: Windows, settings: keys.Levels) -> Edges:
+    """Candidates merged into groups: those within `merge_atr` of the outermost are one."""
+    values = _candidates(windows, settings)
     is_edge = np.zeros(values.shape, dtype=np.bool_)
     anchor = np.full(len(values), np.inf)
     depth = settings.merge_atr * windows.atr
@@ -134,13 +161,44 @@ def _merged(windows: _Windows, settings: keys.Levels) -> tuple[Indices, Floats]:
         is_edge[:, i] = (anchor - value > depth) & (value > -np.inf)
         anchor = np.where(is_edge[:, i], value, anchor)
     row, column = np.nonzero(is_edge)
-    return row, values[row, column]
+    edge = values[row, column]
+    radius = settings.cascade_radius_atr * windows.atr[row]
+    return Edges(row, edge, _near(row, edge, radius))
 
 
-def _touched(windows: _Windows, row: Indices, edge: Floats, settings: keys.Levels) -> _Groups:
-    """Count the touches of each group; its own edge is always one."""
+def _candidates(windows: Windows, settings: keys.Levels) -> Floats:
+    """Swings confirmed inside each window and its newest extremes, largest first, -inf padded."""
+    start, size, k = windows.start, windows.size, settings.swing_bars
+    begin = np.searchsorted(windows.swings, start + k)
+    count = np.searchsorted(windows.swings, start + size - k) - begin
+    place = np.arange(int(count.max(initial=0)))
+    is_there = place < count[:, None]
+    at = np.where(is_there, begin[:, None] + place, 0)
+    swings = np.append(windows.extreme[windows.swings], -np.inf)[at]
+    newest = windows.gather(windows.extreme, np.arange(len(start)))
+    tops = [newest[:, -n:].max(axis=-1) for n in settings.donchian_bars]
+    return -np.sort(-np.column_stack([np.where(is_there, swings, -np.inf), *tops]), axis=-1)
+
+
+def _near(row: Indices, edge: Floats, radius: Floats) -> Indices:
+    """How many groups of the same window lie within the radius, itself included."""
+    near = np.ones(len(row), dtype=np.int64)
+    for shift in range(1, int(np.bincount(row).max(initial=0))):
+        is_near = row[shift:] == row[:-shift]
+        is_near &= edge[:-shift] - edge[shift:] <= radius[shift:]
+        if not is_near.any():
+            break  # groups farther apart in the order are farther apart in price
+        near[shift:] += is_near
+        near[:-shift] += is_near
+    return near
+
+
+def weigh(windows: Windows, edges: Edges, settings: keys.Levels) -> Groups:
+    """Count the touches of each group, its own edge always being one, and rate it."""
+    row, edge = edges.row, edges.edge
     atr = windows.atr[row]
-    offset = windows.extreme[row] - edge[:, None]
+    offset = windows.gather(windows.extreme, row)
+    offset -= edge[:, None]
     is_touch = offset >= (-settings.merge_atr * atr)[:, None]
     is_touch &= offset <= (settings.pierce_atr * atr)[:, None]
     group, bar = np.nonzero(is_touch)
@@ -148,35 +206,36 @@ def _touched(windows: _Windows, row: Indices, edge: Floats, settings: keys.Level
     is_run = is_new | (np.diff(bar, prepend=0) > settings.touch_gap_bars)
     is_end = np.diff(group, append=-1) != 0
     # bincount adds in the order given: oldest to newest within each group.
-    volume = np.bincount(group, weights=windows.volume[row[group], bar], minlength=len(row))
-    count = np.bincount(group, minlength=len(row))
-    return _Groups(
-        row=row,
-        edge=edge,
-        atr=atr,
-        touches=np.bincount(group[is_run], minlength=len(row)),
-        first=bar[is_new],
-        last=bar[is_end],
-        touched_volume=volume / count,
-    )
-
-
-def _strength(windows: _Windows, groups: _Groups, settings: keys.Levels) -> Floats:
-    size = windows.extreme.shape[1]
-    volume = (osum(windows.volume, size)[:, -1] / size)[groups.row]
-    heat = np.divide(groups.touched_volume, volume, out=np.zeros_like(volume), where=volume > 0)
-    beyond = groups.edge + settings.pierce_atr * groups.atr
-    pierced = np.count_nonzero(windows.close[groups.row] > beyond[:, None], axis=-1) / size
+    weights = windows.volume[windows.start[row[group]] + bar]
+    volume = np.bincount(group, weights=weights, minlength=len(row))
+    touches = np.bincount(group[is_run], minlength=len(row))
+    first, last = bar[is_new], bar[is_end]
+    heat = volume / np.bincount(group, minlength=len(row))
     base = (
-        0.40 * np.minimum(1, groups.touches / STRENGTH_TOUCHES)
-        + 0.20 * np.minimum(1, (groups.last - groups.first) / STRENGTH_SPAN_BARS)
-        + 0.20 * np.minimum(1, heat / 2)
-        + 0.20 * (1 - np.minimum(1, 5 * pierced))
+        0.40 * np.minimum(1, touches / STRENGTH_TOUCHES)
+        + 0.20 * np.minimum(1, (last - first) / STRENGTH_SPAN_BARS)
+        + 0.20 * np.minimum(1, _relative(heat, windows, row) / 2)
+        + 0.20 * (1 - np.minimum(1, 5 * _pierced(windows, edges, settings)))
     )
-    price = np.abs(groups.edge)
-    bonus = round_bonus(price, settings.round_tolerance_bps) + _cascade(groups, settings)
-    total: Floats = np.minimum(1, base + bonus)
-    return total
+    bonus = round_bonus(np.abs(edge), settings.round_tolerance_bps) + _cascade(edges, settings)
+    return Groups(row, edge, touches, first, last, np.minimum(1, base + bonus))
+
+
+def _relative(heat: Floats, windows: Windows, row: Indices) -> Floats:
+    """Volume of the touching bars over the mean of the window; 0 without any volume."""
+    rows, place = np.unique(row, return_inverse=True)
+    # Accumulating is strictly sequential: the ordered sum.
+    total = np.add.accumulate(windows.gather(windows.volume, rows), axis=-1)[:, -1]
+    mean = (total / windows.size)[place]
+    return np.divide(heat, mean, out=np.zeros_like(heat), where=mean > 0)
+
+
+def _pierced(windows: Windows, edges: Edges, settings: keys.Levels) -> Floats:
+    """Share of the window's closes beyond the zone."""
+    beyond = edges.edge + settings.pierce_atr * windows.atr[edges.row]
+    is_beyond = windows.gather(windows.close, edges.row) > beyond[:, None]
+    share: Floats = np.count_nonzero(is_beyond, axis=-1) / windows.size
+    return share
 
 
 def round_bonus(price: Floats, tolerance_bps: float) -> Floats:
@@ -192,28 +251,21 @@ def round_bonus(price: Floats, tolerance_bps: float) -> Floats:
     return out
 
 
-def _cascade(groups: _Groups, settings: keys.Levels) -> Floats:
+def _cascade(edges: Edges, settings: keys.Levels) -> Floats:
     """Bonus for standing in a row of levels, each of which feeds the next break."""
-    row, edge = groups.row, groups.edge
-    radius = settings.cascade_radius_atr * groups.atr
-    near = np.ones(len(row), dtype=np.int64)
-    for shift in range(1, _most_per_row(row)):
-        is_near = row[shift:] == row[:-shift]
-        is_near &= edge[:-shift] - edge[shift:] <= radius[shift:]
-        near[shift:] += is_near
-        near[:-shift] += is_near
-    bonus = np.minimum(CASCADE_MAX, CASCADE_STEP * near)
-    return np.where(near >= settings.cascade_min, bonus, 0.0)
+    bonus = np.minimum(CASCADE_MAX, CASCADE_STEP * edges.near)
+    return np.where(edges.near >= settings.cascade_min, bonus, 0.0)
 
 
-def _kept(groups: _Groups, strength: Floats, settings: keys.Levels) -> Indices:
-    """Indices of the groups accepted, strongest first, each far enough from those before."""
+def keep(windows: Windows, groups: Groups, settings: keys.Levels) -> Indices:
+    """Positions of the groups accepted, strongest first, each far enough from those before."""
     is_fit = groups.touches >= settings.touches_min
-    is_fit &= strength >= settings.strength_min_frac
+    is_fit &= groups.strength >= settings.strength_min_frac
     fit = np.flatnonzero(is_fit)
-    order = fit[np.lexsort((-groups.edge[fit], -groups.last[fit], -strength[fit], groups.row[fit]))]
+    by = (-groups.edge[fit], -groups.last[fit], -groups.strength[fit], groups.row[fit])
+    order = fit[np.lexsort(by)]
     row, edge = groups.row[order], groups.edge[order]
-    gap = settings.gap_min_atr * groups.atr[order]
+    gap = settings.gap_min_atr * windows.atr[row]
     slot = _place(row)
     accepted = np.full((int(row.max(initial=-1)) + 1, int(slot.max(initial=-1)) + 1), np.inf)
     is_kept: Bools = np.zeros(len(order), dtype=np.bool_)
@@ -230,7 +282,3 @@ def _place(row: Indices) -> Indices:
     """Position of each element within its run of equal rows; `row` is sorted."""
     start = np.flatnonzero(np.diff(row, prepend=-1))
     return np.arange(len(row)) - np.repeat(start, np.diff(start, append=len(row)))
-
-
-def _most_per_row(row: Indices) -> int:
-    return int(np.bincount(row).max(initial=0))

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from engine.core.indicators import Bools, Floats, Indices
 from engine.core.market import Window
 
-Indices = NDArray[np.int64]
 Number = TypeVar("Number", np.float64, np.int64)
 
 
@@ -28,7 +28,7 @@ class Points(msgspec.Struct, frozen=True, eq=False):
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> "Points":
+    def take(self, index: Indices | Bools) -> "Points":
         """Some of them."""
         return Points(self.row[index], self.bar[index])
 
@@ -53,3 +53,12 @@ def tails(x: NDArray[Number], points: Points, n: int, ago: int = 0) -> NDArray[N
         missing = np.nan if x.dtype == np.float64 else -1
         x = np.concatenate([np.full((len(x), short), missing, dtype=x.dtype), x], axis=-1)
     return sliding_window_view(x, n, axis=-1)[points.row, end - n + 1 + short]
+
+
+def candle_tails(ohlcv: Floats, points: Points, n: int, ago: int = 0) -> Floats:
+    """The `n` candles that end `ago` bars before each point: `(points, 5, n)`."""
+    bars = ohlcv.shape[-1]
+    if points.is_newest and bars >= n + ago:
+        return ohlcv[..., bars - ago - n : bars - ago]
+    fields = [tails(ohlcv[:, i], points, n, ago) for i in range(ohlcv.shape[1])]
+    return np.stack(fields, axis=1)

@@ -1,258 +1,227 @@
-"""Which level each symbol faces at its last closed bar, whether it broke, and where a stop belongs.
+"""Which level each point faces and what a MOMENTUM entry asks of its bar; stops of both setups.
 
-Everything is computed for all symbols at once from one window of candles; levels are built from
-the bars before the last one. It must never size a trade, read a quote, or look at an open bar.
+Everything is an array over points, so the newest bar of every symbol and chosen bars of a history
+are asked the same. It must never size a trade, read a quote, or look at an open bar.
 """
 
 import msgspec
 import numpy as np
 
 from engine.core import settings as keys
-from engine.core.indicators import (
-    BB_N,
-    BB_RANK_N,
-    QUARTER_MS,
-    SLOPE_N,
-    VOLUME_N,
-    Bools,
-    Floats,
-    atr,
-    atr15_pct,
-    bb_rank_pct,
-    body_frac,
-    close_high,
-    close_low,
-    slope_pct,
-    surge_1h_mult,
-    volume_mult,
-)
-from engine.core.levels import Indices, Zones, find_zones
+from engine.core.breaks import has_levels, trigger_of, windows_before
+from engine.core.checks import FEW_BARS, Row
+from engine.core.indicators import Bools, Floats, Indices
+from engine.core.levels import Groups, Windows, keep, merge, weigh
 from engine.core.market import Window
+from engine.core.points import Points, tails
+from engine.core.reading import CLOSE, Reading
 from engine.core.settings import Settings
 from engine.core.values import Level, Side
 
-STOP_N = 10
-FEW_BARS = "not enough bars"
-
-_OPEN, _HIGH, _LOW, _CLOSE, _VOLUME = range(5)
-
-
-class Reading(msgspec.Struct, frozen=True, eq=False):
-    """Candle features at the last bar t: arrays `(symbols,)`, NaN = unknown."""
-
-    open: Floats
-    close: Floats
-    atr: Floats  # of the bar before
-    close_high: Floats  # of the fresh_bars closes before
-    close_low: Floats
-    volume_mult: Floats
-    surge_1h_mult: Floats
-    body_frac: Floats
-    slope_pct: Floats
-    bb_rank_pct: Floats  # of the bar before, so that a break cannot disqualify itself
-    atr15_pct: Floats
-    low: Floats  # of the last 10 bars
-    high: Floats
-
-
-class Row(msgspec.Struct, frozen=True, eq=False):
-    """One check of every symbol: arrays `(symbols,)`.
-
-    A symbol is unknown where `known` says no, or without it, where the value is NaN.
-    """
-
-    name: str
-    value: Floats
-    need: float | tuple[float, float]
-    ok: Bools
-    unknown: str = FEW_BARS  # why a value may be missing
-    words: tuple[str, ...] = ()  # per symbol, where numbers do not tell the reason
-    known: Bools | None = None
+NO_LEVEL = "no fresh level"
+INSIDE = "inside its recent range"
+OTHER_SIDE = "this side is off"
 
 
 class Facing(msgspec.Struct, frozen=True, eq=False):
-    """The level each symbol broke at its last bar, else its nearest fresh one.
+    """The level each point broke at its bar, else its nearest fresh one.
 
-    Arrays `(symbols,)`; without a fresh level `sign` is 0 and prices are NaN.
+    Arrays `(points,)`; without a fresh level `sign` is 0 and numbers are NaN.
     """
 
     levels: tuple[Level | None, ...]
     sign: Floats  # d: +1 faces a resistance, -1 a support
     price: Floats
     trigger: Floats  # directed: T = d*P + eps
+    strength: Floats
     is_break: Bools
     is_known: Bools  # enough bars to have levels at all
+    is_looked: Bools  # levels were looked for
 
 
 class _Fresh(msgspec.Struct, frozen=True, eq=False):
     """Levels of one side that no recent close had cleared: arrays `(levels,)`."""
 
-    row: Indices
-    zone: Indices
-    sign: Floats
-    price: Floats
+    point: Indices
+    group: Indices
     trigger: Floats
     beyond: Floats  # directed close minus trigger: positive once crossed
+    edge: Floats  # d*P
 
 
-def read(window: Window, settings: Settings) -> Reading:
-    """Features of the last bar; `window` should hold the last 300."""
-    opened, high, low, close, volume = (window.ohlcv[:, i] for i in range(5))
-    fresh, hour = settings.signals.fresh_bars, 3600 // settings.market.frame_s
-    # Each feature reads only as many bars as it needs; the floats are those of the whole window.
-    return Reading(
-        open=opened[:, -1],
-        close=close[:, -1],
-        atr=atr(high[:, -16:], low[:, -16:], close[:, -16:])[:, -2],
-        close_high=close_high(close[:, -fresh - 1 :], fresh)[:, -1],
-        close_low=close_low(close[:, -fresh - 1 :], fresh)[:, -1],
-        volume_mult=volume_mult(volume[:, -VOLUME_N - 1 :])[:, -1],
-        surge_1h_mult=surge_1h_mult(volume[:, -2 * hour :], hour)[:, -1],
-        body_frac=body_frac(window.ohlcv[..., -1:])[:, -1],
-        slope_pct=slope_pct(close[:, -SLOPE_N - 2 :])[:, -1],
-        bb_rank_pct=bb_rank_pct(close[:, -BB_N - BB_RANK_N - 1 : -1])[:, -1],
-        atr15_pct=_atr15(window, settings.market.frame_s),
-        low=low[:, -STOP_N:].min(axis=-1),
-        high=high[:, -STOP_N:].max(axis=-1),
-    )
-
-
-def _atr15(window: Window, frame_s: int) -> Floats:
-    """Last value; the whole window is read only for symbols whose newest bars have holes."""
-    tail = -17 * QUARTER_MS // (1000 * frame_s)  # 15 quarter hours, cut anywhere
-    value = atr15_pct(window.open_ms[:, tail:], window.ohlcv[..., tail:], frame_s)[:, -1]
-    rest = np.flatnonzero(np.isnan(value))
-    value[rest] = atr15_pct(window.open_ms[rest], window.ohlcv[rest], frame_s)[:, -1]
-    return value
-
-
-def face(window: Window, reading: Reading, settings: Settings) -> Facing:
-    """Find the broken or nearest fresh level of each symbol among the levels before its last bar.
+def facing(
+    window: Window, points: Points, reading: Reading, settings: Settings, wanted: Bools
+) -> Facing:
+    """The broken or nearest fresh level of each wanted point, among the levels before its bar.
 
     Of several levels crossed at once the outermost is the broken one: the last obstacle cleared.
     """
-    bars = slice(-settings.levels.window_bars - 1, -1)
-    zones = [
-        find_zones(
-            side, window.open_ms[:, bars], window.ohlcv[..., bars], reading.atr, settings.levels
-        )
-        for side in Side
-    ]
-    fresh = [_fresh(z, reading, settings.signals) for z in zones]
-    row = np.concatenate([f.row for f in fresh])
-    beyond = np.concatenate([f.beyond for f in fresh])
-    edge = np.concatenate([f.sign * f.price for f in fresh])
-    is_crossed = beyond > 0
-    rank = np.where(is_crossed, -edge, -beyond)
-    order = np.lexsort((rank, ~is_crossed, row))
-    rows, first = np.unique(row[order], return_index=True)
-    is_known = (window.open_ms[:, bars.start] >= 0) & (reading.atr > 0)
-    return _facing(is_known, zones, fresh, (rows, order[first]))
+    is_known = has_levels(window, points, settings) & (reading.atr > 0)
+    mine = np.flatnonzero(is_known & wanted)
+    some, atr = points.take(mine), reading.atr[mine]
+    near = reading.take(mine)
+    both: list[tuple[Windows, Groups, _Fresh]] = []
+    for side in Side:
+        windows = windows_before(window, some, side, (atr, settings))
+        groups = weigh(windows, merge(windows, settings.levels), settings.levels)
+        kept = keep(windows, groups, settings.levels)
+        both.append((windows, groups, _fresh(windows, groups, kept, (near, settings))))
+    out = _nothing(is_known, wanted)
+    levels: list[Level | None] = [None] * len(points)
+    for which, i in _choice([fresh for *_, fresh in both]):
+        windows, groups, fresh = both[which]
+        point, group = int(mine[fresh.point[i]]), int(fresh.group[i])
+        levels[point] = _level(windows, groups, group)
+        out.sign[point] = windows.sign
+        out.price[point] = windows.sign * groups.edge[group]
+        out.trigger[point] = fresh.trigger[i]
+        out.strength[point] = groups.strength[group]
+        out.is_break[point] = fresh.beyond[i] > 0
+    return msgspec.structs.replace(out, levels=tuple(levels))
 
 
-def _facing(
-    is_known: Bools, zones: list[Zones], fresh: list[_Fresh], chosen: tuple[Indices, Indices]
-) -> Facing:
-    (rows, picks), size = chosen, len(is_known)
-    split = len(fresh[0].row)
-    levels: list[Level | None] = [None] * size
-    for row, pick in zip(rows.tolist(), picks.tolist(), strict=True):
-        side, i = (0, pick) if pick < split else (1, pick - split)
-        levels[row] = zones[side].level(int(fresh[side].zone[i]))
-    out = Facing(
-        levels=tuple(levels),
+def _nothing(is_known: Bools, wanted: Bools) -> Facing:
+    size = len(is_known)
+    return Facing(
+        levels=(),
         sign=np.zeros(size),
         price=np.full(size, np.nan),
         trigger=np.full(size, np.nan),
+        strength=np.full(size, np.nan),
         is_break=np.zeros(size, dtype=np.bool_),
         is_known=is_known,
-    )
-    out.sign[rows] = np.concatenate([f.sign for f in fresh])[picks]
-    out.price[rows] = np.concatenate([f.price for f in fresh])[picks]
-    out.trigger[rows] = np.concatenate([f.trigger for f in fresh])[picks]
-    out.is_break[rows] = np.concatenate([f.beyond for f in fresh])[picks] > 0
-    return out
-
-
-def _fresh(zones: Zones, reading: Reading, settings: keys.Signals) -> _Fresh:
-    sign, row = zones.side.sign, zones.row
-    eps = np.maximum(
-        settings.break_eps_bps * 1e-4 * zones.price, settings.break_eps_atr * reading.atr[row]
-    )
-    trigger = sign * zones.price + eps
-    zone = np.flatnonzero(cleared(reading, zones.side)[row] <= trigger)
-    return _Fresh(
-        row=row[zone],
-        zone=zone,
-        sign=np.full(len(zone), float(sign)),
-        price=zones.price[zone],
-        trigger=trigger[zone],
-        beyond=sign * reading.close[row[zone]] - trigger[zone],
+        is_looked=wanted,
     )
 
 
-def cleared(reading: Reading, side: Side) -> Floats:
-    """The farthest directed close of the fresh bars before the last one."""
-    return reading.close_high if side is Side.LONG else -reading.close_low
+def _fresh(
+    windows: Windows, groups: Groups, kept: Indices, terms: tuple[Reading, Settings]
+) -> _Fresh:
+    reading, settings = terms
+    sign, row = windows.sign, groups.row[kept]
+    edge = groups.edge[kept]
+    trigger = trigger_of(sign * edge, sign, windows.atr[row], settings)
+    is_fresh = cleared(reading, sign)[row] <= trigger
+    row, trigger = row[is_fresh], trigger[is_fresh]
+    beyond = sign * reading.close[row] - trigger
+    return _Fresh(row, kept[is_fresh], trigger, beyond, edge[is_fresh])
 
 
-def near_atr(reading: Reading) -> Floats:
-    """How far the close is from its recent extreme close, the nearer side, in ATR."""
-    gaps = [cleared(reading, side) - side.sign * reading.close for side in Side]
-    near: Floats = np.minimum(*gaps) / np.where(reading.atr > 0, reading.atr, np.nan)
-    return near
+def _choice(fresh: list[_Fresh]) -> list[tuple[int, int]]:
+    """Which level of which side each point faces: the outermost crossed, else the nearest."""
+    point = np.concatenate([f.point for f in fresh])
+    beyond = np.concatenate([f.beyond for f in fresh])
+    edge = np.concatenate([f.edge for f in fresh])
+    is_crossed = beyond > 0
+    order = np.lexsort((np.where(is_crossed, -edge, -beyond), ~is_crossed, point))
+    picks = order[np.unique(point[order], return_index=True)[1]]
+    split = len(fresh[0].point)
+    return [(0, i) if i < split else (1, i - split) for i in picks.tolist()]
 
 
-def momentum(reading: Reading, facing: Facing, settings: Settings) -> tuple[Row, ...]:
+def _level(windows: Windows, groups: Groups, i: int) -> Level:
+    start = int(windows.start[groups.row[i]])
+    first, last = int(groups.first[i]), int(groups.last[i])
+    return Level(
+        side=Side.LONG if windows.sign > 0 else Side.SHORT,
+        price=float(windows.sign * groups.edge[i]),
+        touches=int(groups.touches[i]),
+        first_ms=int(windows.open_ms[start + first]),
+        last_ms=int(windows.open_ms[start + last]),
+        span_bars=last - first,
+        strength=float(groups.strength[i]),
+    )
+
+
+def cleared(reading: Reading, sign: int) -> Floats:
+    """The farthest directed close of the fresh bars before the point."""
+    return reading.close_high if sign > 0 else -reading.close_low
+
+
+def momentum(
+    window: Window, points: Points, reading: Reading, facing: Facing, settings: Settings
+) -> tuple[Row, ...]:
     """The candle rows of a momentum entry; what needs a level is unknown without one."""
     s, d = settings.signals, facing.sign
     # Signed, so that a large body against the break shows why it fails.
     color = np.sign(reading.close - reading.open) * np.where(d == 0, 1, d)
     body = np.where(d == 0, reading.body_frac, color * reading.body_frac)
     is_body = (body >= s.body_min_frac) & ((color > 0) | (d == 0))
+    atr = np.where(reading.atr > 0, reading.atr, np.nan)
     moved = d * (reading.close - facing.price)
-    chase = moved / np.where(reading.atr > 0, reading.atr, np.nan)
-    mult, surge, slope, rank = (
-        reading.volume_mult,
-        reading.surge_1h_mult,
-        reading.slope_pct,
-        reading.bb_rank_pct,
-    )
-    rank_max = settings.universe.bb_rank_max_pct
+    gap = np.abs(reading.close - reading.vwap20) / atr
+    mult, surge, slope = reading.volume_mult, reading.surge_1h_mult, reading.slope_pct
     return (
         _break_row(reading, facing, s),
         Row("volume", mult, s.volume_min_mult, mult >= s.volume_min_mult, "no volume to compare"),
         Row("surge_1h", surge, s.surge_1h_min_mult, surge >= s.surge_1h_min_mult, "no hour before"),
         Row("body", body, s.body_min_frac, is_body),
         Row("slope", slope, s.slope_max_pct, slope <= s.slope_max_pct),
-        Row("bb_rank", rank, rank_max, rank <= rank_max),
-        Row("chase", chase, s.chase_max_atr, moved <= s.chase_max_atr * reading.atr, "no level"),
+        *_consolidation(window, points, (facing, atr), s),
+        bb_rank(reading, settings),
+        Row("chase", moved / atr, s.chase_max_atr, moved <= s.chase_max_atr * atr, NO_LEVEL),
+        Row("vwap_gap", gap, s.vwap_gap_max_atr, gap <= s.vwap_gap_max_atr),
     )
 
 
+def bb_rank(reading: Reading, settings: Settings) -> Row:
+    """Whether the band was narrow before the break."""
+    rank, most = reading.bb_rank_pct, settings.universe.bb_rank_max_pct
+    return Row("bb_rank", rank, most, rank <= most)
+
+
+def _consolidation(
+    window: Window, points: Points, terms: tuple[Facing, Floats], settings: keys.Signals
+) -> tuple[Row, ...]:
+    """How far from the level the closes before the break were, in ATR; no row when off."""
+    if settings.consolidation_min_bars == 0:
+        return ()
+    facing, atr = terms
+    closes = tails(window.ohlcv[:, CLOSE], points, settings.consolidation_min_bars, ago=1)
+    away = (facing.sign[:, None] * (facing.price[:, None] - closes)).max(axis=-1)
+    most = settings.consolidation_max_atr
+    return (Row("consolidation", away / atr, most, away <= most * atr, NO_LEVEL),)
+
+
 def _break_row(reading: Reading, facing: Facing, settings: keys.Signals) -> Row:
-    """Distance beyond the trigger; having no level in reach is a FAIL, not an unknown."""
+    """Distance beyond the trigger in percent; having no level in reach is a FAIL, not unknown."""
     is_off = np.zeros(len(facing.sign), dtype=np.bool_)
     for side in Side:
         if settings.sides not in ("both", side.lower()):
             is_off |= facing.sign == side.sign
     value = 100 * (facing.sign * reading.close - facing.trigger) / reading.close
     words = np.select(
-        [~facing.is_known, facing.sign == 0, facing.is_break & is_off],
-        [FEW_BARS, "no fresh level", "this side is off"],
+        [
+            ~facing.is_known,
+            ~facing.is_looked,
+            facing.sign == 0,
+            facing.is_break & is_off,
+        ],
+        [FEW_BARS, INSIDE, NO_LEVEL, OTHER_SIDE],
         default="",
     )
     ok = facing.is_break & ~is_off
     return Row("break", value, 0.0, ok, words=tuple(words.tolist()), known=facing.is_known)
 
 
-def initial_stop(
-    side: Side, price: float, reading: Reading, i: int, settings: keys.Signals
-) -> float:
-    """Stop of symbol `i` for a break of `price`: the nearer of base and level, never too near."""
-    d, a, close = side.sign, float(reading.atr[i]), float(reading.close[i])
-    base = float(reading.low[i]) if side is Side.LONG else -float(reading.high[i])
-    stop = max(base - settings.stop_pad_atr * a, d * price - settings.momentum_stop_atr * a)
-    if d * close - stop < settings.stop_min_atr * a:
-        stop = d * close - settings.stop_min_atr * a
-    return d * stop
+def momentum_stop(sign: Floats, price: Floats, reading: Reading, settings: keys.Signals) -> Floats:
+    """Stop of a break of `price`: the tighter of the base's extreme and a distance from the level.
+
+    Measured from the level, because the level is what must hold; never too near to the close.
+    """
+    base = np.where(sign > 0, reading.lowest, -reading.highest)
+    by_base = base - settings.stop_pad_atr * reading.atr
+    by_level = sign * price - settings.momentum_stop_atr * reading.atr
+    return sign * _not_too_near(np.maximum(by_base, by_level), sign, reading, settings)
+
+
+def retest_stop(sign: Floats, price: Floats, reading: Reading, settings: keys.Signals) -> Floats:
+    """Stop of a return to `price`: a distance beyond the level, never too near to the close."""
+    by_level = sign * price - settings.retest_stop_atr * reading.atr
+    return sign * _not_too_near(by_level, sign, reading, settings)
+
+
+def _not_too_near(stop: Floats, sign: Floats, reading: Reading, settings: keys.Signals) -> Floats:
+    close = sign * reading.close
+    least = settings.stop_min_atr * reading.atr
+    return np.where(close - stop < least, close - least, stop)
