@@ -1,8 +1,8 @@
-"""Settings from defaults, config.toml and `--set`, in that precedence, all problems at once.
+"""Settings from defaults, a preset, config.toml and `--set`, in that precedence.
 
 It exists because the typed decoder stops at the first error: keys are converted one by one, in file
-order, and what does not fit is collected. It must never guess, never use a value it complained
-about, and never echo what looks like a secret.
+order, and what does not fit is collected, so that all problems come at once. It must never guess,
+never use a value it complained about, and never echo what looks like a secret.
 """
 
 import tomllib
@@ -10,35 +10,34 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import msgspec
-from msgspec import structs
 
+from engine import preset as presets
+from engine.catalog import (
+    INT_SHOWN_MAX,
+    SECTIONS,
+    Declared,
+    declared,
+    expected,
+    found,
+    key_names,
+    toml,
+    unit_hint,
+)
 from engine.consistency import RULES
-from engine.core.sections import Section, describe
 from engine.core.settings import Settings
 from engine.environment import CONFIG_PATH, looks_secret, quoted
 from engine.errors import ConfigError
 
-SECTIONS: Mapping[str, type[Section]] = {f.name: f.type for f in structs.fields(Settings)}
+PRESET = "bot.preset"
 
 _SECRET_NAMES = ("token", "secret", "password", "api_key", "apikey")
 _FILE_ONLY = "caps"  # what nothing exceeds: a command line is no place to raise it
-_INT_SHOWN_MAX = 10**18  # Python refuses to print integers without end
 _FROM_ENVIRONMENT = (
     "secrets come from the environment (TELEGRAM_TOKEN or TELEGRAM_TOKEN_FILE), never from here"
 )
-
-
-class Declared(msgspec.Struct, frozen=True):
-    """One key as it is declared; `expected` names type and range, `default` is TOML."""
-
-    path: str
-    default: str
-    expected: str
-    unit: str
-    meaning: str
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -46,7 +45,8 @@ class _Entry(msgspec.Struct, frozen=True):
 
     path: str
     value: Any
-    origin: str  # shown behind its problems: empty for the file
+    origin: str = ""  # shown behind its problems: empty for the file that is read
+    problem: str | None = None  # what is wrong with it, where that is known already
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -57,23 +57,33 @@ class _Problem(msgspec.Struct, frozen=True):
     text: str
 
 
-def load(path: Path | None, sets: Sequence[str], env: Mapping[str, str]) -> Settings:
-    """The settings; raises `ConfigError` with every problem of the file and the `--set` options."""
+def load(
+    path: Path | None, sets: Sequence[str], env: Mapping[str, str], preset: str | None = None
+) -> Settings:
+    """The settings; raises `ConfigError` with every problem of presets, file and `--set` options.
+
+    A `preset` given here stands above the one that file and options name.
+    """
     source = locate(path, env)
-    name = "settings" if source is None else str(source)
-    problems: list[_Problem] = []
-    entries = [] if source is None else list(_file_entries(source))
-    for text in sets:
-        entry = _set_entry(text)
-        if isinstance(entry, _Entry):
-            entries.append(entry)
-        else:
-            problems.append(_Problem(len(entries), "--set", entry))
-    settings = _overlay(entries, problems)
-    problems += _broken_rules(settings, entries, {p.path for p in problems})
+    given = [] if source is None else list(_file_entries(source))
+    given += map(_set_entry, sets)
+    if preset is not None:
+        given.append(_Entry(PRESET, preset, " (chosen)"))
+    name = next((e.value for e in reversed(given) if e.path == PRESET), Settings().bot.preset)
+    below = _preset_entries(name, f" (preset {name})") if name in presets.names() else []
+    return _settled("settings" if source is None else str(source), below, given)
+
+
+def check_presets() -> None:
+    """Judge each preset by itself; raises `ConfigError` with every problem of all of them."""
+    problems = []
+    for name in presets.names():
+        try:
+            _settled(name, _preset_entries(name), [])
+        except ConfigError as error:
+            problems += [f"{name}: {problem}" for problem in error.problems]
     if problems:
-        raise ConfigError(name, _lines(problems))
-    return settings
+        raise ConfigError(str(presets.FOLDER), problems)
 
 
 def locate(path: Path | None, env: Mapping[str, str]) -> Path | None:
@@ -87,40 +97,19 @@ def locate(path: Path | None, env: Mapping[str, str]) -> Path | None:
 
 
 def effective(settings: Settings) -> list[str]:
-    """Every key as one TOML line; what differs from the default says so."""
-    return [_effective(settings, d) for d in declared()]
+    """Every key as one TOML line; what differs from the default says so, and what a preset sets."""
+    preset = _overlay(_preset_entries(settings.bot.preset), [])
+    return [_effective(settings, preset, key) for key in declared()]
 
 
-def declared() -> Iterator[Declared]:
-    """Every key of every section, in order of declaration."""
-    return (declaration(f"{name}.{key}") for name, keys in _keys().items() for key in keys)
-
-
-def declaration(path: str) -> Declared:
-    """What a key is: `declaration("risk.max_open_positions")`; raises KeyError for no such key."""
-    name, _, key = path.partition(".")
-    section = SECTIONS[name]
-    if key not in section.__struct_fields__:
-        raise KeyError(path)
-    meta = describe(section, key)
-    return Declared(
-        path=path,
-        default=_toml(getattr(section(), key)),
-        expected=_expected(section, key),
-        unit=(meta.extra or {}).get("unit", ""),
-        meaning=meta.description or "",
-    )
-
-
-def _keys() -> dict[str, tuple[str, ...]]:
-    return {name: section.__struct_fields__ for name, section in SECTIONS.items()}
-
-
-def _effective(settings: Settings, key: Declared) -> str:
-    value = _toml(attrgetter(key.path)(settings))
-    line = f"{key.path} = {value}"
-    is_default = attrgetter(key.path)(settings) == attrgetter(key.path)(Settings())
-    return line if is_default else f"{line}  # default {key.default}"
+def _effective(settings: Settings, preset: Settings, key: Declared) -> str:
+    value, by_preset, default = (attrgetter(key.path)(s) for s in (settings, preset, Settings()))
+    name = settings.bot.preset
+    notes = [f"default {key.default}"] if value != default else []
+    if by_preset != default:
+        notes.insert(0, name if value == by_preset else f"{name} {toml(by_preset)}")
+    line = f"{key.path} = {toml(value)}"
+    return f"{line}  # {', '.join(notes)}" if notes else line
 
 
 # What was given
@@ -129,9 +118,20 @@ def _effective(settings: Settings, key: Declared) -> str:
 def _file_entries(path: Path) -> Iterator[_Entry]:
     for name, table in _parse(path).items():
         if name in SECTIONS and isinstance(table, dict):
-            yield from (_Entry(f"{name}.{key}", value, "") for key, value in table.items())
+            yield from (_Entry(f"{name}.{key}", value) for key, value in table.items())
         else:
-            yield _Entry(name, table, "")
+            yield _Entry(name, table)
+
+
+def _preset_entries(name: str, origin: str = "") -> list[_Entry]:
+    entries = _file_entries(presets.path_of(name))
+    return [_Entry(e.path, e.value, origin, _foreign(e.path)) for e in entries]
+
+
+def _foreign(path: str) -> str | None:
+    if path.partition(".")[0] in presets.NEVER:
+        return "expected in config.toml, never in a preset"
+    return None
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -146,11 +146,12 @@ def _parse(path: Path) -> dict[str, Any]:
     raise ConfigError(str(path), [reason])
 
 
-def _set_entry(text: str) -> _Entry | str:
+def _set_entry(text: str) -> _Entry:
     path, equals, value = text.partition("=")
     section, _, key = path.strip().partition(".")
     if not (equals and section and key):
-        return f"expected KEY=VALUE with a key like risk.max_open_positions, found {quoted(text)}"
+        words = "expected KEY=VALUE with a key like risk.max_open_positions"
+        return _Entry("--set", text, problem=f"{words}, found {quoted(text)}")
     return _Entry(f"{section}.{key}", _set_value(value.strip()), " (--set)")
 
 
@@ -165,28 +166,50 @@ def _set_value(text: str) -> Any:  # noqa: ANN401 -- whatever TOML holds
 # What fits
 
 
+def _settled(title: str, below: list[_Entry], given: list[_Entry]) -> Settings:
+    """Settings from the entries of a preset and those above it."""
+    problems: list[_Problem] = []
+    entries = [*below, *given]
+    settings = _overlay(entries, problems)
+    bad = {p.path for p in problems}
+    if not bad & {e.path for e in below}:
+        problems += _idle_entries(below)
+    if PRESET not in bad:  # of a strategy nobody knows nothing follows
+        problems += _broken_rules(settings, entries, bad)
+    if problems:
+        raise ConfigError(title, _lines(problems))
+    return settings
+
+
 def _overlay(entries: Sequence[_Entry], problems: list[_Problem]) -> Settings:
+    """The defaults but for these entries; what does not fit goes to `problems`."""
     good: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
     for index, entry in enumerate(entries):
         name, _, key = entry.path.partition(".")
-        text = _misplaced(name, key, entry.value) or _refused(entry)
+        text = entry.problem or _misplaced(name, key, entry.value) or _refused(entry)
         if text is None:
             try:
                 good[name][key] = _converted(entry.value, SECTIONS[name].__annotations__[key])
             except msgspec.ValidationError:
-                text = f"expected {_expected(SECTIONS[name], key)}, found {_found(entry.value)}"
+                text = _misfit(name, key, entry.value)
         if text is not None:
             problems.append(_Problem(index, entry.path, text + entry.origin))
     sections: dict[str, Any] = {name: cls(**good[name]) for name, cls in SECTIONS.items()}
     return Settings(**sections)
 
 
+def _misfit(name: str, key: str, value: object) -> str:
+    section = SECTIONS[name]
+    hint = unit_hint(section, key, value)
+    return f"expected {expected(section, key)}, found {found(value)}{hint}"
+
+
 def _converted(value: object, kind: object) -> object:
-    found = msgspec.convert(value, kind)
+    made = msgspec.convert(value, kind)
     # The range of a key refuses these by itself; inside a list nothing else would.
-    if not all(abs(number) <= _INT_SHOWN_MAX for number in _numbers(found)):
+    if not all(abs(number) <= INT_SHOWN_MAX for number in _numbers(made)):
         raise msgspec.ValidationError
-    return found
+    return made
 
 
 def _numbers(value: object) -> Iterator[float]:
@@ -202,7 +225,7 @@ def _misplaced(name: str, key: str, value: object) -> str | None:
         if key in SECTIONS[name].__struct_fields__:
             return None
         if not key:
-            return f"expected a table [{name}], found {_found(value)}"
+            return f"expected a table [{name}], found {found(value)}"
     names = " ".join([name, key, *(value if isinstance(value, dict) else ())]).lower()
     if any(word in names for word in _SECRET_NAMES):
         return _FROM_ENVIRONMENT
@@ -214,7 +237,7 @@ def _misplaced(name: str, key: str, value: object) -> str | None:
 
 
 def _hint(section: str, key: str) -> str:
-    keys = _keys()
+    keys = key_names()
     owners = [f"{name}.{key}" for name, names in keys.items() if key in names]
     if owners:
         return f"; did you mean {' or '.join(owners)}?"
@@ -234,7 +257,9 @@ def _refused(entry: _Entry) -> str | None:
     """Why this value is not taken, whatever its type."""
     problem = _secret_problem(entry.value)
     if problem is None and entry.origin and entry.path.startswith(f"{_FILE_ONLY}."):
-        return f"expected in the file only, found {_found(entry.value)}"
+        return f"expected in the file only, found {found(entry.value)}"
+    if problem is None and entry.path == PRESET and isinstance(entry.value, str):
+        return presets.unknown(entry.value)
     return problem
 
 
@@ -244,6 +269,13 @@ def _secret_problem(value: object) -> str | None:
     if isinstance(value, list):
         return next((p for item in value if (p := _secret_problem(item))), None)
     return None
+
+
+def _idle_entries(below: Sequence[_Entry]) -> Iterator[_Problem]:
+    """What a preset gives for nothing."""
+    order = {entry.path: index for index, entry in enumerate(below)}
+    for path, text in presets.audit(order, _overlay(below, [])):
+        yield _Problem(order[path], path, text + below[order[path]].origin)
 
 
 def _broken_rules(
@@ -265,47 +297,3 @@ def _lines(problems: Sequence[_Problem]) -> list[str]:
     paths = ["(not shown)" if looks_secret(p.path) else p.path for p in ordered]
     width = max(map(len, paths))
     return [f"{path:<{width}}   {p.text}" for path, p in zip(paths, ordered, strict=True)]
-
-
-# How it reads
-
-
-def _expected(section: type[Section], key: str) -> str:
-    base, meta = get_args(section.__annotations__[key])[0], describe(section, key)
-    if base in (int, float):
-        whole = "whole " if base is int else ""
-        return f"a {whole}number {_number(meta.ge)}..{_number(meta.le)}"
-    if base is bool:
-        return "true or false"
-    if get_origin(base) is Literal:
-        choices = [_toml(choice) for choice in get_args(base)]
-        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
-    if base is str:
-        return f"text matching {meta.pattern}" if meta.pattern else "text"
-    words = {str: "texts", int: "whole numbers"}
-    return f"a list of {words.get(get_args(base)[0], 'number pairs')}"
-
-
-def _number(bound: float | None) -> str:
-    assert bound is not None, "every number is declared with both bounds"
-    return f"{int(bound):_}" if bound == int(bound) else str(bound)
-
-
-def _found(value: object) -> str:
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_found, value))}]"
-    if isinstance(value, int) and abs(value) > _INT_SHOWN_MAX:
-        return "a number beyond all ranges"
-    return _toml(value)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, (str, bool)):
-        return msgspec.json.encode(value).decode()
-    return str(value).removesuffix(".0")  # 3.0 and 3 are one value of a number key

@@ -5,6 +5,7 @@ settings. It must never change a value: it only says what is wrong.
 """
 
 import math
+import re
 from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
@@ -13,14 +14,18 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
-from engine.core.scan import CHECKS
-from engine.core.settings import Settings
+from engine.core.checks import CHECKS, ESSENTIAL
+from engine.core.indicators import LOOKBACK
+from engine.core.settings import Score, Settings
 from engine.environment import quoted, url_problem
 
 Verdict = str | None
 
 RUNGS_MAX = 6
 SHARES_SLACK = 1e-9  # shares that add up to 1 on paper may add up to a bit more
+WEIGHTS_MIN, WEIGHTS_MAX = 0.8, 1.2
+WEIGHTS = tuple(key for key in Score.__struct_fields__ if key.startswith("w_"))
+_WINDOW = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -50,6 +55,45 @@ def _donchian(settings: Settings) -> Verdict:
         f"expected donchian_bars of 1 to 4 whole numbers between 5 and window_bars ({window}), "
         f"found {list(values)}"
     )
+
+
+def _lookback(settings: Settings) -> Verdict:
+    """A retest looks back at a break, which in turn looks back: all within the last 300 bars."""
+    hours = 2 * 3600 // settings.market.frame_s
+    longest = max(settings.levels.window_bars, hours, settings.signals.fresh_bars)
+    age = settings.signals.retest_max_bars
+    if longest + age < LOOKBACK:
+        return None
+    return (
+        f"expected the largest of window_bars, fresh_bars and two hours of bars, plus "
+        f"retest_max_bars, at most {LOOKBACK - 1}, found {longest} + {age}"
+    )
+
+
+def _weights(settings: Settings) -> Verdict:
+    total = sum(abs(getattr(settings.score, key)) for key in WEIGHTS)
+    if WEIGHTS_MIN - SHARES_SLACK <= total <= WEIGHTS_MAX + SHARES_SLACK:
+        return None
+    return (
+        f"expected weights w_* of {WEIGHTS_MIN} to {WEIGHTS_MAX} together, signs aside, "
+        f"found {total:.10g}"
+    )
+
+
+def _setups(settings: Settings) -> Verdict:
+    setups = settings.signals.setups
+    if setups and len(set(setups)) == len(setups):
+        return None
+    found = ", ".join(map(quoted, setups))
+    return f"expected at least one setup, each once, found [{found}]"
+
+
+def _blackouts(settings: Settings) -> Verdict:
+    for window in settings.signals.blackouts_utc:
+        match = _WINDOW.fullmatch(window)
+        if match is None or match[1] == match[2]:
+            return f"expected windows like 23:50-00:10, of some length, found {quoted(window)}"
+    return None
 
 
 def _epsilon(settings: Settings) -> Verdict:
@@ -83,6 +127,8 @@ def _listed(values: Sequence[float]) -> str:
 
 def _names(excluded: tuple[str, ...], known: Collection[str]) -> Verdict:
     for name in excluded:
+        if name in ESSENTIAL:
+            return f"expected names of checks a signal can do without, found {quoted(name)}"
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}"
@@ -110,6 +156,11 @@ def _zone(name: str) -> Verdict:
 
 RULES = (
     _order("universe.atr15_min_pct", "universe.atr15_max_pct", strictly=True),
+    _unless_off(
+        "universe.depth_50bps_min_usd",
+        _order("universe.depth_30bps_min_usd", "universe.depth_50bps_min_usd"),
+    ),
+    Rule(tuple(f"score.{key}" for key in WEIGHTS), _weights),
     _order("risk.risk_per_trade_pct", "risk.open_risk_max_pct"),
     _order("risk.risk_per_trade_pct", "caps.risk_per_trade_pct"),
     _order("risk.risk_per_trade_pct", "risk.daily_loss_limit_pct"),
@@ -118,6 +169,18 @@ RULES = (
     _order("risk.leverage_max", "caps.leverage"),
     _order("signals.fresh_bars", "levels.window_bars"),
     Rule(("levels.donchian_bars", "levels.window_bars"), _donchian),
+    Rule(
+        (
+            "levels.window_bars",
+            "signals.retest_max_bars",
+            "signals.fresh_bars",
+            "market.frame_s",
+        ),
+        _lookback,
+    ),
+    _order("signals.retest_min_bars", "signals.retest_max_bars", strictly=True),
+    Rule(("signals.setups",), _setups),
+    Rule(("signals.blackouts_utc",), _blackouts),
     Rule(("signals.break_eps_bps", "signals.break_eps_atr"), _epsilon),
     Rule(("exits.targets",), _targets),
     _order("exits.trail_tight_atr", "exits.trail_atr"),

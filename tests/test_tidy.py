@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.config import declared
+from engine.catalog import declared
 from engine.consistency import RULES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,9 +20,18 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("engine.log", ("engine.core", "engine.errors")),
     ("engine.environment", ("engine.errors",)),
     ("engine.consistency", ("engine.core", "engine.environment")),
+    ("engine.catalog", ("engine.core", "engine.environment")),
+    ("engine.preset", ("engine.core", "engine.environment", "engine.catalog")),
     (
         "engine.config",
-        ("engine.core", "engine.errors", "engine.environment", "engine.consistency"),
+        (
+            "engine.core",
+            "engine.errors",
+            "engine.environment",
+            "engine.consistency",
+            "engine.catalog",
+            "engine.preset",
+        ),
     ),
     ("engine.__main__", ("engine",)),
     ("engine.canvas", ()),
@@ -45,7 +54,18 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("bot.app", ("engine", "bot")),
     ("bot.floor", ("engine", "bot")),
     ("bot.sandbox", ("engine.core", "engine.errors", "engine.log", "engine.sim", "bot.sandbox")),
-    ("bot", ("engine.core", "engine.chart", "engine.errors", "engine.log", "engine.config", "bot")),
+    (
+        "bot",
+        (
+            "engine.core",
+            "engine.chart",
+            "engine.errors",
+            "engine.log",
+            "engine.config",
+            "engine.preset",
+            "bot",
+        ),
+    ),
 )
 COMPOSED = ("bot.app", "bot.floor", "bot.__main__", "bot.sandbox")  # imported by each other only
 VENDORS = ("ccxt", "websockets", "tinydb", "apscheduler", "matplotlib")
@@ -290,15 +310,30 @@ def test_no_module_is_dead() -> None:
     assert sorted(dead) == []
 
 
+DECLARERS = (  # these name keys without doing anything by them
+    "engine.core.settings",
+    "engine.core.terms",
+    "engine.catalog",
+    "engine.config",
+    "engine.consistency",
+    "engine.preset",
+)
+
+
+def named_keys(module: Module) -> Iterator[str]:
+    """Attributes a module reads, also by a name in a text where it reads by such."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            yield node.attr
+    if any(name == "getattr" for name, _ in module.calls()):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
 def test_every_setting_is_read_somewhere() -> None:
-    declarers = ("engine.core.settings", "engine.config", "engine.consistency")
-    read_keys = {
-        node.attr
-        for module in OURS
-        if not below(module.name, *declarers)
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Attribute)
-    }
+    readers = [module for module in OURS if not below(module.name, *DECLARERS)]
+    read_keys = {name for module in readers for name in named_keys(module)}
     # A cap is held when settings are made: nothing later needs to read it.
     held = {key for rule in RULES for key in rule.keys if below(key, "caps")}
     paths = [key.path for key in declared()]

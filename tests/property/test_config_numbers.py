@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from engine import config
+from engine import catalog, config
 from engine.core.sections import describe
 from engine.core.settings import Settings
 from engine.errors import ConfigError
 
 NUMBERS = [
-    d.path for d in config.declared() if "number " in d.expected and "list" not in d.expected
+    d.path for d in catalog.declared() if "number " in d.expected and "list" not in d.expected
 ]
 LISTS = ("exits.targets", "levels.donchian_bars")
 CAPPED = {
@@ -67,7 +67,7 @@ def value_of(found: Settings, path: str) -> object:
 
 def assert_in_range(found: Settings, path: str) -> None:
     section, key = path.split(".")
-    value, meta = value_of(found, path), describe(config.SECTIONS[section], key)
+    value, meta = value_of(found, path), describe(catalog.SECTIONS[section], key)
     assert isinstance(value, (int, float))
     assert not isinstance(value, bool)
     assert meta.ge is not None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import config
+from engine import catalog, config
 from engine.core.settings import Bot, Settings, Universe
 from engine.core.terms import Caps, Exits, Risk
 from engine.errors import ConfigError
@@ -26,7 +26,10 @@ def problems(text: str, folder: Path, *sets: str) -> list[str]:
     return [" ".join(line.split()) for line in caught.value.problems]
 
 
-def test_defaults_are_settings_and_hold_together() -> None:
+def test_defaults_are_settings_and_hold_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # away from the file of the project
     assert config.load(None, [], {"BREAKOUT_CONFIG": ""}) == Settings()
 
 
@@ -125,6 +128,10 @@ leverage_max = 3.5
         ("[bot]\nzone = 1", "bot.zone expected text, found 1"),
         ("[bot]\nzone = ['x']", 'bot.zone expected text, found ["x"]'),
         (
+            "[signals]\nsetups = ['MOMENTUM', 'FADE']",
+            ('signals.setups expected a list of "MOMENTUM", "RETEST", found ["MOMENTUM", "FADE"]'),
+        ),
+        (
             "[universe]\nwhitelist = [1]",
             "universe.whitelist expected a list of texts, found [1]",
         ),
@@ -140,6 +147,32 @@ leverage_max = 3.5
 )
 def test_wrong_type_or_range(text: str, problem: str, tmp_path: Path) -> None:
     assert problems(text, tmp_path) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "hint"),
+    [
+        ("universe.oi_min_usd", '"5M"', '"5M"; write 5000000'),
+        ("universe.oi_min_usd", '"2.5k"', '"2.5k"; write 2500'),
+        ("universe.top_n", '"1_0 K"', '"1_0 K"; write 10000'),
+        ("universe.oi_min_usd", '"5%"', '"5%"'),
+        ("universe.oi_min_usd", '"plenty"', '"plenty"'),
+        ("exits.max_hold_s", '"4h"', '"4h"; write 14400'),
+        ("exits.max_hold_s", '"1.5d"', '"1.5d"; write 129600'),
+        ("signals.body_min_frac", '"60%"', '"60%"; write 0.6'),
+        ("signals.body_min_frac", "60", "60; a share of 1, not a percentage: write 0.6"),
+        ("signals.body_min_frac", "101", "101"),
+        ("signals.body_min_frac", "true", "true"),
+        ("risk.risk_per_trade_pct", '"1.5 %"', '"1.5 %"; write 1.5'),
+        ("risk.risk_per_trade_pct", "60", "60"),
+        ("log.json", '"5M"', '"5M"'),
+    ],
+)
+def test_a_number_in_another_unit_is_told_how_to_be_written(
+    key: str, value: str, hint: str, tmp_path: Path
+) -> None:
+    (problem,) = problems(f"{key} = {value}", tmp_path)
+    assert problem.partition(", found ")[2] == hint
 
 
 @pytest.mark.parametrize(
@@ -269,12 +302,13 @@ def test_effective_is_toml_that_loads_to_the_same_settings(tmp_path: Path) -> No
 
     assert "sim.equity_start_usd = 12345.67  # default 10000" in lines
     assert "risk.max_notional_usd = 60000" in lines
-    assert len(lines) == sum(len(s.__struct_fields__) for s in config.SECTIONS.values())
+    assert 'bot.preset = "breakout_v1"' in lines
+    assert len(lines) == sum(len(s.__struct_fields__) for s in catalog.SECTIONS.values())
     assert config.load(write(tmp_path, "\n".join(lines)), [], {}) == settings
 
 
 def test_every_key_is_declared_whole() -> None:
-    for key in config.declared():
+    for key in catalog.declared():
         section, name = key.path.split(".")
         is_number = "number " in key.expected and "list" not in key.expected
         assert key.meaning
@@ -287,7 +321,7 @@ def test_every_key_is_declared_whole() -> None:
 
 
 def test_declaration_of_one_key() -> None:
-    assert config.declaration("risk.max_open_positions") == config.Declared(
+    assert catalog.declaration("risk.max_open_positions") == catalog.Declared(
         path="risk.max_open_positions",
         default="3",
         expected="a whole number 1..10",
@@ -299,4 +333,4 @@ def test_declaration_of_one_key() -> None:
 @pytest.mark.parametrize("path", ["risk.nope", "nope.risk", "risk"])
 def test_declaration_of_no_key(path: str) -> None:
     with pytest.raises(KeyError):
-        config.declaration(path)
+        catalog.declaration(path)

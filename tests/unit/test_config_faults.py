@@ -31,7 +31,7 @@ import pytest
 from bot import app
 from bot.__main__ import main
 from builders import INSTRUMENT, T0, D, order
-from engine import config, log
+from engine import catalog, config, log
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.settings import Settings
@@ -74,7 +74,7 @@ def problems(env: Mapping[str, str]) -> list[str]:
 # -- FT82, FT83: who may set what -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", [d.path for d in config.declared() if d.path.startswith("caps.")])
+@pytest.mark.parametrize("key", [d.path for d in catalog.declared() if d.path.startswith("caps.")])
 def test_caps_come_from_the_file_alone(key: str, tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(f"{key} = 1.25", encoding="utf-8")
@@ -99,7 +99,10 @@ def test_caps_come_from_the_file_alone(key: str, tmp_path: Path) -> None:
         ("BREAKOUT_STATEDIR", "; did you mean BREAKOUT_STATE_DIR?"),
     ],
 )
-def test_the_environment_sets_no_key(name: str, hint: str) -> None:
+def test_the_environment_sets_no_key(
+    name: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     env = {name: "nan", "RISK_LEVERAGE_MAX": "9", "LEVERAGE_MAX": "9"}
     assert config.load(None, [], env) == Settings()
     assert problems(env) == [f"{name}   unknown; settings come from config.toml or --set{hint}"]

@@ -7,13 +7,17 @@ import pytest
 
 from engine import config
 from engine.consistency import RULES
-from engine.core.scan import CHECKS
+from engine.core.checks import CHECKS
 from engine.core.sections import describe
-from engine.core.settings import Levels, Settings, Signals
+from engine.core.settings import Levels, Settings
 from engine.core.terms import Exits
 from engine.errors import ConfigError
 
 NAN = math.nan
+WINDOWS = (
+    "expected the largest of window_bars, fresh_bars and two hours of bars, plus retest_max_bars, "
+    "at most 299"
+)
 Rungs = tuple[tuple[float, float], ...]
 
 
@@ -179,6 +183,65 @@ def problems(text: str, folder: Path) -> list[str]:
             ),
         ),
         (
+            "[levels]\nwindow_bars = 228",
+            f"levels.window_bars {WINDOWS}, found 228 + 72",
+        ),
+        (
+            "[signals]\nretest_max_bars = 100",
+            f"signals.retest_max_bars {WINDOWS}, found 200 + 100",
+        ),
+        (
+            "[market]\nframe_s = 60\n[levels]\nwindow_bars = 100\n[signals]\nretest_max_bars = 180",
+            f"levels.window_bars {WINDOWS}, found 120 + 180",
+        ),
+        (
+            "[signals]\nretest_min_bars = 5\nretest_max_bars = 5",
+            (
+                "signals.retest_min_bars expected "
+                "signals.retest_min_bars less than signals.retest_max_bars, found 5 and 5"
+            ),
+        ),
+        (
+            "[signals]\nsetups = []",
+            "signals.setups expected at least one setup, each once, found []",
+        ),
+        (
+            "[signals]\nsetups = ['RETEST', 'RETEST']",
+            'signals.setups expected at least one setup, each once, found ["RETEST", "RETEST"]',
+        ),
+        (
+            "[universe]\ndepth_30bps_min_usd = 8001",
+            (
+                "universe.depth_30bps_min_usd expected universe.depth_30bps_min_usd "
+                "at most universe.depth_50bps_min_usd, found 8001 and 8000"
+            ),
+        ),
+        (
+            "[score]\nw_turnover = -0.41",
+            "score.w_turnover expected weights w_* of 0.8 to 1.2 together, signs aside, found 1.21",
+        ),
+        (
+            "[score]\nw_vol_surge = 0.09",
+            (
+                "score.w_vol_surge expected weights w_* of 0.8 to 1.2 together, signs aside, "
+                "found 0.79"
+            ),
+        ),
+        *(
+            (
+                f"[signals]\nblackouts_utc = ['23:50-00:10', '{window}']",
+                (
+                    "signals.blackouts_utc expected windows like 23:50-00:10, of some length, "
+                    f'found "{window}"'
+                ),
+            )
+            for window in ("24:00-01:00", "23:60-01:00", "2:00-03:00", "12:00", "12:00-12:00", "")
+        ),
+        (
+            "[checks]\nexcluded = ['break']",
+            'checks.excluded expected names of checks a signal can do without, found "break"',
+        ),
+        (
             "[checks]\nexcluded = ['bodi']",
             'checks.excluded expected names of checks, found "bodi"; did you mean body?',
         ),
@@ -270,14 +333,33 @@ def test_exits_at_the_edge_of_what_holds_together(text: str, tmp_path: Path) -> 
     config.load(path, [], {})
 
 
-def test_ranges_alone_keep_every_window_inside_the_lookback() -> None:
-    # So no cross-field rule is needed for it.
+def test_a_level_window_always_holds_a_swing() -> None:
+    # Ranges alone see to it, so no rule is needed.
     window, swing = describe(Levels, "window_bars"), describe(Levels, "swing_bars")
-    fresh = describe(Signals, "fresh_bars")
     assert window.ge
-    assert window.le
     assert swing.le
-    assert fresh.le
-
-    assert max(window.le, fresh.le, 2 * 3600 / 60) <= 299
     assert 2 * swing.le + 1 <= window.ge
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "levels.window_bars = 227",
+        "signals.retest_max_bars = 99",
+        "market.frame_s = 60\nlevels.window_bars = 100\nsignals.retest_max_bars = 179",
+        "market.frame_s = 900",
+        "signals.retest_min_bars = 1\nsignals.retest_max_bars = 2",
+        "signals.setups = ['RETEST', 'MOMENTUM']",
+        "signals.setups = ['RETEST']",
+        "signals.blackouts_utc = ['23:59-00:00', '00:00-23:59']",
+        "universe.depth_30bps_min_usd = 8000",
+        "universe.depth_50bps_min_usd = 0",
+        "score.w_turnover = 0\n",  # 0.8 together
+        "score.w_trend_1h = -0.2",  # 1.2
+        "checks.excluded = ['oi', 'confidence', 'hold']",
+    ],
+)
+def test_strategies_at_the_edge_of_what_holds_together(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    config.load(path, [], {})
