@@ -79,11 +79,14 @@ def _trade(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from engine import config
+    from engine import config, preset
     from engine.environment import read_environment
 
     environment = read_environment(os.environ)
     settings = config.load(config.locate(options.config, os.environ), options.sets, os.environ)
+    config.check_presets()
+    name = settings.bot.preset
+    print(f"# preset {name}, one of {len(preset.names())}: {preset.character(name)}")
     print("\n".join(config.effective(settings)))
     token = "given" if environment.telegram_token else "missing"
     print(f"# token {token}, {len(environment.allowed_users)} people allowed")
@@ -144,7 +147,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS = {
     "chat": "the embedded chat alone",
-    "check": "validate configuration and environment",
+    "check": "validate configuration, presets and environment",
     "health": "is the running bot healthy?",
 }
 _ADDERS = {"chat": _add_place, "check": _add_settings, "health": _add_state}

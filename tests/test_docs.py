@@ -9,8 +9,9 @@ import pytest
 
 from bot.commands import TABLE
 from bot.views import words
-from engine import __version__, config, environment
-from engine.core.settings import Settings
+from engine import __version__, catalog, config, environment, preset
+from engine.core.checks import UNFED
+from engine.core.settings import Checks, Settings
 from engine.core.values import GateName
 from engine.errors import ConfigError
 
@@ -34,7 +35,6 @@ EXIT_RULES = (
 STALE = (
     "EXCHANGE_API_KEY",
     "ALLOW_LIVE",
-    "/preset",
     "/trades",
     "backtest --",
     "ws_private",
@@ -55,34 +55,47 @@ def config_rows() -> dict[str, tuple[str, str]]:
     return rows
 
 
-def test_config_file_changes_nothing() -> None:
-    assert config.load(ROOT / "config.toml", [], {}) == Settings()
+SHIPPED = Settings(checks=Checks(excluded=UNFED))
+
+
+def test_config_file_changes_nothing_but_what_nothing_measures() -> None:
+    assert config.load(ROOT / "config.toml", [], {}) == SHIPPED
 
 
 def test_config_file_shows_every_key_as_it_is_declared() -> None:
     expected = {}
-    for key in config.declared():
+    for key in catalog.declared():
         bounds = "; ".join(part for part in (key.unit, key.expected) if part)
         expected[key.path] = (key.default, f"{key.meaning} ({bounds})")
+    _, comment = expected["checks.excluded"]
+    expected["checks.excluded"] = (catalog.toml(UNFED), comment)
     assert config_rows() == expected
 
 
 def test_config_file_leaves_strategy_keys_to_their_defaults() -> None:
-    active = {name for name, table in tomllib.loads(CONFIG).items() if table}
-    assert active == {"bot", "exchange", "schedule", "store", "log", "caps"}
+    active = {name: set(table) for name, table in tomllib.loads(CONFIG).items() if table}
+    assert set(active) == {"bot", "exchange", "schedule", "store", "log", "checks", "caps"}
+    assert active["checks"] == {"excluded"}
 
 
 def test_uncommented_keys_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(re.sub(r"^# (\w+ = )", r"\1", CONFIG, flags=re.MULTILINE), encoding="utf-8")
 
-    assert config.load(path, [], {}) == Settings()
+    assert config.load(path, [], {}) == SHIPPED
 
 
-@pytest.mark.parametrize("section", config.SECTIONS)
+@pytest.mark.parametrize("section", catalog.SECTIONS)
 def test_readme_lists_the_keys_of_each_section(section: str) -> None:
     (row,) = re.findall(rf"^\| `\[{section}\]` \| .+ \| (.+) \|$", README, re.MULTILINE)
-    assert re.findall(r"`(\w+)`", row) == list(config.SECTIONS[section].__struct_fields__)
+    assert re.findall(r"`(\w+)`", row) == list(catalog.SECTIONS[section].__struct_fields__)
+
+
+def test_readme_tells_every_preset_as_its_file_does() -> None:
+    text = README.partition("### Presets")[2].partition("###")[0]
+    assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE)) == {
+        name: preset.character(name) for name in preset.names()
+    }
 
 
 def test_readme_lists_the_commands() -> None:
@@ -147,9 +160,9 @@ def test_readme_tells_every_exit_rule_as_the_chat_does(rule: str) -> None:
 
 
 def test_settings_named_in_the_text_exist() -> None:
-    paths = {key.path for key in config.declared()}
+    paths = {key.path for key in catalog.declared()}
     shown = re.findall(r"`([a-z]+\.[a-z_0-9]+)`", README)
-    named = {name for name in shown if name.split(".")[0] in config.SECTIONS}
+    named = {name for name in shown if name.split(".")[0] in catalog.SECTIONS}
     assert named
     assert named - paths == set()
 
