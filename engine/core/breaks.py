@@ -5,6 +5,8 @@ long history, at the newest bar, and again after a restart. Levels are clustered
 pass gate 0: what fails it cannot be a break. It must never ask whether a break is worth a trade.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -24,7 +26,7 @@ from engine.core.market import Window
 from engine.core.points import Points, tails
 from engine.core.reading import CLOSE, VOLUME, atr_before
 from engine.core.settings import Settings
-from engine.core.values import Level, Side
+from engine.core.values import Level, Ms, Side
 
 CHUNK = 512  # windows clustered at once: what fits a cache
 
@@ -142,9 +144,10 @@ def windows_before(
 ) -> Windows:
     """The bars before each point, with the ATR before it."""
     atr, settings = terms
-    bars = window.open_ms.shape[-1]
-    start = points.row * bars + points.bar - settings.levels.window_bars
-    return lay_windows(side, (window.open_ms, window.ohlcv), start, atr, settings.levels)
+    rows, place = np.unique(points.row, return_inverse=True)
+    candles = window.open_ms[rows], window.ohlcv[rows]  # nothing is looked for in the others
+    start = place * window.open_ms.shape[-1] + points.bar - settings.levels.window_bars
+    return lay_windows(side, candles, start, atr, settings.levels)
 
 
 def trigger_of(price: Floats, sign: int, atr: Floats, settings: Settings) -> Floats:
@@ -203,3 +206,48 @@ def _breaks(
         first_ms=windows.open_ms[start + groups.first[kept]],
         last_ms=windows.open_ms[start + groups.last[kept]],
     )
+
+
+class Memory:
+    """The last break of each symbol, found once: a break is a function of the bars up to it."""
+
+    def __init__(self) -> None:
+        self._seen_ms: dict[str, Ms] = {}  # the newest bar looked at
+        self._last: dict[str, tuple[Ms, Breaks]] = {}  # bar of the last break, and the break alone
+        self._settings: Settings | None = None
+
+    def latest(self, symbols: Sequence[str], window: Window, settings: Settings) -> Breaks:
+        """The last break of each symbol that is no older than a retest may use.
+
+        `window` holds the newest bars of these symbols; only bars that are new are looked at.
+        """
+        if settings is not self._settings:
+            self._seen_ms.clear()
+            self._last.clear()
+            self._settings = settings
+        bars, most = window.open_ms.shape[-1], settings.signals.retest_max_bars
+        seen_ms = np.array([self._seen_ms.get(s, 0) for s in symbols])
+        is_new = window.open_ms > seen_ms[:, None]
+        is_new[:, : max(bars - 1 - most, 0)] = False
+        unseen = int(np.count_nonzero(is_new.any(axis=0)))
+        found = find_breaks(window, settings, unseen)
+        found = found.take(is_new[found.row, found.bar])
+        for i, (row, bar) in enumerate(zip(found.row.tolist(), found.bar.tolist(), strict=True)):
+            self._last[symbols[row]] = int(window.open_ms[row, bar]), found.take(np.array([i]))
+        self._seen_ms.update(zip(symbols, window.open_ms[:, -1].tolist(), strict=True))
+        return self._placed(symbols, window, most)
+
+    def _placed(self, symbols: Sequence[str], window: Window, most: int) -> Breaks:
+        """The remembered breaks at their rows and columns of this window."""
+        oldest = window.open_ms[:, max(window.open_ms.shape[-1] - 1 - most, 0)].tolist()
+        parts = []
+        for row, symbol in enumerate(symbols):
+            bar_ms, known = self._last.get(symbol, (-1, None))
+            if known is not None and bar_ms >= oldest[row]:
+                at = np.flatnonzero(window.open_ms[row] == bar_ms)
+                parts.append(msgspec.structs.replace(known, row=np.full(len(at), row), bar=at))
+        return joined(parts) if parts else NONE
+
+
+_NO, _NOTHING = np.empty(0, dtype=np.int64), np.empty(0)
+NONE = Breaks(_NO, _NO, _NO, _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NO, _NO, _NO, _NO)

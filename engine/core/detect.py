@@ -13,7 +13,7 @@ from engine.core.checks import BOTH, Row, lay_out
 from engine.core.indicators import Bools, Floats, Indices
 from engine.core.market import Window
 from engine.core.points import Points
-from engine.core.quality import data_quality, warmup
+from engine.core.quality import atr15, data_quality, warmup
 from engine.core.reading import Reading, complete, glance, read
 from engine.core.retest import find_retests, is_allowed
 from engine.core.settings import Settings
@@ -104,17 +104,10 @@ def _basics(window: Window, points: Points, reading: Reading, settings: Settings
     ]
 
 
-def atr15(reading: Reading, settings: Settings) -> Row:
-    """Volatility against its band."""
-    low, high = settings.universe.atr15_min_pct, settings.universe.atr15_max_pct
-    is_in_band = (low <= reading.atr15_pct) & (reading.atr15_pct <= high)
-    return Row("atr15", reading.atr15_pct, (low, high), is_in_band, "needs 15 full quarter hours")
-
-
 def _pass(rows: list[Row], settings: Settings) -> Bools:
     """Points whose rows all let them pass."""
     sheet = lay_out(rows, settings.checks)
-    out: Bools = (sheet.lets_pass | sheet.is_soft).all(axis=0)
+    out: Bools = np.logical_and.reduce(sheet.lets_pass | sheet.is_soft)
     return out
 
 
@@ -126,8 +119,8 @@ def _one_a_bar(found: list[_Found], breaks: Breaks, settings: Settings) -> Detec
     setup = np.concatenate([np.full(len(f.bar), f.setup) for f in found])
     rank = np.array([order.index(i) if i in order else len(order) for i in range(len(BOTH))])
     by = np.lexsort((rank[setup], row, bar))
-    is_repeated = (np.diff(row[by], prepend=-1) == 0) & (np.diff(bar[by], prepend=-1) == 0)
-    chosen = by[~is_repeated]
+    moved = np.diff(np.stack([row[by], bar[by]]), prepend=-1)
+    chosen = by[moved.any(axis=0)]
 
     def of(name: str) -> Indices:
         column: Indices = np.concatenate([getattr(f.breaks, name) for f in found])[chosen]

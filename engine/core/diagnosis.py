@@ -60,9 +60,14 @@ def _is_met(sheet: Sheet, row: int) -> Bools:
     return met
 
 
-def diagnose(sheet: Sheet, setups: Sequence[Setup]) -> Diagnosis:
-    """Which of the setups came farthest, and its first row that stands in the way."""
-    depth = np.stack([stages(sheet, setup) for setup in setups])
+def diagnose(sheet: Sheet, setups: Sequence[Setup], depth: Indices | None = None) -> Diagnosis:
+    """Which of the setups came farthest, and its first row that stands in the way.
+
+    `depth`, `(setups, points)`, is how far each came where the sheet cannot tell: a row that both
+    setups have shows only one of them.
+    """
+    if depth is None:
+        depth = np.stack([stages(sheet, setup) for setup in setups])
     chosen = depth.argmax(axis=0)
     bad = ~sheet.lets_pass & ~sheet.is_soft
     needs = np.array([[s in KINDS[row.name].setups for row in sheet.rows] for s in setups])

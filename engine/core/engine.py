@@ -24,7 +24,7 @@ from engine.core.positions import Position
 from engine.core.reconcile import reconcile
 from engine.core.results import snapshot, take_signal
 from engine.core.risk import Review, review
-from engine.core.scan import Batch, Scanner, complete, levels_of
+from engine.core.scan import Batch, Scanner, completed, levels_of
 from engine.core.settings import Settings
 from engine.core.turn import Look, Turn
 from engine.core.values import Bar, GateName, Ms, Purpose, Signal, Verdict
@@ -101,7 +101,7 @@ class Engine:
     def verdict(self, symbol: str) -> Verdict | None:
         """The last verdict of a symbol, with the level it faced; None before its first."""
         verdict = self._verdicts.get(symbol)
-        return None if verdict is None else complete(self.market, verdict, self.settings)
+        return None if verdict is None else completed(self.market, verdict, self.settings)
 
     def candles(self, symbol: str, bars: int) -> CandlesView | None:
         """A copy of a symbol's last closed candles with its levels; None when not followed."""

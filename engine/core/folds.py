@@ -358,5 +358,5 @@ def _remember(memory: dict[str, T], key: str, value: T, kept: int) -> None:
 
 
 @fold.register
-def _preset_chosen(fact: f.PresetChosen, state: State, record: f.Record) -> None:
+def _preset_chosen(fact: f.PresetChosen, state: State, _record: f.Record) -> None:
     state.preset = fact.name

@@ -7,14 +7,14 @@ It must never depend on the book or the tape: being watched must not change one'
 import msgspec
 import numpy as np
 
-from engine.core.checks import Row, lay_out
+from engine.core.checks import Row, Sheet
 from engine.core.conditions import Scene, spread_bps, ticker_rows, unfed_rows, volume_24h_usd
-from engine.core.indicators import LOOKBACK, Bools, Floats
+from engine.core.indicators import LOOKBACK, Floats
 from engine.core.market import Market, Window
 from engine.core.points import Points, newest
-from engine.core.quality import data_quality, warmup
-from engine.core.reading import Reading, read
-from engine.core.score import Outside, btc_corr, scores, watch
+from engine.core.quality import atr15, data_quality, warmup
+from engine.core.reading import CLOSE, Reading, read
+from engine.core.score import Outside, btc_corr, raw_of, scores, watch
 from engine.core.values import Ms
 
 REFERENCE = "BTCUSDT"
@@ -43,34 +43,32 @@ def look(scene: Scene, window: Window) -> Look:
         spread_bps=spread_bps(scene),
         oi_change_pct=np.full(len(points), np.nan),
     )
-    market = scene.market
-    reference = market.candles(REFERENCE, LOOKBACK + 1) if REFERENCE in market.universe else None
-    corr = btc_corr(window, points, reference, market.frame_ms)
-    score = scores(window, reading, outside, corr, settings)
+    times, candles = scene.market.candles(REFERENCE, LOOKBACK + 1)
+    reference = times, candles[:, CLOSE]
+    corr = btc_corr(window, points, reference, scene.market.frame_ms)
+    raw = raw_of(window, points, reading, outside, settings)
+    score = scores(msgspec.structs.replace(raw, btc_corr=corr), settings.score)
     return Look(scene, window, points, reading, outside, corr, score)
 
 
 def basic_rows(seen: Look) -> tuple[Row, ...]:
     """Rows that need no level: data, tickers, volatility, and what nothing feeds yet."""
-    settings, reading = seen.scene.settings, seen.reading
-    low, high = settings.universe.atr15_min_pct, settings.universe.atr15_max_pct
-    is_in_band = (low <= reading.atr15_pct) & (reading.atr15_pct <= high)
+    settings = seen.scene.settings
     return (
         warmup(seen.window, seen.points),
         data_quality(seen.window, seen.points, settings),
         *ticker_rows(seen.outside.volume_24h_usd, seen.outside.spread_bps, settings),
-        Row("atr15", reading.atr15_pct, (low, high), is_in_band, "needs 15 full quarter hours"),
+        atr15(seen.reading, settings),
         *unfed_rows(len(seen.points), settings),
     )
 
 
-def watched(seen: Look, rows: tuple[Row, ...]) -> tuple[str, ...]:
-    """Who may be traded at the next bar, best score first."""
-    settings = seen.scene.settings
-    sheet = lay_out([row for row in rows if row.name in FIT], settings.checks)
-    is_fit: Bools = sheet.lets_pass.all(axis=0)
-    turnover = seen.outside.volume_24h_usd
-    return watch(seen.scene.symbols, seen.score, turnover, is_fit, settings.universe.watch_max)
+def watched(seen: Look, sheet: Sheet) -> tuple[str, ...]:
+    """Who may be traded at the next bar, best first; `sheet` holds at least the basic rows."""
+    rows = [i for i, row in enumerate(sheet.rows) if row.name in FIT]
+    is_fit = np.logical_and.reduce(sheet.lets_pass[rows])
+    turnover, most = seen.outside.volume_24h_usd, seen.scene.settings.universe.watch_max
+    return watch(seen.scene.symbols, seen.score, turnover, is_fit, most)
 
 
 def is_ranked(market: Market, symbols: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ from engine.core.checks import Row
 from engine.core.indicators import ATR_N, LOOKBACK, Bools, Floats, Indices, sma, true_range
 from engine.core.market import Window
 from engine.core.points import Points, candle_tails, tails
-from engine.core.reading import CLOSE, HIGH, LOW, VOLUME
+from engine.core.reading import CLOSE, HIGH, LOW, VOLUME, Reading
 from engine.core.settings import Settings
 
 TELEPORT_ATR = 5
@@ -48,6 +48,13 @@ def data_quality(window: Window, points: Points, settings: Settings) -> Row:
         words = tuple(told.tolist())
     value = np.where(is_known, missing, np.nan)
     return Row("data_quality", value, data.max_missing_bars, is_clean, words=words)
+
+
+def atr15(reading: Reading, settings: Settings) -> Row:
+    """Volatility against its band."""
+    low, high = settings.universe.atr15_min_pct, settings.universe.atr15_max_pct
+    is_in_band = (low <= reading.atr15_pct) & (reading.atr15_pct <= high)
+    return Row("atr15", reading.atr15_pct, (low, high), is_in_band, "needs 15 full quarter hours")
 
 
 def _teleports(high: Floats, low: Floats, close: Floats) -> Indices:

@@ -5,28 +5,30 @@ be traded. It must never act on a verdict: a signal is a claim about the market,
 decided elsewhere.
 """
 
+import math
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
-from engine.core import retest
-from engine.core.breaks import Facing, Memory, Recorded, facing
-from engine.core.checks import Row, Sheet, lay_out, merged
+from engine.core.breaks import Breaks, Memory
+from engine.core.checks import BOTH, CONFIRMED, Row, Sheet, lay_out, merged
 from engine.core.conditions import Scene, clock_rows
 from engine.core.confidence import Evidence, of_momentum, of_retest
-from engine.core.diagnosis import Diagnosis, diagnose
+from engine.core.diagnosis import Diagnosis, diagnose, stages
 from engine.core.indicators import ATR_N, LOOKBACK, VOLUME_N, Bools, Floats, atr, sma
 from engine.core.levels import find_levels
 from engine.core.look import Look, basic_rows, is_ranked, look, watched, window_at
 from engine.core.market import Market
 from engine.core.points import newest
-from engine.core.reading import near_atr
+from engine.core.reading import CLOSE, VOLUME, glance, near_atr
+from engine.core.retest import retest
 from engine.core.settings import Settings
-from engine.core.signals import momentum, momentum_stop, retest_stop
+from engine.core.signals import Facing, facing, momentum, momentum_stop, retest_stop
 from engine.core.universe import turnover
 from engine.core.values import Level, Ms, Setup, Side, Signal, Verdict
 
+TOO_FEW = "too few markets had the bar before"
 NEAR_ATR = 0.5
 SETS_KEPT = 3  # bars whose watch set is remembered
 
@@ -40,10 +42,10 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class _Case(msgspec.Struct, frozen=True, eq=False):
-    """All there is to tell about a batch."""
+    """All there is to tell about a batch: arrays over its symbols."""
 
     seen: Look
-    recorded: Recorded
+    latest: Breaks  # the last break of those that have one of legal age
     facing: Facing
     sheet: Sheet
     found: Diagnosis
@@ -53,3 +55,296 @@ class _Case(msgspec.Struct, frozen=True, eq=False):
     def setup(self, i: int) -> Setup:
         """The one that came farthest."""
         return self.setups[int(self.found.setup[i])]
+
+    def broken(self, i: int) -> int | None:
+        """Position of a symbol's last break among `latest`."""
+        at = np.flatnonzero(self.latest.row == i)
+        return int(at[0]) if len(at) else None
+
+
+class Scanner:
+    """The strategy that trades: called with the symbols whose bar `open_ms` closed.
+
+    It remembers only what follows from candles (last breaks, the watch sets of the newest bars), so
+    a new one decides alike.
+    """
+
+    def __init__(self) -> None:
+        self._memory = Memory()
+        self._sets: dict[Ms, tuple[int, tuple[str, ...]]] = {}  # by bar: out of how many, and who
+        self._settings: Settings | None = None
+
+    def __call__(
+        self, market: Market, symbols: Sequence[str], open_ms: Ms, at_ms: Ms, settings: Settings
+    ) -> Batch:
+        """Verdicts of those symbols whose newest closed bar is `open_ms`, and their signals."""
+        present = tuple(s for s in symbols if market.last_open_ms(s) == open_ms)
+        if not present:
+            return Batch((), ())
+        if settings is not self._settings:
+            self._settings = settings
+            self._sets.clear()
+        scene = Scene(market, settings, present, open_ms, at_ms)
+        seen = look(scene, market.window(present, LOOKBACK))
+        latest = self._memory.latest(present, seen.window, settings)
+        case = _case(seen, latest, self._watched(scene, open_ms - market.frame_ms))
+        now = self._remember(seen, case.sheet)
+        ranks = {symbol: rank for rank, symbol in enumerate(now or (), 1)}
+        verdicts = tuple(_verdict(case, i, ranks.get(s)) for i, s in enumerate(present))
+        found = [_signal(case, i, v) for i, v in enumerate(verdicts) if v.outcome == "SIGNAL"]
+        found.sort(key=lambda signal: _order(signal, market))
+        return Batch(verdicts, tuple(found), now)
+
+    def _remember(self, seen: Look, sheet: Sheet) -> tuple[str, ...] | None:
+        """The watch set of this very bar; from what was just computed, if that was everybody."""
+        scene = seen.scene
+        if len(scene.symbols) < len(scene.market.universe):
+            return self._watched(scene, scene.open_ms)
+        return self._keep(scene.open_ms, len(scene.symbols), watched(seen, sheet))
+
+    def _watched(self, scene: Scene, open_ms: Ms) -> tuple[str, ...] | None:
+        """The watch set of a bar, anew while symbols are still arriving; None = too few did."""
+        market = scene.market
+        count, known = self._sets.get(open_ms, (0, None))
+        if known is not None and count >= len(market.universe):
+            return known
+        symbols, window = window_at(market, open_ms)
+        if len(symbols) <= count:
+            return known
+        if not is_ranked(market, symbols):
+            return None
+        then = msgspec.structs.replace(scene, symbols=symbols, open_ms=open_ms)
+        seen = look(then, window)
+        sheet = lay_out(basic_rows(seen), scene.settings.checks)
+        return self._keep(open_ms, len(symbols), watched(seen, sheet))
+
+    def _keep(self, open_ms: Ms, count: int, chosen: tuple[str, ...]) -> tuple[str, ...]:
+        self._sets[open_ms] = count, chosen
+        for old in sorted(self._sets)[:-SETS_KEPT]:
+            del self._sets[old]
+        return chosen
+
+
+def _case(seen: Look, latest: Breaks, before: tuple[str, ...] | None) -> _Case:
+    settings, reading = seen.scene.settings, seen.reading
+    is_out = (reading.close > reading.close_high) | (reading.close < reading.close_low)
+    is_watched = np.isin(seen.scene.symbols, before or ())
+    faced = facing(seen.window, seen.points, reading, settings, is_out | is_watched)
+    first = momentum(seen.window, seen.points, reading, faced, settings)
+    second = retest(seen.window, latest, settings)
+    shared = [
+        *basic_rows(seen),
+        *clock_rows(seen.scene),
+        *(row for row in (*first, *second) if row.name != "chase"),
+        _near(seen, latest),
+        _watched_row(is_watched, is_known=before is not None),
+        Row("btc_corr", seen.btc_corr, None, np.isfinite(seen.btc_corr), "no common history"),
+    ]
+    confidence = _confidence(seen, latest, faced)
+    chase = [next(row for row in rows if row.name == "chase") for rows in (first, second)]
+    own = [[chase[i], *_confidence_row(confidence[i], settings)] for i in range(len(BOTH))]
+    return _diagnosed(seen, (latest, faced), (shared, own), confidence)
+
+
+def _diagnosed(
+    seen: Look,
+    levels: tuple[Breaks, Facing],
+    rows: tuple[list[Row], list[list[Row]]],
+    confidence: Floats,
+) -> _Case:
+    """Each setup is judged by its own rows; the sheet shows those of the one that came farthest."""
+    policy, (shared, own) = seen.scene.settings.checks, rows
+    setups = tuple(Setup[name] for name in seen.scene.settings.signals.setups)
+    order = [BOTH.index(setup) for setup in setups]
+    depth = np.stack([stages(lay_out([*shared, *own[i]], policy), BOTH[i]) for i in order])
+    which = np.array(order)[depth.argmax(axis=0)]
+    both = [merged(pair, which == 1) for pair in zip(*own, strict=True)]
+    sheet = lay_out([*shared, *both], policy)
+    found = diagnose(sheet, setups, depth)
+    chosen = confidence[which, np.arange(len(which))]
+    return _Case(seen, *levels, sheet, found, chosen, setups)
+
+
+def _near(seen: Look, latest: Breaks) -> Row:
+    """Close to its recent extreme close, or with a break it may return to."""
+    near = near_atr(seen.reading)
+    ok = near <= NEAR_ATR
+    ok[latest.row] = True
+    words = np.full(len(near), "", dtype=object)
+    words[latest.row] = "broke a level lately"
+    return Row("near", near, NEAR_ATR, ok, words=tuple(words.tolist()))
+
+
+def _watched_row(is_watched: Bools, *, is_known: bool) -> Row:
+    """Whether the symbol was among the best at the bar before."""
+    nothing = np.full(len(is_watched), np.nan)
+    words = np.where(is_watched, "", "not among the best scores" if is_known else TOO_FEW)
+    known = np.full(len(is_watched), is_known)
+    return Row("watched", nothing, None, is_watched, words=tuple(words.tolist()), known=known)
+
+
+def _confidence(seen: Look, latest: Breaks, faced: Facing) -> Floats:
+    """What speaks for each setup, `(2, symbols)`."""
+    settings, size = seen.scene.settings.signals, len(seen.points)
+    imbalance, strength, age = (np.full(size, np.nan) for _ in range(3))
+    strength[latest.row] = latest.strength
+    age[latest.row] = LOOKBACK - 1 - latest.bar
+    first = Evidence(seen.score, imbalance, faced.strength)
+    second = Evidence(seen.score, imbalance, strength)
+    return np.stack(
+        [
+            of_momentum(seen.reading, first, settings),
+            of_retest(seen.reading, second, age, settings),
+        ]
+    )
+
+
+def _confidence_row(confidence: Floats, settings: Settings) -> tuple[Row, ...]:
+    least = settings.signals.confidence_min_frac
+    if least == 0:
+        return ()
+    return (Row("confidence", confidence, least, confidence >= least, "nothing known to weigh"),)
+
+
+def _verdict(case: _Case, i: int, rank: int | None) -> Verdict:
+    seen, found = case.seen, case.found
+    setup = case.setup(i)
+    is_quiet, is_signal = bool(found.is_quiet[i]), bool(found.stage[i] >= CONFIRMED)
+    outcome = "SIGNAL" if is_signal else "QUIET" if is_quiet else "FAILED"
+    level, gap = _gap(case, i, setup)
+    close, atr_before = float(seen.reading.close[i]), float(seen.reading.atr[i])
+    score = float(seen.score[i])
+    return Verdict(
+        symbol=seen.scene.symbols[i],
+        open_ms=seen.scene.open_ms,
+        price=close,
+        checks=case.sheet.checks(i),
+        outcome=outcome,
+        blocked_by=found.blocked_by[i],
+        level=level,
+        distance_pct=None if gap is None else 100 * gap / close,
+        distance_atr=None if gap is None else gap / atr_before,
+        setup=setup,
+        stage=int(found.stage[i]),
+        score=None if math.isnan(score) else score,
+        rank=rank,
+    )
+
+
+def _gap(case: _Case, i: int, setup: Setup) -> tuple[Level | None, float | None]:
+    """The level the setup is about, and how far the close is from clearing it."""
+    close = float(case.seen.reading.close[i])
+    at = case.broken(i) if setup is Setup.RETEST else None
+    if at is not None:
+        latest = case.latest
+        return latest.level(at), float(latest.trigger[at] - latest.sign[at] * close)
+    level = case.facing.levels[i]
+    if level is None:
+        return None, None
+    return level, float(case.facing.trigger[i] - case.facing.sign[i] * close)
+
+
+def _order(signal: Signal, market: Market) -> tuple[float, float, float, str]:
+    """Confidence, score, 24 h turnover: each descending, unknown last; then the name."""
+    known = (signal.confidence, signal.score)
+    first, second = (math.inf if x is None else -x for x in known)
+    return first, second, -turnover(market.ticker(signal.symbol)), signal.symbol
+
+
+def _signal(case: _Case, i: int, verdict: Verdict) -> Signal:
+    """The claim of a verdict whose checks all let it pass."""
+    scene, setup, level = case.seen.scene, case.setup(i), verdict.level
+    assert level is not None  # a break has a level
+    side, confidence = level.side, float(case.confidence[i])
+    trigger, break_bar = _broke_at(case, i, setup)
+    return Signal(
+        id=f"{verdict.symbol}:{scene.open_ms}:{setup}:{side}",
+        symbol=verdict.symbol,
+        side=side,
+        setup=setup,
+        open_ms=scene.open_ms,
+        level=level,
+        trigger=side.sign * trigger,
+        price=verdict.price,
+        stop=_stop(case, i, level, setup),
+        atr=float(case.seen.reading.atr[i]),
+        expires_ms=scene.close_ms + 1000 * scene.settings.signals.expiry_s,
+        checks=tuple(verdict.checks),
+        vol0=_mean_volume(case.seen, i),
+        obstacles=_obstacles(case.seen, i, level),
+        confidence=None if math.isnan(confidence) else confidence,
+        score=verdict.score,
+        break_ms=int(case.seen.window.open_ms[i, break_bar]),
+    )
+
+
+def _broke_at(case: _Case, i: int, setup: Setup) -> tuple[float, int]:
+    """The directed trigger, and the column of the bar that exceeded it."""
+    at = case.broken(i)
+    if setup is Setup.RETEST and at is not None:
+        return float(case.latest.trigger[at]), int(case.latest.bar[at])
+    return float(case.facing.trigger[i]), LOOKBACK - 1
+
+
+def _stop(case: _Case, i: int, level: Level, setup: Setup) -> float:
+    of = momentum_stop if setup is Setup.MOMENTUM else retest_stop
+    sign, price = np.array([float(level.side.sign)]), np.array([level.price])
+    reading = case.seen.reading.take(np.array([i]))
+    return float(of(sign, price, reading, case.seen.scene.settings.signals)[0])
+
+
+def _mean_volume(seen: Look, i: int) -> float | None:
+    """Mean volume of the 20 bars before the one that decided; None while unknown."""
+    mean = float(sma(seen.window.ohlcv[i, VOLUME, :-1], VOLUME_N)[-1])
+    return None if math.isnan(mean) else mean
+
+
+def _obstacles(seen: Look, i: int, broken: Level) -> tuple[float, ...]:
+    """Other levels of the broken kind that stood before this bar: where a target may stall."""
+    settings = seen.scene.settings.levels
+    bars = slice(-settings.window_bars - 1, -1)
+    window, a = seen.window, float(seen.reading.atr[i])
+    levels = find_levels(
+        broken.side, window.open_ms[i, bars], window.ohlcv[i, :, bars], a, settings
+    )
+    return tuple(level.price for level in levels if level.price != broken.price)
+
+
+def levels_of(market: Market, symbol: str, settings: Settings) -> tuple[Level, ...]:
+    """Levels the symbol's next bar will be tested against, both sides, nearest first."""
+    bars = settings.levels.window_bars
+    window = market.window((symbol,), max(bars, ATR_N + 1))
+    ohlcv = window.ohlcv[0]
+    a = float(atr(*ohlcv[1:4])[-1])
+    both = [
+        level
+        for side in Side
+        for level in find_levels(
+            side, window.open_ms[0, -bars:], ohlcv[:, -bars:], a, settings.levels
+        )
+    ]
+    return tuple(sorted(both, key=lambda x: abs(x.price - ohlcv[CLOSE, -1])))
+
+
+def completed(market: Market, verdict: Verdict, settings: Settings) -> Verdict:
+    """The verdict with the level it faced, where that did not matter when it was made.
+
+    Only candles are looked at, and only while its bar is the newest: what decided stays.
+    """
+    if verdict.level is not None or market.last_open_ms(verdict.symbol) != verdict.open_ms:
+        return verdict
+    window = market.window((verdict.symbol,), LOOKBACK)
+    points = newest(window)
+    reading = glance(window, points, settings)
+    faced = facing(window, points, reading, settings, np.ones(1, dtype=np.bool_))
+    rows = lay_out(momentum(window, points, reading, faced, settings)[:1], settings.checks)
+    is_same = verdict.setup is Setup.MOMENTUM
+    gap = float(faced.trigger[0] - faced.sign[0] * reading.close[0])
+    has_level = faced.levels[0] is not None
+    return msgspec.structs.replace(
+        verdict,
+        checks=tuple(rows.checks(0)[0] if c.name == "break" else c for c in verdict.checks),
+        level=faced.levels[0] if is_same else None,
+        distance_pct=100 * gap / verdict.price if is_same and has_level else None,
+        distance_atr=gap / float(reading.atr[0]) if is_same and has_level else None,
+    )
