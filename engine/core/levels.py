@@ -65,6 +65,8 @@ class Windows(msgspec.Struct, frozen=True, eq=False):
 
     def gather(self, x: Floats, index: Indices) -> Floats:
         """All bars of some windows: `(index, size)`."""
+        if not len(index):
+            return np.empty((0, self.size))
         bars: Floats = sliding_window_view(x, self.size)[self.start[index]]
         return bars
 
