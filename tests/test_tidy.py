@@ -322,13 +322,13 @@ DECLARERS = (  # these name keys without doing anything by them
 
 def named_keys(module: Module) -> Iterator[str]:
     """Attributes a module reads, also by a name in a text where it reads by such."""
-    for node in ast.walk(module.tree):
+    nodes = list(ast.walk(module.tree))
+    by_name = any(isinstance(node, ast.Name) and node.id == "getattr" for node in nodes)
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             yield node.attr
-    if any(name == "getattr" for name, _ in module.calls()):
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
+        elif by_name and isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def test_every_setting_is_read_somewhere() -> None:
