@@ -1,5 +1,7 @@
 """Rows laid out, judged and summed up: stages, the setup that came farthest, what is in the way."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from engine.core.checks import (
     UNFED,
     Row,
     Sheet,
+    build_check,
     lay_out,
     merged,
 )
@@ -130,3 +133,17 @@ def test_a_row_of_two_setups_shows_each_symbol_its_own() -> None:
     unknown = merged((first, second), np.array([True, True]))
     assert unknown.known is not None
     assert unknown.known.tolist() == [True, False]
+
+
+def test_build_check() -> None:
+    table = [
+        (1.0, True, CheckStatus.PASS, 1.0),
+        (1.0, False, CheckStatus.FAIL, 1.0),
+        (None, True, CheckStatus.PASS, None),
+        (None, False, CheckStatus.FAIL, None),
+        (1.0, None, CheckStatus.UNKNOWN, None),
+        (math.nan, True, CheckStatus.UNKNOWN, None),
+    ]
+    for value, ok, status, shown in table:
+        expected = Check("cost", "risk", status, shown, 0.4)
+        assert build_check("cost", "risk", value, 0.4, ok) == expected

@@ -1,81 +1,40 @@
-"""Universe and verdicts: golden cases A.3 to A.6, unknowns, exclusions, and a recorded crash."""
-
-import math
-from decimal import Decimal
+"""Verdicts: golden cases of both setups, unknowns, exclusions, and a recorded crash."""
 
 import msgspec
 import numpy as np
 import pytest
 
-from builders import INSTRUMENT
+from engine.core.checks import CHECKS, CONFIRMED, ESSENTIAL, KINDS, UNFED
 from engine.core.events import QuoteSeen
 from engine.core.indicators import Floats, Times
 from engine.core.market import Market
-from engine.core.scan import CHECKS, Batch, build_check, choose_universe, judge, levels_of
-from engine.core.settings import Checks, Data, Settings, Signals, Universe
-from engine.core.values import Check, CheckStatus, Instrument, Setup, Side, Signal, Ticker, Verdict
+from engine.core.scan import Batch, Scanner, levels_of
+from engine.core.settings import Checks, Data, Settings, Signals
+from engine.core.values import Check, CheckStatus, Setup, Side, Signal, Ticker, Verdict
 from series import FRAME_MS, g, market_of, mirror, recorded
 
-DEFAULT = Settings()
+DEFAULT = Settings(checks=Checks(excluded=UNFED))
+OFF = {"consolidation", "blackout", "confidence"}  # rows whose parameter is off by default
 BREAK_MS = int(g(301)[0][300])
 NOW_MS = BREAK_MS + FRAME_MS + 1000
-ROWS = (
-    "warmup",
-    "data_quality",
-    "late_bar",
-    "volume_24h",
-    "spread",
-    "atr15",
-    "near",
-    "break",
-    "volume",
-    "surge_1h",
-    "body",
-    "slope",
-    "bb_rank",
-    "chase",
-)
+ROWS = tuple(name for name in KINDS if name not in OFF)
 
 
-def instrument(symbol: str) -> Instrument:
-    base = symbol.removesuffix("USDT")
-    return msgspec.structs.replace(INSTRUMENT, symbol=symbol, base=base, tick=Decimal("0.01"))
+def but(**sections: object) -> Settings:
+    """The defaults with other sections; what nothing feeds stays excluded."""
+    return msgspec.structs.replace(DEFAULT, **sections)
+
+
+def checked(*excluded: str, policy: str = "fail") -> Settings:
+    checks = Checks(excluded=(*UNFED, *excluded), unknown_policy=policy)  # type: ignore[arg-type]
+    return but(checks=checks)
+
+
+NOT_YET = ("break_record", "pullback", "hold", "pierce")  # of a retest at the bar of its break
 
 
 def ticker(symbol: str, volume: float | None = 50e6) -> Ticker:
     return Ticker(symbol, 100.0, 99.99, 100.01, volume, 0.0)
-
-
-GOLDEN = [
-    ticker("EEEUSDT", 2e6),
-    ticker("DDDUSDT", 300e6),
-    ticker("BBBUSDT", 5e6),
-    ticker("CCCUSDT", 300e6),
-    ticker("AAAUSDT", 900e6),
-]
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        (Universe(top_n=3), "AAA CCC DDD"),
-        (Universe(), "AAA CCC DDD BBB EEE"),
-        (Universe(blacklist=("CCC*", "DDDUSDT", "AAA")), "AAA BBB EEE"),
-        (Universe(whitelist=("EEEUSDT", "BBBUSDT", "ZZZUSDT")), "BBB EEE"),
-        (Universe(whitelist=("EEEUSDT", "BBBUSDT"), blacklist=("EEE*",)), "BBB"),
-    ],
-)
-def test_universe(settings: Universe, expected: str) -> None:
-    instruments = [instrument(t.symbol) for t in GOLDEN]
-    found = choose_universe(GOLDEN, instruments, settings)
-    assert found == tuple(f"{base}USDT" for base in expected.split())
-
-
-def test_universe_wants_an_instrument_and_ranks_unknown_turnover_last() -> None:
-    tickers = [*GOLDEN, ticker("FFFUSDT", None), ticker("GGGUSDT", math.nan)]
-    instruments = [instrument(t.symbol) for t in tickers if t.symbol != "AAAUSDT"]
-    found = choose_universe(tickers, instruments, Universe(top_n=6))
-    assert [s[0] for s in found] == ["C", "D", "B", "E", "F", "G"]
 
 
 def changed(bar: int, **values: float) -> Floats:
@@ -91,7 +50,7 @@ def market_at_break(**histories: Floats) -> Market:
 
 
 def judged(market: Market, settings: Settings = DEFAULT, at_ms: int = NOW_MS) -> Batch:
-    return judge(market, market.universe, BREAK_MS, at_ms, settings)
+    return Scanner()(market, market.universe, BREAK_MS, at_ms, settings)
 
 
 def only(ohlcv: Floats, settings: Settings = DEFAULT) -> Verdict:
@@ -108,7 +67,11 @@ def test_golden_momentum_long() -> None:
     (verdict,), (signal,) = batch.verdicts, batch.signals
     assert (verdict.outcome, verdict.blocked_by, verdict.price) == ("SIGNAL", None, 103.0)
     assert tuple(c.name for c in verdict.checks) == ROWS
-    assert {c.status for c in verdict.checks} == {CheckStatus.PASS}
+    bad = {c.name: c.status for c in verdict.checks if c.status is not CheckStatus.PASS}
+    assert {name for name, status in bad.items() if status is CheckStatus.EXCLUDED} == set(UNFED)
+    # Of a retest, and two rows that only advise.
+    assert set(bad) - set(UNFED) == {*NOT_YET, "vwap_gap", "btc_corr"}
+    assert (verdict.setup, verdict.stage, verdict.rank) == (Setup.MOMENTUM, CONFIRMED, 1)
     assert verdict.distance_pct == pytest.approx(-100 * 0.67736 / 103, rel=1e-9)
     assert verdict.distance_atr == pytest.approx(-0.67736 / 0.6, rel=1e-9)
     assert signal.id == f"GUSDT:{BREAK_MS}:MOMENTUM:LONG"
@@ -129,8 +92,11 @@ def test_golden_momentum_short() -> None:
 
 
 def test_values_are_plain_numbers() -> None:
-    batch = judged(market_at_break(G=g(301)[1]))
-    assert msgspec.json.decode(msgspec.json.encode(batch), type=Batch) == batch
+    (signal,) = judged(market_at_break(G=g(301)[1])).signals
+    assert msgspec.json.decode(msgspec.json.encode(signal), type=Signal) == signal
+    for check in signal.checks:
+        assert type(check.value) in (float, type(None))
+        assert type(check.is_advisory) is bool
 
 
 @pytest.mark.parametrize(
@@ -147,7 +113,7 @@ def test_values_are_plain_numbers() -> None:
 def test_what_stops_the_golden_case(
     ohlcv: Floats, signals: Signals, outcome: str, blocked_by: str
 ) -> None:
-    batch = judged(market_at_break(G=ohlcv), Settings(signals=signals))
+    batch = judged(market_at_break(G=ohlcv), but(signals=signals))
     assert batch.signals == ()
     assert [(v.outcome, v.blocked_by) for v in batch.verdicts] == [(outcome, blocked_by)]
 
@@ -169,7 +135,7 @@ def test_far_from_everything_is_advice_not_a_block() -> None:
 
 
 def test_no_fresh_level_is_a_fail_in_words() -> None:
-    strict = Settings(
+    strict = but(
         levels=msgspec.structs.replace(DEFAULT.levels, touches_min=10, strength_min_frac=1)
     )
     verdict = only(g(301)[1], strict)
@@ -177,7 +143,11 @@ def test_no_fresh_level_is_a_fail_in_words() -> None:
     assert (found.status, found.value, found.reason) == (CheckStatus.FAIL, None, "no fresh level")
     assert (verdict.level, verdict.distance_pct, verdict.distance_atr) == (None, None, None)
     chase = row(verdict, "chase")
-    assert (chase.status, chase.value, chase.reason) == (CheckStatus.UNKNOWN, None, "no level")
+    assert (chase.status, chase.value, chase.reason) == (
+        CheckStatus.UNKNOWN,
+        None,
+        "no fresh level",
+    )
 
 
 def test_a_bar_older_than_allowed_is_late() -> None:
@@ -191,9 +161,9 @@ def test_a_bar_older_than_allowed_is_late() -> None:
 
 def test_only_symbols_that_delivered_the_bar_are_judged() -> None:
     market = market_at_break(A=g(301)[1], B=g(300)[1], C=g(301)[1])
-    batch = judge(market, ("CUSDT", "BUSDT", "AUSDT", "ZUSDT"), BREAK_MS, NOW_MS, DEFAULT)
+    batch = Scanner()(market, ("CUSDT", "BUSDT", "AUSDT", "ZUSDT"), BREAK_MS, NOW_MS, DEFAULT)
     assert [v.symbol for v in batch.verdicts] == ["CUSDT", "AUSDT"]
-    assert judge(market, ("BUSDT",), BREAK_MS, NOW_MS, DEFAULT) == Batch((), ())
+    assert Scanner()(market, ("BUSDT",), BREAK_MS, NOW_MS, DEFAULT) == Batch((), ())
 
 
 def test_signals_come_by_strength_then_turnover_then_name() -> None:
@@ -202,7 +172,7 @@ def test_signals_come_by_strength_then_turnover_then_name() -> None:
     market = market_at_break(D=weak, C=g(301)[1], B=g(301)[1], A=g(301)[1], E=g(301)[1])
     volumes = {"A": 40e6, "B": 60e6, "C": 40e6, "D": 90e6}
     market.set_tickers([ticker(f"{k}USDT", v) for k, v in volumes.items()], BREAK_MS)
-    settings = Settings(checks=Checks(excluded=("volume_24h", "spread")))
+    settings = checked("volume_24h", "spread")
     batch = judged(market, settings)
     assert [s.symbol[0] for s in batch.signals] == ["B", "A", "C", "E", "D"]
     assert batch.signals[-1].level.strength < batch.signals[0].level.strength
@@ -262,7 +232,7 @@ def test_the_spread_is_the_quote_s_while_it_is_fresh(age_ms: int, expected: floa
 
 def test_unknown_blocks_or_is_only_shown_as_the_policy_says() -> None:
     market = with_tickers([], NOW_MS)
-    lenient = Settings(checks=Checks(unknown_policy="pass"))
+    lenient = checked(policy="pass")
     strict, passed = judged(market), judged(market, lenient)
     assert (strict.signals, strict.verdicts[0].outcome) == ((), "FAILED")
     assert (len(passed.signals), passed.verdicts[0].outcome) == (1, "SIGNAL")
@@ -272,14 +242,14 @@ def test_unknown_blocks_or_is_only_shown_as_the_policy_says() -> None:
 
 def test_excluded_checks_are_not_evaluated() -> None:
     market = with_tickers([], NOW_MS)
-    batch = judged(market, Settings(checks=Checks(excluded=("volume_24h", "spread"))))
+    batch = judged(market, checked("volume_24h", "spread"))
     assert len(batch.signals) == 1
     assert row(batch.verdicts[0], "spread") == Check("spread", "ticker", CheckStatus.EXCLUDED)
 
 
 def test_a_signal_cannot_do_without_history_and_a_break() -> None:
-    assert set(ROWS) - set(CHECKS) == {"warmup", "break"}
-    everything = Settings(checks=Checks(excluded=ROWS, unknown_policy="pass"))
+    assert set(KINDS) - set(CHECKS) == set(ESSENTIAL)
+    everything = checked(*CHECKS, policy="pass")
     (young,) = judged(young_market(2), everything).verdicts
     assert (young.outcome, young.blocked_by) == ("FAILED", "warmup")
     quiet = only(changed(300, c=102.3), everything)
@@ -292,7 +262,7 @@ def young_market(first: int) -> Market:
 
 
 def test_warmup_counts_closed_bars() -> None:
-    full, short = (judged(young_market(first)).verdicts[0] for first in (1, 2))
+    full, short = (judged(young_market(first)).verdicts[0] for first in (0, 2))
     assert (full.outcome, row(full, "warmup").value) == ("SIGNAL", 300.0)
     assert (short.outcome, short.blocked_by) == ("FAILED", "warmup")
     assert row(short, "warmup").value == 299.0
@@ -305,10 +275,11 @@ def test_a_newborn_symbol_knows_nothing() -> None:
     (verdict,) = judged(young_market(298)).verdicts
     unknown = {c.name for c in verdict.checks if c.status is CheckStatus.UNKNOWN}
     silent = {"data_quality", "atr15", "near", "break", "volume", "surge_1h", "slope", "bb_rank"}
-    assert unknown == silent | {"chase"}
+    returned = {"pullback", "hold", "pierce", "reaction", "activity"}
+    assert unknown == silent | returned | {"chase", "vwap_gap", "btc_corr"}
     assert all(c.reason and c.value is None for c in verdict.checks if c.name in unknown)
     assert (verdict.outcome, verdict.blocked_by, verdict.level) == ("QUIET", "warmup", None)
-    lenient = Settings(checks=Checks(unknown_policy="pass"))
+    lenient = checked(policy="pass")
     assert judged(young_market(298), lenient).signals == ()
 
 
@@ -347,23 +318,9 @@ def test_bars_without_volume_and_bars_that_jump_spoil_the_data() -> None:
     assert quality((times, silent)).reason == "more than 30 bars without volume"
     jumpy = g(301)[1]
     jumpy[1, [60, 90, 120]] += 5
-    strict = Settings(data=Data(teleport_max_bars=2))
+    strict = but(data=Data(teleport_max_bars=2))
     assert quality((times, jumpy)).status is CheckStatus.PASS
     assert quality((times, jumpy), strict).reason == "more than 2 bars that jump"
-
-
-def test_build_check() -> None:
-    table = [
-        (1.0, True, CheckStatus.PASS, 1.0),
-        (1.0, False, CheckStatus.FAIL, 1.0),
-        (None, True, CheckStatus.PASS, None),
-        (None, False, CheckStatus.FAIL, None),
-        (1.0, None, CheckStatus.UNKNOWN, None),
-        (math.nan, True, CheckStatus.UNKNOWN, None),
-    ]
-    for value, ok, status, shown in table:
-        expected = Check("cost", "risk", status, shown, 0.4)
-        assert build_check("cost", "risk", value, 0.4, ok) == expected
 
 
 def test_levels_for_a_chart_are_those_of_the_next_bar() -> None:
@@ -391,7 +348,7 @@ def test_a_recorded_market_breaks_both_ways() -> None:
         for symbol, x in zip(names, ohlcv, strict=True):
             market.load_history(symbol, times[t : t + 1], x[:, t : t + 1].T)
         market.set_tickers([ticker(s) for s in names], int(times[t]))
-        found += judge(market, names, int(times[t]), int(times[t]) + FRAME_MS, DEFAULT).signals
+        found += Scanner()(market, names, int(times[t]), int(times[t]) + FRAME_MS, DEFAULT).signals
     assert {s.side for s in found} == {Side.LONG, Side.SHORT}
     for s in found:
         d = s.side.sign
