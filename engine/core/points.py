@@ -48,7 +48,7 @@ def tails(x: NDArray[Number], points: Points, n: int, ago: int = 0) -> NDArray[N
     if points.is_newest and bars >= n + ago:
         return x[:, bars - ago - n : bars - ago]
     end = points.bar - ago
-    short = max(n - 1 - int(end.min(initial=bars)), 0)
+    short = max(n - 1 - int(end.min(initial=bars - 1)), 0)
     if short:
         missing = np.nan if x.dtype == np.float64 else -1
         x = np.concatenate([np.full((len(x), short), missing, dtype=x.dtype), x], axis=-1)

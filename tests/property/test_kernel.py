@@ -10,9 +10,10 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from engine.core import indicators as ind
+from engine.core.checks import UNFED
 from engine.core.indicators import LOOKBACK, Floats, Times
 from engine.core.levels import find_zones
-from engine.core.scan import Batch, judge
+from engine.core.scan import Batch, Scanner
 from engine.core.settings import Checks, Data, Levels, Settings, Signals, Universe
 from engine.core.values import Side, Verdict
 from series import market_of, walk
@@ -22,7 +23,7 @@ seeds = st.integers(0, 2**32)
 # Random walks break few levels: thresholds stand where most breaks become signals.
 LOOSE = Settings(
     data=Data(max_missing_bars=30, teleport_max_bars=300),
-    checks=Checks(excluded=("late_bar",)),
+    checks=Checks(excluded=("late_bar", "watched", *UNFED)),
     universe=Universe(atr15_min_pct=0.01, atr15_max_pct=50, bb_rank_max_pct=100),
     levels=Levels(round_tolerance_bps=0),
     signals=Signals(
@@ -33,6 +34,7 @@ LOOSE = Settings(
         body_min_frac=0,
         slope_max_pct=20,
         chase_max_atr=10,
+        retest_tolerance_bps=0,
     ),
 )
 
@@ -46,7 +48,7 @@ def framed(frame_s: Literal[60, 180, 300, 900]) -> Settings:
 def batch_of(times: Times, data: Floats, settings: Settings = LOOSE) -> Batch:
     names = [f"S{i:02d}USDT" for i in range(len(data))]
     market = market_of({s: (times, x) for s, x in zip(names, data, strict=True)}, settings)
-    return judge(market, names, int(times[-1]), int(times[-1]), settings)
+    return Scanner()(market, names, int(times[-1]), int(times[-1]), settings)
 
 
 def punctured(seed: int, frame_s: int) -> tuple[Times, Floats]:
@@ -58,13 +60,13 @@ def punctured(seed: int, frame_s: int) -> tuple[Times, Floats]:
 
 @effort(max_examples=8, deadline=None)
 @given(seed=seeds, frame_s=st.sampled_from([60, 180, 300, 900]))
-def test_a_verdict_depends_on_the_last_300_bars_only(
+def test_a_verdict_depends_on_its_bars_and_the_ranking_of_the_bar_before(
     seed: int, frame_s: Literal[60, 180, 300, 900]
 ) -> None:
     times, data = punctured(seed, frame_s)
     settings = framed(frame_s)
     whole = batch_of(times, data, settings)
-    assert whole == batch_of(times[-LOOKBACK:], data[..., -LOOKBACK:], settings)
+    assert whole == batch_of(times[-LOOKBACK - 1 :], data[..., -LOOKBACK - 1 :], settings)
 
 
 @effort(max_examples=8, deadline=None)
@@ -98,7 +100,7 @@ def test_each_symbol_is_judged_as_if_it_were_alone(seed: int) -> None:
     backwards = batch_of(times, data[::-1]).verdicts[::-1]
 
     def unnamed(verdict: Verdict) -> Verdict:
-        return msgspec.structs.replace(verdict, symbol="")
+        return msgspec.structs.replace(verdict, symbol="", rank=None)
 
     assert unnamed(together[seed % SYMBOLS]) == unnamed(alone)
     assert [unnamed(v) for v in together] == [unnamed(v) for v in backwards]

@@ -3,19 +3,13 @@
 import numpy as np
 import pytest
 
+from engine.core.checks import Row
 from engine.core.indicators import Floats
 from engine.core.market import Window
+from engine.core.points import newest
+from engine.core.reading import Reading, near_atr, read
 from engine.core.settings import Data, Levels, Settings, Signals
-from engine.core.signals import (
-    Facing,
-    Reading,
-    Row,
-    face,
-    initial_stop,
-    momentum,
-    near_atr,
-    read,
-)
+from engine.core.signals import Facing, facing, momentum, momentum_stop, retest_stop
 from engine.core.values import Side
 from series import g, mirror
 
@@ -29,10 +23,15 @@ def window_of(*histories: Floats) -> Window:
     return Window(np.tile(times[-300:], (len(histories), 1)), stacked, np.full(len(histories), 300))
 
 
+def face(window: Window, settings: Settings = DEFAULT) -> tuple[Reading, Facing]:
+    points = newest(window)
+    reading = read(window, points, settings)
+    everyone = np.ones(len(points), dtype=np.bool_)
+    return reading, facing(window, points, reading, settings, everyone)
+
+
 def look(*histories: Floats, settings: Settings = DEFAULT) -> tuple[Reading, Facing]:
-    window = window_of(*histories)
-    reading = read(window, settings)
-    return reading, face(window, reading, settings)
+    return face(window_of(*histories), settings)
 
 
 def changed(bar: int, **values: float) -> Floats:
@@ -43,12 +42,12 @@ def changed(bar: int, **values: float) -> Floats:
     return ohlcv
 
 
-def facing_of(facing: Facing, i: int = 0) -> tuple[object, ...]:
+def facing_of(found: Facing, i: int = 0) -> tuple[object, ...]:
     return (
-        float(facing.sign[i]),
-        float(facing.price[i]),
-        float(facing.trigger[i]),
-        bool(facing.is_break[i]),
+        float(found.sign[i]),
+        float(found.price[i]),
+        float(found.trigger[i]),
+        bool(found.is_break[i]),
     )
 
 
@@ -66,18 +65,19 @@ def test_reading_of_g_at_its_break() -> None:
         "slope_pct": 0.4081632653,
         "bb_rank_pct": 50.0,
         "atr15_pct": 1.2864077670,
-        "low": 98.3,
-        "high": 103.05,
+        "lowest": 98.3,
+        "highest": 103.05,
+        "vwap20": 100.4542846064,
     }
     found = {name: float(getattr(reading, name)[0]) for name in expected}
     assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_long_break_of_g_and_the_short_of_its_mirror() -> None:
-    _, facing = look(g(301)[1], mirror(g(301)[1]))
-    assert facing_of(facing) == (1.0, 102.2, pytest.approx(102.32264, rel=1e-12), True)
-    assert facing_of(facing, 1) == (-1.0, 97.8, pytest.approx(-97.68264, rel=1e-12), True)
-    first, second = facing.levels
+    _, faced = look(g(301)[1], mirror(g(301)[1]))
+    assert facing_of(faced) == (1.0, 102.2, pytest.approx(102.32264, rel=1e-12), True)
+    assert facing_of(faced, 1) == (-1.0, 97.8, pytest.approx(-97.68264, rel=1e-12), True)
+    first, second = faced.levels
     assert first is not None
     assert second is not None
     assert (first.side, first.touches, second.side, second.touches) == (
@@ -89,21 +89,21 @@ def test_the_long_break_of_g_and_the_short_of_its_mirror() -> None:
 
 
 def test_before_the_break_the_nearest_fresh_level_is_faced() -> None:
-    _, facing = look(g(300)[1], mirror(g(300)[1]))
-    assert facing_of(facing) == (1.0, 102.2, pytest.approx(102.32264), False)
-    assert facing_of(facing, 1) == (-1.0, 97.8, pytest.approx(-97.68264), False)
+    _, faced = look(g(300)[1], mirror(g(300)[1]))
+    assert facing_of(faced) == (1.0, 102.2, pytest.approx(102.32264), False)
+    assert facing_of(faced, 1) == (-1.0, 97.8, pytest.approx(-97.68264), False)
 
 
 def test_a_level_cleared_within_the_fresh_bars_is_not_faced() -> None:
-    _, facing = look(g(302)[1])
-    assert facing_of(facing) == (-1.0, 97.9, pytest.approx(-97.78252), False)
+    _, faced = look(g(302)[1])
+    assert facing_of(faced) == (-1.0, 97.9, pytest.approx(-97.78252), False)
 
 
 def test_a_close_exactly_on_the_trigger_is_no_break() -> None:
     settings = Settings(signals=Signals(break_eps_bps=0, break_eps_atr=0))
-    _, facing = look(changed(300, c=102.2, h=102.3), changed(300, c=102.21), settings=settings)
-    assert facing_of(facing) == (1.0, 102.2, 102.2, False)
-    assert facing_of(facing, 1) == (1.0, 102.2, 102.2, True)
+    _, faced = look(changed(300, c=102.2, h=102.3), changed(300, c=102.21), settings=settings)
+    assert facing_of(faced) == (1.0, 102.2, 102.2, False)
+    assert facing_of(faced, 1) == (1.0, 102.2, 102.2, True)
 
 
 def test_the_outermost_of_several_crossed_levels_is_broken() -> None:
@@ -112,26 +112,26 @@ def test_the_outermost_of_several_crossed_levels_is_broken() -> None:
     ohlcv[1, [150, 230]] = 103.2
     ohlcv[3, 300], ohlcv[1, 300] = 104.0, 104.1
     settings = Settings(levels=Levels(gap_min_atr=0.5, touches_min=1, strength_min_frac=0.1))
-    _, facing = look(ohlcv, settings=settings)
-    assert facing_of(facing) == (1.0, 103.2, pytest.approx(103.32384), True)
+    _, faced = look(ohlcv, settings=settings)
+    assert facing_of(faced) == (1.0, 103.2, pytest.approx(103.32384), True)
 
 
 def test_the_larger_epsilon_counts() -> None:
-    _, facing = look(g(301)[1], settings=Settings(signals=Signals(break_eps_atr=0.5)))
-    assert facing_of(facing) == (1.0, 102.2, pytest.approx(102.5), True)
+    _, faced = look(g(301)[1], settings=Settings(signals=Signals(break_eps_atr=0.5)))
+    assert facing_of(faced) == (1.0, 102.2, pytest.approx(102.5), True)
 
 
 def test_nothing_to_face() -> None:
     """No level at all is known; too few bars to have levels is not."""
     picky = Settings(levels=Levels(touches_min=10, strength_min_frac=1))
-    _, facing = look(g(301)[1], settings=picky)
-    assert facing.levels == (None,)
-    assert facing_of(facing) == (0.0, *[pytest.approx(np.nan, nan_ok=True)] * 2, False)
-    assert facing.is_known.tolist() == [True]
+    _, faced = look(g(301)[1], settings=picky)
+    assert faced.levels == (None,)
+    assert facing_of(faced) == (0.0, *[pytest.approx(np.nan, nan_ok=True)] * 2, False)
+    assert faced.is_known.tolist() == [True]
     short = window_of(g(301)[1])
     short.open_ms[0, :150], short.ohlcv[0, :, :150] = -1, np.nan
-    facing = face(short, read(short, DEFAULT), DEFAULT)
-    assert (facing.levels, facing.is_known.tolist()) == ((None,), [False])
+    _, faced = face(short)
+    assert (faced.levels, faced.is_known.tolist()) == ((None,), [False])
 
 
 def test_near_is_measured_to_the_closer_extreme_close() -> None:
@@ -144,12 +144,16 @@ def test_near_is_measured_to_the_closer_extreme_close() -> None:
 
 def rows(ohlcv: Floats, signals: Signals | None = None) -> dict[str, Row]:
     settings = Settings(signals=signals or Signals())
-    reading, facing = look(ohlcv, settings=settings)
-    return {row.name: row for row in momentum(reading, facing, settings)}
+    window = window_of(ohlcv)
+    where = window, newest(window)
+    reading, faced = face(window, settings)
+    return {row.name: row for row in momentum(*where, reading, faced, settings)}
 
 
 def failed(ohlcv: Floats, signals: Signals | None = None) -> list[str]:
-    return [name for name, row in rows(ohlcv, signals).items() if not row.ok[0]]
+    found = rows(ohlcv, signals)
+    del found["vwap_gap"]  # it only advises
+    return [name for name, row in found.items() if not row.ok[0]]
 
 
 def test_momentum_rows_of_g() -> None:
@@ -164,10 +168,11 @@ def test_momentum_rows_of_g() -> None:
             "slope": 0.4081632653,
             "bb_rank": 50.0,
             "chase": 0.8 / 0.6,
+            "vwap_gap": 4.2428589893,
         },
         rel=1e-9,
     )
-    assert [row.need for row in found.values()] == [0.0, 1.4, 1.15, 0.3, 1.5, 82, 1.5]
+    assert [row.need for row in found.values()] == [0.0, 1.4, 1.15, 0.3, 1.5, 82, 1.5, 2]
     assert failed(g(301)[1]) == []
     assert failed(mirror(g(301)[1])) == []
 
@@ -204,8 +209,10 @@ def test_a_body_against_the_break_is_negative() -> None:
 
 def test_without_a_level_a_body_has_no_wrong_side_and_a_chase_no_start() -> None:
     picky = Settings(levels=Levels(touches_min=10, strength_min_frac=1), data=Data())
-    reading, facing = look(mirror(g(301)[1]), settings=picky)
-    found = {row.name: row for row in momentum(reading, facing, picky)}
+    window = window_of(mirror(g(301)[1]))
+    where = window, newest(window)
+    reading, faced = face(window, picky)
+    found = {row.name: row for row in momentum(*where, reading, faced, picky)}
     assert (found["body"].value[0], found["body"].ok[0]) == (pytest.approx(0.9090909091), True)
     assert np.isnan(found["chase"].value[0])
     assert (found["break"].words, found["break"].ok[0]) == (("no fresh level",), False)
@@ -214,6 +221,32 @@ def test_without_a_level_a_body_has_no_wrong_side_and_a_chase_no_start() -> None
 def test_words_for_a_side_that_is_off() -> None:
     assert rows(g(301)[1], Signals(sides="short"))["break"].words == ("this side is off",)
     assert rows(g(301)[1])["break"].words == ("",)
+
+
+def test_what_was_not_looked_for_is_inside_its_range() -> None:
+    window = window_of(g(301)[1])
+    points = newest(window)
+    reading = read(window, points, DEFAULT)
+    nobody = np.zeros(1, dtype=np.bool_)
+    faced = facing(window, points, reading, DEFAULT, nobody)
+    first = momentum(window, points, reading, faced, DEFAULT)[0]
+    assert (first.name, first.words, first.ok.tolist()) == (
+        "break",
+        ("inside its recent range",),
+        [False],
+    )
+
+
+@pytest.mark.parametrize(("most", "ok"), [(6.4, True), (6.3, False)])
+def test_closes_before_the_break_must_hug_the_level(most: float, *, ok: bool) -> None:
+    """The last ten closes of G before its break reach down to 98.4: 3.8 from 102.2."""
+    tight = Signals(consolidation_min_bars=10, consolidation_max_atr=most)
+    found = rows(g(301)[1], tight)["consolidation"]
+    assert float(found.value[0]) == pytest.approx(3.8 / 0.6)
+    assert found.ok.tolist() == [ok]
+    assert "consolidation" not in rows(g(301)[1])
+    below = rows(mirror(g(301)[1]), tight)["consolidation"]
+    assert (float(below.value[0]), below.ok.tolist()) == (pytest.approx(3.8 / 0.6), [ok])
 
 
 @pytest.mark.parametrize(
@@ -230,4 +263,15 @@ def test_words_for_a_side_that_is_off() -> None:
 )
 def test_initial_stop(side: Side, price: float, settings: Signals, expected: float) -> None:
     reading, _ = look(g(301)[1])
-    assert initial_stop(side, price, reading, 0, settings) == pytest.approx(expected, rel=1e-12)
+    found = momentum_stop(np.array([float(side.sign)]), np.array([price]), reading, settings)
+    assert found.tolist() == pytest.approx([expected], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "expected"),
+    [(Side.LONG, 102.2, 101.6), (Side.LONG, 103.6, 102.82), (Side.SHORT, 103.0, 103.6)],
+)
+def test_stop_of_a_retest(side: Side, price: float, expected: float) -> None:
+    reading, _ = look(g(301)[1])
+    found = retest_stop(np.array([float(side.sign)]), np.array([price]), reading, Signals())
+    assert found.tolist() == pytest.approx([expected], rel=1e-12)
