@@ -17,7 +17,7 @@ from bench.aging import AGES, costs, start_ms
 
 from engine.chart import Line, Mark, Picture, render
 from engine.core import events as e
-from engine.core.scan import judge
+from engine.core.scan import Scanner
 from engine.core.settings import Settings, Universe
 from engine.core.terms import Risk
 from engine.core.values import Bar, OrderSide
@@ -63,7 +63,7 @@ def verdicts() -> Iterator[Row]:
     times = START_MS + FRAME_MS * np.arange(300)
     market = market_of(dict(zip(SYMBOLS, ((times, o) for o in ohlcv), strict=True)), WIDE)
     newest = int(times[-1])
-    work = timed(lambda: judge(market, SYMBOLS, newest, newest + FRAME_MS + 1000, WIDE), 15)
+    work = timed(lambda: Scanner()(market, SYMBOLS, newest, newest + FRAME_MS + 1000, WIDE), 15)
     yield Row("verdict of 500 symbols x 300 bars", work, 40, 20)
 
 

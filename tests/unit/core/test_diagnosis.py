@@ -1,6 +1,7 @@
 """Rows laid out, judged and summed up: stages, the setup that came farthest, what is in the way."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ FAIL, GOOD, BLIND = 1.0, 2.0, np.nan  # against a need of 2
 SETUPS = (Setup.MOMENTUM, Setup.RETEST)
 
 
-def sheet(policy: keys.Checks | None = None, **values: float) -> Sheet:
+def sheet(values: Mapping[str, float], policy: keys.Checks | None = None) -> Sheet:
     """One symbol whose rows are all good, unless said otherwise."""
     rows = []
     for name in reversed(KINDS):
@@ -40,13 +41,13 @@ def sheet(policy: keys.Checks | None = None, **values: float) -> Sheet:
 
 
 def test_rows_stand_in_the_order_of_the_table() -> None:
-    assert [row.name for row in sheet().rows] == list(KINDS)
+    assert [row.name for row in sheet({}).rows] == list(KINDS)
     assert {*CHECKS, *ESSENTIAL} == set(KINDS)
     assert set(UNFED) < set(CHECKS)
 
 
 def test_a_check_is_built_when_it_is_read() -> None:
-    checks = sheet(atr15=FAIL, oi=BLIND).checks(0)
+    checks = sheet({"atr15": FAIL, "oi": BLIND}).checks(0)
     assert len(checks) == len(KINDS)
     assert checks[6] == Check("atr15", "candle", CheckStatus.FAIL, 1.0, 2.0)
     assert checks[4] == Check("oi", "ticker", CheckStatus.UNKNOWN, None, 2.0, "not enough bars")
@@ -79,40 +80,42 @@ def test_a_check_is_built_when_it_is_read() -> None:
 def test_how_far_it_came(
     values: dict[str, float], setup: int, stage: int, blocked_by: str | None
 ) -> None:
-    found = diagnose(sheet(**values), SETUPS)
+    found = diagnose(sheet(values), SETUPS)
     assert (found.setup.tolist(), found.stage.tolist()) == ([setup], [stage])
     assert found.blocked_by == (blocked_by,)
 
 
 def test_the_order_of_setups_decides_between_equals() -> None:
-    found = diagnose(sheet(volume=FAIL, reaction=FAIL), SETUPS[::-1])
+    found = diagnose(sheet({"volume": FAIL, "reaction": FAIL}), SETUPS[::-1])
     assert (found.setup.tolist(), found.blocked_by) == ([0], ("reaction",))
-    alone = diagnose(sheet(**{"break": FAIL}), SETUPS[:1])
+    alone = diagnose(sheet({"break": FAIL}), SETUPS[:1])
     assert (alone.stage.tolist(), alone.is_signal.tolist()) == ([NEAR], [False])
 
 
 def test_quiet_is_neither_a_break_nor_a_return() -> None:
     quiet = {"break": FAIL, "pullback": FAIL}
-    assert diagnose(sheet(**quiet), SETUPS).is_quiet.tolist() == [True]
-    assert diagnose(sheet(**quiet | {"break": GOOD}), SETUPS).is_quiet.tolist() == [False]
-    assert diagnose(sheet(**{"break": FAIL}), SETUPS).is_quiet.tolist() == [False]
+    assert diagnose(sheet(quiet), SETUPS).is_quiet.tolist() == [True]
+    assert diagnose(sheet(quiet | {"break": GOOD}), SETUPS).is_quiet.tolist() == [False]
+    assert diagnose(sheet({"break": FAIL}), SETUPS).is_quiet.tolist() == [False]
 
 
 def test_what_is_excluded_is_not_evaluated() -> None:
     policy = keys.Checks(excluded=("volume", "near", "break"))
-    found = sheet(policy, volume=FAIL, near=BLIND, **{"break": FAIL})
+    found = sheet({"volume": FAIL, "near": BLIND, "break": FAIL}, policy)
     status = {c.name: c.status for c in found.checks(0)}
     assert status["volume"] is status["near"] is CheckStatus.EXCLUDED
     assert status["break"] is CheckStatus.FAIL  # nobody may exclude it
-    assert diagnose(sheet(policy, volume=FAIL, near=BLIND), SETUPS).stage.tolist() == [CONFIRMED]
+    assert diagnose(sheet({"volume": FAIL, "near": BLIND}, policy), SETUPS).stage.tolist() == [
+        CONFIRMED
+    ]
 
 
 def test_an_unknown_may_pass_on_paper_but_not_what_a_signal_is_made_of() -> None:
     policy = keys.Checks(unknown_policy="pass")
-    assert diagnose(sheet(policy, tpm=BLIND, body=BLIND), SETUPS).blocked_by == (None,)
-    blind = sheet(policy, **dict.fromkeys(("break", "break_record"), BLIND))
+    assert diagnose(sheet({"tpm": BLIND, "body": BLIND}, policy), SETUPS).blocked_by == (None,)
+    blind = sheet(dict.fromkeys(("break", "break_record"), BLIND), policy)
     assert diagnose(blind, SETUPS).stage.tolist() == [NEAR]
-    assert next(c for c in sheet(policy, tpm=BLIND).checks(0) if c.name == "tpm").is_advisory
+    assert next(c for c in sheet({"tpm": BLIND}, policy).checks(0) if c.name == "tpm").is_advisory
 
 
 def test_a_row_whose_parameter_is_off_stands_in_nobodys_way() -> None:

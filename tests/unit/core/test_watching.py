@@ -8,7 +8,7 @@ from engine.core.indicators import Floats
 from engine.core.market import Market
 from engine.core.scan import Batch, Scanner, completed
 from engine.core.settings import Checks, Settings, Signals, Universe
-from engine.core.values import Check, CheckStatus, Setup, Ticker, Verdict
+from engine.core.values import Check, CheckStatus, Setup, Signal, Ticker, Verdict
 from series import FRAME_MS, g, market_of, mirror
 
 DEFAULT = Settings(checks=Checks(excluded=UNFED))
@@ -48,7 +48,8 @@ def quiet() -> Floats:
 def test_golden_retest_long() -> None:
     times, ohlcv = g(305)
     market = market_of({"GUSDT": (times[:300], ohlcv[:, :300])}, DEFAULT)
-    scanner, found, last = Scanner(), [], Batch((), ())
+    scanner, last = Scanner(), Batch((), ())
+    found: list[Signal] = []
     for t in range(300, 305):
         market.load_history("GUSDT", times[t : t + 1], ohlcv[:, t : t + 1].T)
         at_ms = int(times[t]) + FRAME_MS + 1000

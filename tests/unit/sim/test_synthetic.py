@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
-from engine.core import signals
+from engine.core.detect import detect
 from engine.core.market import Window
-from engine.core.settings import Settings
+from engine.core.settings import Settings, Signals
 from engine.sim.feed import CLOSE, HIGH, LOW, MINUTE_MS, OPEN, TURNOVER, VOLUME, aggregate
 from engine.sim.synthetic import CYCLE, EPOCH_MS, SyntheticFeed
 
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+MOMENTUM = Settings(signals=Signals(setups=("MOMENTUM",)))
 
 
 def test_two_feeds_of_a_seed_are_the_same_market() -> None:
@@ -101,29 +102,21 @@ def test_the_market_breaks_out_as_often_as_promised() -> None:
 
 def count_breakouts(feed: SyntheticFeed) -> tuple[int, int]:
     """Momentum breakouts of a market day, and those that reach 1.5 R before their stop."""
-    settings, day, warm = Settings(), 288, 300
+    day, warm = 288, 300
     first_ms = feed.begin_ms - warm * 300_000
     minutes = feed.bars(first_ms, (warm + 2 * day) * 5)
-    fives = np.ascontiguousarray(aggregate(minutes, 5)[..., :5].transpose(0, 2, 1))
-    times = first_ms + np.arange(fives.shape[-1]) * 300_000
-    count = ran = 0
-    for at in range(warm, warm + day):
-        window = Window(
-            np.tile(times[at - warm + 1 : at + 1], (len(fives), 1)),
-            fives[..., at - warm + 1 : at + 1],
-            np.full(len(fives), warm),
+    fives = np.ascontiguousarray(aggregate(minutes, 5)[:, : warm + day, :5].transpose(0, 2, 1))
+    times = first_ms + np.arange(warm + day) * 300_000
+    full = np.full(len(fives), warm + day)
+    found = detect(Window(np.tile(times, (len(fives), 1)), fives, full), MOMENTUM)
+    ran = [
+        follows(minutes[row, (bar + 1) * 5 :], entry, stop)
+        for row, bar, entry, stop in zip(
+            *(x.tolist() for x in (found.row, found.bar, found.entry, found.stop)), strict=True
         )
-        reading = signals.read(window, settings)
-        facing = signals.face(window, reading, settings)
-        rows = signals.momentum(reading, facing, settings)
-        passing = np.logical_and.reduce([row.ok for row in rows]) & (reading.atr15_pct >= 0.5)
-        for i in np.flatnonzero(passing):
-            level = facing.levels[i]
-            assert level is not None
-            stop = signals.initial_stop(level.side, level.price, reading, int(i), settings.signals)
-            count += 1
-            ran += follows(minutes[i, (at + 1) * 5 :], float(reading.close[i]), stop)
-    return count, ran
+        if bar >= warm
+    ]
+    return len(ran), sum(ran)
 
 
 def follows(minutes: np.ndarray, entry: float, stop: float) -> bool:
