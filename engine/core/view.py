@@ -4,7 +4,8 @@ It exists so that questions are answered between turns from one consistent copy,
 without passing through the engine. It must never hold a reference to mutable state.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -150,6 +151,16 @@ class View(msgspec.Struct, frozen=True):
     def position(self, position_id: int) -> PositionView | None:
         """The open position with this id."""
         return next((p for p in self.positions if p.id == position_id), None)
+
+
+def ranked(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    """Best first: who may be traded at the next bar in that order, then by score, then name."""
+
+    def key(verdict: Verdict) -> tuple[float, float, str]:
+        rank = math.inf if verdict.rank is None else verdict.rank
+        return rank, math.inf if verdict.score is None else -verdict.score, verdict.symbol
+
+    return tuple(sorted(verdicts, key=key))
 
 
 class CandlesView(msgspec.Struct, frozen=True, eq=False):

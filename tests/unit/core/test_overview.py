@@ -1,10 +1,12 @@
+import msgspec
 import numpy as np
 import pytest
 
 from builders import D
 from engine.core import events as e
 from engine.core import facts as f
-from engine.core.values import PositionState, Side, StopKind
+from engine.core.values import PositionState, Side, StopKind, Verdict
+from engine.core.view import ranked
 from series import FRAME_MS
 from world import World, entered, instruments
 
@@ -83,3 +85,13 @@ def test_an_event_nobody_knows_ends_the_process() -> None:
 
     with pytest.raises(AssertionError, match="nobody handles"):
         World().feed(Strange())
+
+
+def test_markets_are_ranked_by_right_to_trade_then_score_then_name() -> None:
+    plain = Verdict("D", 0, 1.0, (), "QUIET", None, None, None, None)
+    given = [("D", None, None), ("C", None, 0.5), ("B", None, 0.5), ("A", 2, 0.1), ("E", 1, None)]
+    verdicts = [
+        msgspec.structs.replace(plain, symbol=symbol, rank=rank, score=score)
+        for symbol, rank, score in given
+    ]
+    assert [v.symbol for v in ranked(verdicts)] == ["E", "A", "B", "C", "D"]
