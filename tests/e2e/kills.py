@@ -27,11 +27,12 @@ from programs import Person, Program, person_at, running
 
 from engine import config
 from engine.core import facts as f
+from engine.core.checks import UNFED
 from engine.core.ledger import Ledger
 from engine.errors import EngineError
 from engine.live.journal import journal_files
 
-EASY = ["volume_24h", "atr15", "surge_1h", "body", "slope", "bb_rank"]
+EASY = ["volume_24h", "atr15", "surge_1h", "body", "slope", "bb_rank", "watched", *UNFED]
 LAX = {  # much to do at little risk
     "checks.excluded": json.dumps(EASY),
     "levels.touches_min": "1",
