@@ -6,6 +6,7 @@
 #   make sim    simulated runs under faults: SEEDS=300 of them, or SEED=n alone
 #   make mutants  planted faults, and which seed and invariant notices each of them
 #   make kills  kill -9 of the real process, KILLS=200 times, and what must be left each time
+#   make survey  what each preset finds in recorded candles: DATA=candles/, PICTURES=folder
 #   make bench  how fast it is, as a table
 #   make docs   draw the diagrams of README.md anew
 #   make lock   resolve the dependencies of pyproject.toml anew
@@ -16,6 +17,8 @@ ARGS ?=
 SEEDS ?= 300
 SEED ?=
 KILLS ?= 200
+DATA ?=
+PICTURES ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
 BIN := .venv/bin
@@ -23,7 +26,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links --no-header --allow-unsafe
 
-.PHONY: run test check sim mutants kills bench docs lock clean
+.PHONY: run test check sim mutants kills survey bench docs lock clean
 
 run: .venv/.runtime
 	$(BIN)/python -m bot --sandbox $(ARGS)
@@ -48,6 +51,10 @@ mutants: .venv/.dev
 
 kills: .venv/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m e2e.kills --kills $(KILLS)
+
+survey: .venv/.dev
+	PYTHONPATH=.:tests $(BIN)/python -m survey --jobs $(JOBS) --data $(DATA) \
+		$(if $(PICTURES),--pictures $(PICTURES))
 
 bench: .venv/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m bench
