@@ -284,7 +284,7 @@ class Engine:
             self._verdicts[signal.symbol] = msgspec.structs.replace(
                 verdict,
                 checks=(*verdict.checks, *reviewed.rows),
-                outcome="TAKEN" if reviewed.plan else "REFUSED",
+                outcome=reviewed.outcome,
                 blocked_by=next((row.name for row in reviewed.rows if row.blocks), None),
             )
             self._act(turn, signal, reviewed)

@@ -68,6 +68,13 @@ class Review(msgspec.Struct, frozen=True):
         detail = details.get(name)
         return f"{name}({detail})" if detail else name
 
+    @property
+    def outcome(self) -> str:
+        """What became of the signal, as its verdict says it."""
+        if self.plan is not None:
+            return "TAKEN"
+        return "EXPIRED" if self.check == RiskCheck.EXPIRY else "REFUSED"
+
 
 def review(turn: Turn, signal: Signal) -> Review:
     """Judge a signal against gates, slots, costs and caps, in the order of `RiskCheck`."""

@@ -284,7 +284,7 @@ class Verdict(msgspec.Struct, frozen=True):
     open_ms: Ms
     price: float
     checks: Sequence[Check]  # in display order; built when first read
-    outcome: str  # QUIET, FAILED, SIGNAL, REFUSED, TAKEN
+    outcome: str  # QUIET, FAILED, SIGNAL, REFUSED, EXPIRED, TAKEN
     blocked_by: str | None  # first blocking check of the setup that came farthest
     level: Level | None  # the broken one, or the nearest fresh one where it was looked for
     distance_pct: float | None  # from price to that level's trigger; negative when beyond

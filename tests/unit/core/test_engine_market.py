@@ -1,12 +1,15 @@
 """Stories of the whole core: commands, gates, gaps and determinism."""
 
+import msgspec
 import pytest
 
 from builders import D
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core import intents as i
-from world import World, entered, instruments, total
+from engine.core.settings import Data, Signals
+from series import FRAME_MS
+from world import SETTINGS, World, entered, instruments, total
 
 THREE = ("SOLUSDT", "ETHUSDT", "BTCUSDT")
 
@@ -110,6 +113,23 @@ def test_a_bar_of_a_batch_that_is_not_complete_waits_for_its_grace() -> None:
     assert not world.facts(f.SignalTaken)
     world.wait(2000)
     assert len(world.facts(f.SignalTaken)) == 1
+
+
+def test_a_signal_that_came_too_late_is_expired_and_keeps_its_rows() -> None:
+    patient = msgspec.structs.replace(
+        SETTINGS, data=Data(decision_age_max_s=300), signals=Signals(expiry_s=10)
+    )
+    world = World(patient, instruments("SOLUSDT", "ETHUSDT"))
+    world.start()
+    world.quote(102.99, 103.0, 103.0)
+    world.now = int(world.open_ms[300]) + FRAME_MS + 11_000
+    world.close_bar(300, ("SOLUSDT",))
+    (skipped,) = world.facts(f.SignalSkipped)
+    assert (skipped.check, skipped.reason) == ("expiry", "expiry: the signal expired")
+    assert [c.name for c in skipped.signal.checks if c.blocks and c.group == "risk"] == ["expiry"]
+    verdict = world.engine.verdict("SOLUSDT")
+    assert verdict is not None
+    assert (verdict.outcome, verdict.blocked_by) == ("EXPIRED", "expiry")
 
 
 def test_notices_and_shutdown_are_facts() -> None:
