@@ -1,10 +1,10 @@
 """What the rows of a batch amount to: how far each symbol came, by which setup, what stopped it.
 
-It exists so that a verdict, the funnel and a signal follow from the same rows in the same way. It
-must never compute a row.
+It exists so that a verdict, the funnel, a signal and what is told of them follow from the same rows
+in the same way. It must never compute a row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -21,7 +21,9 @@ from engine.core.checks import (
     Sheet,
 )
 from engine.core.indicators import Bools, Indices
-from engine.core.values import Setup
+from engine.core.values import Check, Setup
+
+NEAR_MISS_PCT = 10.0
 
 
 class Diagnosis(msgspec.Struct, frozen=True, eq=False):
@@ -95,3 +97,43 @@ def _is_reached(sheet: Sheet) -> Bools:
         return np.zeros(fine.shape[1], dtype=np.bool_) if index is None else fine[index]
 
     return row("break") | (row("break_record") & row("pullback"))
+
+
+class Miss(msgspec.Struct, frozen=True):
+    """A row in the way, and how far its value is from its need, in percent of that need."""
+
+    name: str
+    pct: float
+
+
+def concerns(name: str, setup: Setup) -> bool:
+    """Whether a setup needs the row of this name; the rows of risk belong to both."""
+    kind = KINDS.get(name)
+    return kind is None or setup in kind.setups
+
+
+def misses(checks: Iterable[Check], setup: Setup) -> tuple[Miss, ...]:
+    """The setup's rows in the way that have a number to miss, the nearest first."""
+    bad = (c for c in checks if c.blocks and concerns(c.name, setup))
+    found = ((c.name, _missed_pct(c)) for c in bad)
+    return tuple(
+        sorted((Miss(name, pct) for name, pct in found if pct is not None), key=lambda m: m.pct)
+    )
+
+
+def near_miss(checks: Iterable[Check], setup: Setup) -> Miss | None:
+    """The one row in the way, if it is the only one and short by no more than a tenth."""
+    bad = [c for c in checks if c.blocks and concerns(c.name, setup)]
+    found = misses(bad, setup)
+    is_near = len(bad) == len(found) == 1 and found[0].pct <= NEAR_MISS_PCT
+    return found[0] if is_near else None
+
+
+def _missed_pct(check: Check) -> float | None:
+    """Distance to the need, of a range to its nearest end; None where that is not what failed."""
+    value, need = check.value, check.need
+    if value is None or need is None or check.reason:  # words: the number alone would do
+        return None
+    ends = need if isinstance(need, tuple) else (need,)
+    end = min(ends, key=lambda x: abs(value - x))
+    return None if end == 0 else 100 * abs(value - end) / abs(end)

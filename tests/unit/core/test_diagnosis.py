@@ -24,7 +24,7 @@ from engine.core.checks import (
     lay_out,
     merged,
 )
-from engine.core.diagnosis import diagnose
+from engine.core.diagnosis import Miss, concerns, diagnose, misses, near_miss
 from engine.core.values import Check, CheckStatus, Setup
 
 FAIL, GOOD, BLIND = 1.0, 2.0, np.nan  # against a need of 2
@@ -136,6 +136,65 @@ def test_a_row_of_two_setups_shows_each_symbol_its_own() -> None:
     unknown = merged((first, second), np.array([True, True]))
     assert unknown.known is not None
     assert unknown.known.tolist() == [True, False]
+
+
+def row(
+    name: str,
+    value: float | None,
+    need: float | tuple[float, float] | None,
+    status: CheckStatus = CheckStatus.FAIL,
+    **more: object,
+) -> Check:
+    return Check(name, "candle", status, value, need, **more)  # type: ignore[arg-type] # reason, is_advisory
+
+
+def test_each_row_belongs_to_the_setups_that_need_it() -> None:
+    both = ("atr15", "chase", "slots")  # the rows of risk are not in the table
+    assert all(concerns(name, setup) for name in both for setup in SETUPS)
+    assert [concerns("volume", setup) for setup in SETUPS] == [True, False]
+    assert [concerns("pullback", setup) for setup in SETUPS] == [False, True]
+
+
+def test_misses_are_the_numbers_in_the_way_of_a_setup_nearest_first() -> None:
+    rows = (
+        row("atr15", 0.45, (0.5, 12.0)),
+        row("volume", 1.12, 1.4),
+        row("body", -0.3, 0.3),
+        row("slope", 0.1, -2.0),
+        row("break", -0.4, 0.0),  # in percent of nothing
+        row("spread", None, 30.0, CheckStatus.UNKNOWN),
+        row("blackout", None, None),
+        row("near", 0.9, 0.5, is_advisory=True),
+        row("surge_1h", 1.3, 1.15, CheckStatus.PASS),
+        row("reaction", 0.1, 0.2),
+        row("break_record", 7.0, (1.0, 30.0), reason="this side is not traded"),
+    )
+    assert [(m.name, round(m.pct, 9)) for m in misses(rows, Setup.MOMENTUM)] == [
+        ("atr15", 10.0),
+        ("volume", 20.0),
+        ("slope", 105.0),
+        ("body", 200.0),
+    ]
+    assert [m.name for m in misses(rows, Setup.RETEST)] == ["atr15", "reaction"]
+    assert misses((row("atr15", 15.0, (0.5, 12.0)),), Setup.RETEST) == (Miss("atr15", 25.0),)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ((row("volume", 1.26, 1.4),), "volume"),
+        ((row("volume", 1.25, 1.4),), None),
+        ((row("volume", 1.26, 1.4), row("reaction", 0.1, 0.9)), "volume"),
+        ((row("volume", 1.26, 1.4), row("body", 0.29, 0.3)), None),
+        ((row("volume", 1.26, 1.4), row("oi", None, 1.0, CheckStatus.UNKNOWN)), None),
+        ((row("volume", 1.26, 1.4), row("oi", None, None, CheckStatus.EXCLUDED)), "volume"),
+        ((row("break", -0.01, 0.0),), None),
+        ((), None),
+    ],
+)
+def test_a_near_miss_has_one_row_in_the_way(rows: tuple[Check, ...], expected: str | None) -> None:
+    found = near_miss(rows, Setup.MOMENTUM)
+    assert (None if found is None else found.name) == expected
 
 
 def test_build_check() -> None:
