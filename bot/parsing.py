@@ -18,6 +18,7 @@ LONGEST = 40  # characters of anything that could name a symbol
 _SYMBOL = re.compile(r"([A-Z0-9]+)(?:[/_-]([A-Z0-9]+)(?::([A-Z0-9]+))?)?")
 _SHARE = re.compile(r"(\d{1,3})%?", re.ASCII)
 _NUMBER = re.compile(r"#(\d{1,9})", re.ASCII)
+_SIGNAL = re.compile(r"[sS](\d{1,12})", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}", re.ASCII)
 _PERIOD = re.compile(r"(\d{1,3})(m|h|d)", re.ASCII)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -82,6 +83,17 @@ def position_number(raw: str) -> int | None:
     """The number in `#17`."""
     found = _NUMBER.fullmatch(raw)
     return int(found[1]) if found else None
+
+
+def signal_number(raw: str) -> int | None:
+    """The number in `s1234`; it may also be the beginning of a symbol."""
+    found = _SIGNAL.fullmatch(raw)
+    return int(found[1]) if found else None
+
+
+def is_count(raw: str) -> bool:
+    """Whether it reads as a number: no symbol is one."""
+    return raw.isdecimal()
 
 
 def share(raw: str) -> Decimal:

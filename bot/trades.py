@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from bot.signals import SignalBook
 from bot.views.layout import decimals
 from engine.core.facts import (
     CommandDone,
@@ -88,9 +89,10 @@ class Trade(msgspec.Struct):
 
 
 class TradeBook:
-    """Trades and live orders, by their numbers."""
+    """Trades, signals and live orders, by their numbers."""
 
     def __init__(self) -> None:
+        self.signals = SignalBook()
         self.trades: dict[int, Trade] = {}
         self.orders: dict[str, Order] = {}  # live ones
         self.handled: set[int] = set()  # updates whose command took effect
@@ -102,6 +104,7 @@ class TradeBook:
 
     def fold(self, record: Record) -> None:
         """Take one record in; records come in order, each once."""
+        self.signals.fold(record)
         match record.fact:
             case SignalTaken() as fact:
                 self._remember(Trade(fact, record.seq))

@@ -15,8 +15,18 @@ from bot.trades import Trade, TradeBook
 from bot.views.layout import Text
 from builders import T0, D, signal
 from engine.chart import Picture
+from engine.core.checks import BROKE, NEAR
 from engine.core.events import AccountSeen, Command
-from engine.core.facts import AnyFact, CommandDone, CommandRefused, NoticeSent, Record, SignalTaken
+from engine.core.facts import (
+    AnyFact,
+    CommandDone,
+    CommandRefused,
+    NoticeSent,
+    Record,
+    SignalSkipped,
+    SignalTaken,
+)
+from engine.core.settings import Settings
 from engine.core.terms import ExitPlan
 from engine.core.values import (
     Check,
@@ -33,6 +43,7 @@ from engine.core.values import (
 )
 from engine.core.view import (
     CandlesView,
+    FunnelView,
     GateView,
     PositionView,
     Quote,
@@ -41,6 +52,7 @@ from engine.core.view import (
     TradeView,
     View,
 )
+from engine.errors import ConfigError
 
 FRAME_MS = 300_000
 PNG = b"\x89PNG"
@@ -71,6 +83,9 @@ def verdict(symbol: str = "ARBUSDT", **changes: object) -> Verdict:
         "level": level(),
         "distance_pct": 0.41,
         "distance_atr": 0.8,
+        "setup": Setup.MOMENTUM,
+        "stage": BROKE,
+        "score": 1.234,
     }
     return Verdict(**{**fields, **changes})  # type: ignore[arg-type] # keys are the caller's
 
@@ -161,6 +176,9 @@ def view(**changes: object) -> View:
         "last_batch_ms": T0 - FRAME_MS - 38_000,
         "newest_quote_ms": T0 - 400,
         "stale_symbols": (),
+        "funnel": FunnelView(T0 - 86_400_000, (187, 64, 41, 17, 6, 3, 2, 2), NEAR),
+        "watched": ("SOLUSDT",),
+        "preset": "breakout_v1",
     }
     return View(**{**fields, **changes})  # type: ignore[arg-type] # keys are the caller's
 
@@ -193,11 +211,20 @@ def taken(number: int = 17, /, **changes: object) -> SignalTaken:
     return SignalTaken(**{**fields, **changes})  # type: ignore[arg-type] # keys are the caller's
 
 
+def skipped(reason: str = "slots", check: str = "", **changes: object) -> SignalSkipped:
+    return SignalSkipped(signal(**changes), reason, check)  # type: ignore[arg-type] # keys are the caller's
+
+
 def body(text: Text) -> list[str]:
     """The fixed-width lines of a card."""
+    return body_of({"text": text.html})
+
+
+def body_of(said: Mapping[str, str]) -> list[str]:
+    """The same of a message that was sent."""
     return [
         line
-        for part in re.findall(r"<pre>(.*?)</pre>", text.html, re.DOTALL)
+        for part in re.findall(r"<pre>(.*?)</pre>", said["text"], re.DOTALL)
         for line in html.unescape(part).split("\n")
     ]
 
@@ -233,6 +260,9 @@ class FakeDesk:
         self.seen: AccountSeen | None = AccountSeen(D(10_000), (), (), ())
         self.history: CandlesView | None = candles()
         self.pictures: list[Picture] = []
+        self.chosen = Settings()  # in force
+        self.configured: dict[str, Settings] = {}  # by preset; others are the settings in force
+        self.misconfigured = ""  # what is wrong with every preset
         self._listeners: list[Callable[[Record], None]] = []
 
     def view(self) -> View:
@@ -248,6 +278,17 @@ class FakeDesk:
 
     def quote(self, symbol: str) -> Quote | None:
         return self.quotes.get(symbol)
+
+    def verdict(self, symbol: str) -> Verdict | None:
+        return self.shown.verdicts.get(symbol)
+
+    def settings(self) -> Settings:
+        return self.chosen
+
+    def preset(self, name: str) -> Settings:
+        if self.misconfigured:
+            raise ConfigError("settings", [self.misconfigured])
+        return self.configured.get(name, self.chosen)
 
     def health(self) -> Health:
         return HEALTH

@@ -115,8 +115,13 @@ def fold(words: str) -> str:
 
 
 def when(at_ms: int, style: str = "t") -> str:
-    """A time in the reader's own zone; clients without it show UTC."""
+    """A time in the reader's own zone; clients without it show UTC.
+
+    With a `d` in the style the date comes first.
+    """
     words = clock(at_ms, with_seconds=style == "T")
+    if "d" in style:
+        words = f"{datetime.fromtimestamp(at_ms / 1000, UTC):%m-%d} {words}"
     return f'<tg-time unix="{at_ms // 1000}" format="{style}">{words}</tg-time>'
 
 

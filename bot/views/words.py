@@ -4,8 +4,21 @@ They exist so that a notice, a card and a table never call one thing by two name
 words here is shown as it is, never hidden.
 """
 
-from engine.core.values import GateName, StopKind
+from engine.core.facts import SignalSkipped, SignalTaken
+from engine.core.risk import RiskCheck
+from engine.core.values import GateName, Setup, StopKind
 
+STAGES = (  # of the funnel, in its order
+    "seen",
+    "liquid enough",
+    "in volatility band",
+    "near a level",
+    "broke the level",
+    "breakout confirmed",
+    "risk and slots ok",
+    "filled",
+)
+SETUPS = {Setup.MOMENTUM: "breakout", Setup.RETEST: "retest"}
 STOPS = {
     StopKind.INITIAL: "stop",
     StopKind.BREAKEVEN: "breakeven stop",
@@ -78,3 +91,18 @@ def end(rule: str) -> str:
 def refusal(check: str) -> str:
     """Why a complete signal became no trade."""
     return _REFUSALS.get(check) or check.replace("_", " ")
+
+
+def skipped(reason: str, check: str = "") -> str:
+    """Why a complete signal became no trade: the detail, where there is one."""
+    name, _, detail = reason.partition(": ")
+    return detail or refusal(check or name)
+
+
+def became(fact: SignalTaken | SignalSkipped) -> str:
+    """What became of a signal; not yet escaped."""
+    if isinstance(fact, SignalTaken):
+        return f"taken #{fact.position_id}"
+    if fact.check == RiskCheck.EXPIRY:
+        return "expired"
+    return f"skipped: {skipped(fact.reason, fact.check)}"

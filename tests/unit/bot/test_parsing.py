@@ -106,6 +106,14 @@ def test_numbers_of_positions() -> None:
     assert [parsing.position_number(x) for x in ("#17", "17", "#x")] == [17, None, None]
 
 
+def test_numbers_of_signals() -> None:
+    words = ("s1234", "S7", "s", "1234", "s12x", "s\u0661", "s1234567890123")
+    assert [parsing.signal_number(x) for x in words] == [1234, 7, *[None] * 5]
+    assert [parsing.is_count(x) for x in ("20", "0", "sol", "1e1", "1000pepe")] == [True] * 2 + [
+        False
+    ] * 3
+
+
 @pytest.mark.parametrize(("raw", "expected"), [("50", "0.5"), ("1%", "0.01"), ("100", "1")])
 def test_shares(raw: str, expected: str) -> None:
     assert parsing.share(raw) == Decimal(expected)
