@@ -15,6 +15,7 @@ from bot.desk import Desk, Pulse
 from bot.dialogs import Tap
 from bot.gate import Caller
 from bot.outbox import Outbox
+from bot.signals import SignalBook
 from bot.trades import TradeBook
 from engine.core.events import Command
 from engine.core.facts import CommandDone, CommandRefused, Record
@@ -43,13 +44,22 @@ class Room(msgspec.Struct, frozen=True):
 
     desk: Desk
     outbox: Outbox
-    settings: Settings
     pulse: Callable[[], Pulse]
+
+    @property
+    def settings(self) -> Settings:
+        """What is in force now: a preset may have changed it."""
+        return self.desk.settings()
 
     @property
     def book(self) -> TradeBook:
         """Trades as the chat remembers them."""
         return self.outbox.book
+
+    @property
+    def signals(self) -> SignalBook:
+        """Signals as the chat remembers them."""
+        return self.outbox.book.signals
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ import msgspec
 from engine.chart import Picture
 from engine.core.events import AccountSeen, Command
 from engine.core.facts import Record
-from engine.core.values import Ms
+from engine.core.settings import Settings
+from engine.core.values import Ms, Verdict
 from engine.core.view import CandlesView, Quote, View
 
 
@@ -53,6 +54,18 @@ class Desk(Protocol):
 
     def quote(self, symbol: str) -> Quote | None:
         """Best prices; None when the symbol is not streamed."""
+        ...
+
+    def verdict(self, symbol: str) -> Verdict | None:
+        """The last verdict of a symbol, with the level it faced; None before its first."""
+        ...
+
+    def settings(self) -> Settings:
+        """What the engine runs on now."""
+        ...
+
+    def preset(self, name: str) -> Settings:
+        """The whole configuration with that preset; raises `ConfigError`."""
         ...
 
     def health(self) -> Health:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from bot.desk import Health
-from engine import __version__, preset
+from engine import __version__
 from engine.chart import Picture, render
 from engine.core.events import AccountSeen, Command, NoticeDelivered
 from engine.core.facts import Incident, Record
@@ -61,10 +61,6 @@ class Floor:
     def settings(self) -> Settings:
         """What the engine runs on now."""
         return self._station.engine.settings
-
-    def presets(self) -> Sequence[str]:
-        """Names of all presets."""
-        return preset.names()
 
     def preset(self, name: str) -> Settings:
         """The whole configuration with that preset; raises `ConfigError`."""

@@ -137,7 +137,7 @@ class TelegramChat:
         self.gate = Gate(account.users, account.chats)
         sender = Sender(self._app.bot, self.gate.migrate)
         self.outbox = Outbox(desk, sender, self.gate.places, settings.bot.name)
-        self._dispatch = Dispatch(Room(desk, self.outbox, settings, self.pulse))
+        self._dispatch = Dispatch(Room(desk, self.outbox, self.pulse))
         self._register()
 
     def pulse(self) -> Pulse:

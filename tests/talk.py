@@ -13,7 +13,6 @@ from bot.dispatch import Dispatch
 from bot.gate import Gate, Role
 from bot.outbox import Outbox
 from bot.sender import Sender
-from engine.core.settings import Settings
 
 USERS = {OWNER: Role.OWNER, TRADER: Role.TRADER, VIEWER: Role.VIEWER}
 
@@ -52,7 +51,7 @@ class Talk:
     def __init__(self, desk: FakeDesk, wire: Wire, box: Outbox) -> None:
         self.desk, self.wire, self.box = desk, wire, box
         self.gate = Gate(USERS, [GROUP])
-        self.dispatch = Dispatch(Room(desk, box, Settings(), lambda: PULSE))
+        self.dispatch = Dispatch(Room(desk, box, lambda: PULSE))
         self.dispatch.name = "break_bot"
 
     async def hear(self, raw: dict[str, Any]) -> list[dict[str, Any]]:
