@@ -15,7 +15,8 @@ from bot import texts
 from bot.commands_close import close, do_panic, panic
 from bot.commands_gates import do_pause, do_resume, gate, pause, resume, stop
 from bot.commands_positions import positions
-from bot.commands_read import chart, health, pnl, scan, start, status_, why
+from bot.commands_read import chart, health, levels, pnl, signals, start, status_, why
+from bot.commands_scan import scan
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Choice, Question, Tap
 from bot.gate import Caller, Role
@@ -76,11 +77,40 @@ TABLE: tuple[Verb, ...] = (
         ("/positions #17", "/positions sol"),
         ("p",),
     ),
-    Verb("scan", V, scan, "markets nearest to a trade", "/scan [count]", ("/scan 20",)),
     Verb(
-        "why", V, why, "why a market is (not) traded", "/why [SYM or #id]", ("/why arb", "/why #17")
+        "signals",
+        V,
+        signals,
+        "last signals, and what became of each",
+        "/signals [count or SYM]",
+        ("/signals 20", "/signals sol"),
+    ),
+    Verb(
+        "scan",
+        V,
+        scan,
+        "the most promising markets",
+        "/scan [count or now]",
+        ("/scan 20", "/scan now"),
+    ),
+    Verb(
+        "why",
+        V,
+        why,
+        "why a market is (not) traded",
+        "/why [SYM or #id]",
+        ("/why arb", "/why #17"),
     ),
     Verb("chart", V, chart, "candles, levels, entry, stop, target", "/chart SYM", ("/chart sol",)),
+    Verb(
+        "levels",
+        V,
+        levels,
+        "levels of a market, nearest first",
+        "/levels SYM",
+        ("/levels sol",),
+        in_menu=False,
+    ),
     Verb("pnl", V, pnl, "profit and loss with costs", "/pnl [today 7d 30d all]", ("/pnl 7d",)),
     Verb(
         "pause",
@@ -169,7 +199,7 @@ async def run_stale(room: Room, verb: Verb, ask: Ask, age_s: float) -> Answer:
     if verb.stale is Stale.RUN:
         return await do_pause(room, ask.tap, None, was_late=True)
     if verb.stale is Stale.REFUSE:
-        return texts.stale_resume(age_s)
+        return texts.stale_refused(verb.name, age_s)
     return await _lock_and_ask(room, verb, ask, age_s)
 
 

@@ -7,8 +7,18 @@ view. None of them may put a command to the engine.
 from bot import texts
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Photo
-from bot.parsing import Unclear, count, find_symbols, position_number
+from bot.parsing import (
+    Unclear,
+    count,
+    find_symbols,
+    is_count,
+    position_number,
+    signal_number,
+)
 from bot.views import market, money, status
+from bot.views import signals as listing
+from bot.views import why as reasons
+from engine.core.values import Setup
 from engine.core.view import View
 
 
@@ -31,28 +41,70 @@ async def health(room: Room, ask: Ask) -> Answer:
     return status.health_card(room.desk.view(), room.desk.health(), room.pulse())
 
 
-async def scan(room: Room, ask: Ask) -> Answer:
-    """Candidates, nearest first."""
-    no_more(ask, 1)
-    rows = count(ask.args[0], market.SCAN_MAX) if ask.args else market.SCAN_ROWS
-    return market.scan(room.desk.view(), rows)
-
-
 async def why(room: Room, ask: Ask) -> Answer:
-    """The checks of a symbol, of a trade, or of the whole market."""
+    """The checks of a symbol, of a trade, of a signal, or where markets dropped out."""
     no_more(ask, 1)
     view = room.desk.view()
     if not ask.args:
-        return market.why_overview(view)
-    number = position_number(ask.args[0])
-    if number is not None:
-        trade = room.book.trades.get(number)
-        return texts.NO_TRADE if trade is None else market.why_trade(trade, view)
+        return reasons.why_overview(view)
     found = find_symbols(ask.args[0], _known(room))
+    numbered = _numbered(room, ask.args[0], is_market=bool(found))
+    if numbered is not None:
+        return numbered
     if len(found) != 1:
         return _which(view, found, "why")
-    verdict = view.verdicts.get(found[0])
-    return texts.not_judged(found[0]) if verdict is None else market.why_symbol(verdict, view)
+    verdict = room.desk.verdict(found[0])
+    if verdict is None:
+        return texts.not_judged(found[0])
+    tried = [Setup[name] for name in room.settings.signals.setups]
+    return reasons.why_symbol(verdict, view, tried)
+
+
+def _numbered(room: Room, word: str, *, is_market: bool) -> Answer:
+    """The reasons of `#17` or `s1234`; None where the word is none of these, or rather a market."""
+    trade_id, seq = position_number(word), signal_number(word)
+    trade = None if trade_id is None else room.book.trades.get(trade_id)
+    heard = None if seq is None else room.signals.get(seq)
+    fact = trade.taken if trade is not None else heard.fact if heard is not None else None
+    if fact is not None:
+        return reasons.why_signal(fact, room.desk.view())
+    if trade_id is not None:
+        return texts.NO_TRADE
+    return texts.NO_SIGNAL if seq is not None and not is_market else None
+
+
+async def signals(room: Room, ask: Ask) -> Answer:
+    """The last signals and what became of them; a last word `s1234` asks for older ones."""
+    no_more(ask, 2)
+    words, before = ask.args, None
+    if words and (before := signal_number(words[-1])) is not None:
+        words = words[:-1]
+    if len(words) > 1:
+        raise Unclear("after a count or a market only a signal like s1234 is understood")
+    rows, symbol = listing.ROWS, None
+    if words and is_count(words[0]):
+        rows = count(words[0], listing.ROWS_MAX)
+    elif words:
+        found = find_symbols(words[0], _known(room) | room.signals.symbols)
+        if len(found) != 1:
+            return _which(room.desk.view(), found, "signals")
+        symbol, words = found[0], (found[0],)
+    return listing.signals(room.signals.page(rows, symbol, before), room.desk.view(), words)
+
+
+async def levels(room: Room, ask: Ask) -> Answer:
+    """What the next bar of a market is tested against."""
+    no_more(ask, 1)
+    view = room.desk.view()
+    if not ask.args:
+        return _pick(view, "levels")
+    found = find_symbols(ask.args[0], _known(room))
+    if len(found) != 1:
+        return _which(view, found, "levels")
+    candles = room.desk.candles(found[0], market.CHART_BARS)
+    if candles is None or not len(candles.open_ms):
+        return texts.NO_CHART
+    return market.levels(candles, view)
 
 
 async def chart(room: Room, ask: Ask) -> Answer:
@@ -60,8 +112,7 @@ async def chart(room: Room, ask: Ask) -> Answer:
     no_more(ask, 1)
     view = room.desk.view()
     if not ask.args:
-        picks = [*(p.symbol for p in view.positions), *market.nearest(view)]
-        return texts.which_symbol(picks, "chart", texts.PICK_MARKET)
+        return _pick(view, "chart")
     found = find_symbols(ask.args[0], _known(room))
     if len(found) != 1:
         return _which(view, found, "chart")
@@ -89,11 +140,17 @@ def no_more(ask: Ask, most: int) -> None:
         raise Unclear("that is more than this command takes")
 
 
+def _pick(view: View, verb: str) -> Answer:
+    """Offer markets where none was named."""
+    picks = [*(p.symbol for p in view.positions), *market.best(view)]
+    return texts.which_symbol(picks, verb, texts.PICK_MARKET)
+
+
 def _which(view: View, found: list[str], verb: str) -> Answer:
-    """Ask which of several markets is meant; when none is, offer those near a trade."""
+    """Ask which of several markets is meant; when none is, offer the best."""
     if found:
         return texts.which_symbol(found, verb)
-    return texts.which_symbol(market.nearest(view), verb, texts.UNKNOWN_MARKET)
+    return texts.which_symbol(market.best(view), verb, texts.UNKNOWN_MARKET)
 
 
 def _known(room: Room) -> set[str]:

@@ -45,6 +45,9 @@ BROKEN = "Something went wrong inside (trace {trace}). See /status for what is t
 NOT_YOURS = "Not allowed for your role."
 
 
+NO_SIGNAL = Text(
+    "No signal of that number is remembered.", keyboard((read("📡 Signals", "signals"),))
+)
 NO_TRADE = Text("No trade of that number is remembered.", keyboard((read("PnL", "pnl"),)))
 
 
@@ -98,10 +101,10 @@ def skipped(count: int) -> Text:
     return Text(f"Skipped {count} old request{'' if count == 1 else 's'}.")
 
 
-def stale_resume(age_s: float) -> Text:
-    """An old resume never runs."""
-    words = f"You asked to resume {span(age_s)} ago; that is too old to act on. Ask again."
-    return Text(words, keyboard((read("▶ Resume", "resume"), read("Status", "status"))))
+def stale_refused(verb: str, age_s: float) -> Text:
+    """An old command that never runs."""
+    words = f"Your <code>/{esc(verb)}</code> is {span(age_s)} old: too old to act on. Ask again."
+    return Text(words, keyboard((read(f"/{verb}", verb), read("Status", "status"))))
 
 
 def stale_act(words: str, age_s: float, state: str) -> str:
@@ -111,14 +114,23 @@ def stale_act(words: str, age_s: float, state: str) -> str:
 
 
 WHICH = "Which one?"
-UNKNOWN_MARKET = "No market of ours is called that. Nearest to a trade now:"
-PICK_MARKET = "Which market? Open positions first, then the nearest to a trade."
+UNKNOWN_MARKET = "No market of ours is called that. Most promising now:"
+PICK_MARKET = "Which market? Open positions first, then the most promising."
 
 
 def which_symbol(symbols: Sequence[str], verb: str, words: str = WHICH) -> Text:
     """Markets to choose from."""
     picks = [read(label(s), verb, s) for s in dict.fromkeys(symbols)][:6]
     return Text(words, keyboard(picks[:3], picks[3:], (read("🔎 Scan", "scan"),)))
+
+
+RESCAN_QUESTION = "🔎 <b>Choose the markets anew?</b> Open positions stay as they are."
+RESCAN = "🔎 Scan now"
+
+
+def rescanned(words: str) -> Text:
+    """The engine looks at all markets again."""
+    return Text(f"🔎 {short(words)}.", keyboard((read("🔎 Scan", "scan"),)))
 
 
 def paused(words: str, until_ms: Ms | None, *, was_late: bool = False) -> str:
@@ -197,6 +209,15 @@ def close_all_question(lines: Sequence[str], share: Decimal) -> str:
     """Every open position at once."""
     what = "all" if share >= 1 else f"{share:.0%} of all"
     return f"✖ <b>Close {what}</b>? Entries are paused first.\n{pre(lines)}"
+
+
+APPLY = "✅ Apply"
+CHANGED = "⚠️ The settings changed since you asked; here is the new difference.\n"
+
+
+def expires_unread(seconds: float) -> str:
+    """The last line of a question that takes a while to read."""
+    return f"\nExpires in {seconds:.0f} s."
 
 
 MOVE_STOP = "🛡 Move stop"

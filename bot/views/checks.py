@@ -10,16 +10,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from bot.views.layout import NONE, compact, fixed, row, span
-from engine.core.values import Check, CheckStatus
+from engine.core.diagnosis import concerns
+from engine.core.values import Check, CheckStatus, Setup
 
-ROWS = 30
-_TECHNICAL = ("warmup", "data_quality", "late_bar")  # news only when they fail
-_RESULTS = {
-    CheckStatus.PASS: "ok",
-    CheckStatus.FAIL: "NO",
-    CheckStatus.UNKNOWN: "?",
-    CheckStatus.EXCLUDED: "excl",
-}
+ROWS = 50
+_RESULTS = {CheckStatus.PASS: "ok", CheckStatus.FAIL: "NO", CheckStatus.UNKNOWN: "?"}
 _BIG, _TIME = "big", "time"  # units that are no suffix: 8.2M, 30m
 
 
@@ -32,30 +27,68 @@ class _Words(msgspec.Struct, frozen=True):
     sign: str = ""  # on which side of the need a value is good
     said: str = ""
     scale: float = 1.0  # from the check's unit to the one shown
+    brief: str = ""  # at most 8 characters, where the label is longer
 
 
 _WORDS = {
     "warmup": _Words("history", sign=">="),
-    "data_quality": _Words("data gaps", sign="<="),
+    "data_quality": _Words("data gaps", sign="<=", brief="gaps"),
     "late_bar": _Words("bar age", _TIME, sign="<="),
-    "volume_24h": _Words("volume 24h", _BIG, 0, ">=", "24 h turnover {v} USDT (need {n})."),
+    "volume_24h": _Words(
+        "volume 24h", _BIG, 0, ">=", "24 h turnover {v} USDT (need {n}).", brief="vol. 24h"
+    ),
+    "oi": _Words("open int.", _BIG, sign=">=", brief="OI"),
     "spread": _Words("spread", "bps", 1, "<=", "Spread {v} bps ({n})."),
     "atr15": _Words("ATR 15m", "%", 2, "", "ATR15 {v} % ({n})."),
-    "near": _Words("near edge", "ATR", 1, "<="),
+    "oi_change": _Words("OI change", "%", 1, ">=", brief="OI chg."),
+    "near": _Words("near edge", "ATR", 1, "<=", brief="near"),
     "break": _Words("break", "%", 2, ">", "Closed {v} % beyond the trigger."),
-    "volume": _Words("bar volume", "x", 2, ">=", "Volume {v}x the 20-bar median (need {n}x)."),
-    "surge_1h": _Words("volume 1h", "x", 2, ">=", "Last hour {v}x the hour before ({n}x)."),
+    "volume": _Words(
+        "bar volume", "x", 2, ">=", "Volume {v}x the 20-bar median (need {n}x).", brief="vol. bar"
+    ),
+    "surge_1h": _Words(
+        "volume 1h", "x", 2, ">=", "Last hour {v}x the hour before ({n}x).", brief="vol. 1h"
+    ),
     "body": _Words("body", "%", 0, ">=", "Body {v} % ({n} %).", 100.0),
-    "slope": _Words("slope/bar", "%", 2, "<=", "Approach {v} % a bar (at most {n})."),
+    "slope": _Words(
+        "slope/bar", "%", 2, "<=", "Approach {v} % a bar (at most {n}).", brief="slope"
+    ),
+    "consolidation": _Words("base width", "ATR", 1, "<=", brief="base"),
     "bb_rank": _Words("BB width", "%", 0, "<=", "Band width rank {v} % (at most {n})."),
+    "break_record": _Words("bars, break", brief="break"),
+    "pullback": _Words(
+        "bars, back", sign="<=", said="Back at the level {v} bars ago ({n}).", brief="return"
+    ),
+    "hold": _Words(
+        "held, bps", "", 0, ">=", "Closes held {v} bps from the level ({n}).", brief="hold"
+    ),
+    "pierce": _Words(
+        "pierced ATR", "", 2, ">=", "Reached {v} ATR past the level ({n}).", brief="pierce"
+    ),
+    "reaction": _Words("reaction", "ATR", 2, ">", "Turned by {v} ATR."),
+    "activity": _Words("activity", "x", 2, ">=", "Activity {v}x (need {n}x)."),
     "chase": _Words("chase", "ATR", 1, "<=", "{v} ATR past the level (at most {n})."),
-    "gates": _Words("entries on"),
+    "watched": _Words("watched"),
+    "depth_30": _Words("depth 0.3%", _BIG, sign=">=", brief="dep 0.3%"),
+    "depth_50": _Words("depth 0.5%", _BIG, sign=">=", brief="dep 0.5%"),
+    "tpm": _Words("trades/min", _BIG, sign=">=", brief="trades"),
+    "imbalance": _Words("imbalance", digits=2, sign=">=", brief="imbal."),
+    "wall_ahead": _Words("wall ahead", "bps", brief="wall"),
+    "tape_pace": _Words("tape pace", "x", 2, ">=", brief="pace"),
+    "tape_activity": _Words("tape drop", "%", 0, "<=", scale=100.0, brief="drop"),
+    "blackout": _Words("trade hours", brief="hours"),
+    "vwap_gap": _Words("VWAP gap", "ATR", 1, "<="),
+    "btc_corr": _Words("BTC corr.", digits=2, brief="BTC"),
+    "confidence": _Words("confidence", digits=2, sign=">=", brief="confid."),
+    "gates": _Words("entries on", brief="entries"),
     "expiry": _Words("in time"),
-    "busy": _Words("open trade"),
+    "busy": _Words("open trade", brief="busy"),
     "cooldown": _Words("cooldown", _TIME, sign=">="),
-    "slots": _Words("slots used", sign="<"),
-    "stop": _Words("stop side"),
-    "cost": _Words("cost/stop", "%", 0, "<=", "Costs {v} % of the stop distance ({n}).", 100.0),
+    "slots": _Words("slots used", sign="<", brief="slots"),
+    "stop": _Words("stop side", brief="stop"),
+    "cost": _Words(
+        "cost/stop", "%", 0, "<=", "Costs {v} % of the stop distance ({n}).", 100.0, brief="cost"
+    ),
     "size": _Words("size", _BIG),
 }
 
@@ -65,12 +98,43 @@ def label(name: str | None) -> str:
     return NONE if name is None else _words(name).label
 
 
-def table(checks: Sequence[Check]) -> list[str]:
-    """The table of checks, one row each; those that only say that nothing is wrong are left out."""
-    shown = [c for c in checks if not _is_silent(c)]
+def brief(name: str) -> str:
+    """The same where a column is narrow."""
+    words = _words(name)
+    return words.brief or words.label
+
+
+def table(
+    checks: Sequence[Check], setup: Setup | None = None, tried: Sequence[Setup] = ()
+) -> list[str]:
+    """The table of checks, one row each: first those of the setup, then the others' own.
+
+    What was not evaluated is left to `excluded`; of the others nothing unknown is shown.
+    """
     rows = [row(("check", 11), ("value", -8), ("need", -8), ("", 4))]
-    rows += [_row(c) for c in shown[:ROWS]]
-    return rows if len(shown) <= ROWS else [*rows, f"and {len(shown) - ROWS} more"]
+    rows += [_row(c) for c in checks if _is_shown(c, setup)]
+    for other in tried:
+        own = [_row(c) for c in checks if _is_only(c, other, setup)]
+        rows += [f"only for {other.lower()}:", *own] if own else []
+    return rows if len(rows) <= ROWS else [*rows[:ROWS], f"and {len(rows) - ROWS} more"]
+
+
+def _is_shown(check: Check, setup: Setup | None) -> bool:
+    is_evaluated = check.status is not CheckStatus.EXCLUDED
+    return is_evaluated and (setup is None or concerns(check.name, setup))
+
+
+def _is_only(check: Check, other: Setup, setup: Setup | None) -> bool:
+    """Whether a row belongs to the other setup alone, and says something."""
+    if setup is None or concerns(check.name, setup) or check.status is CheckStatus.UNKNOWN:
+        return False
+    return _is_shown(check, other)
+
+
+def excluded(checks: Iterable[Check]) -> str:
+    """Checks that the configuration leaves out, "" when there are none."""
+    names = [label(c.name) for c in checks if c.status is CheckStatus.EXCLUDED]
+    return "" if not names else f"Excluded: {', '.join(names)}."
 
 
 def sentences(checks: Iterable[Check]) -> str:
@@ -84,22 +148,15 @@ def _words(name: str) -> _Words:
     return _WORDS.get(name) or _Words(name.replace("_", " "), _BIG)
 
 
-def _is_silent(check: Check) -> bool:
-    has_nothing = check.group == "risk" and check.value is None
-    is_plain = check.name in _TECHNICAL or has_nothing
-    return is_plain and check.status is CheckStatus.PASS
-
-
 def _row(check: Check) -> str:
     words, result = _words(check.name), _RESULTS[check.status]
-    is_soft = check.is_advisory and check.status is not CheckStatus.EXCLUDED
     value, need = _value(check, words), _need(check, words)
     sign = "" if isinstance(check.need, tuple) else words.sign
     cells = (
         (words.label, 11),
         ("" if check.value is None and not need else value + _suffix(value, words), -8),
         (need and sign + need + _suffix(need, words), -8),
-        (f"({result})" if is_soft else result, 4),
+        (f"({result})" if check.is_advisory else result, 4),
     )
     return row(*cells)
 

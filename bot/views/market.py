@@ -1,10 +1,9 @@
-"""Cards about the market: candidates, the reasons for and against a trade, the chart's contents.
+"""Cards about the market: candidates, levels, the chart's contents.
 
-They exist because "why did it not trade?" is the question an operator asks most. Rows are those the
-engine judged; a check without a value says so and why.
+They exist so that what the engine looks at can be looked at. Numbers are those that decided; they
+are rounded here and never computed anew.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,165 +31,102 @@ from bot.views.layout import (
     turn,
     when,
 )
-from bot.views.status import gate_line
 from engine.chart import Kind, Line, Mark, Picture
-from engine.core.values import Check, CheckStatus, Level, Ms, Side, Verdict
-from engine.core.view import CandlesView, PositionView, View
+from engine.core.checks import BROKE, KINDS, STAGES
+from engine.core.values import Level, Ms, Side, Verdict
+from engine.core.view import CandlesView, PositionView, View, ranked
 
 SCAN_ROWS = 12
 SCAN_MAX = 30
 CHART_BARS = 120
 LEVELS_A_SIDE = 3
-GATES = 4  # under a table
-_HOT = {"TAKEN": 0, "SIGNAL": 1, "REFUSED": 2}
+LEVELS = 14  # in one table
+FAR_PCT = 10.0  # from here on one decimal less fits
 
 
-def scan(view: View, count: int = SCAN_ROWS) -> Text:
-    """The candidates nearest to a trade, by their last verdicts."""
-    ranked = sorted(view.verdicts.values(), key=_nearness)
+def best(view: View, count: int = 6) -> list[str]:
+    """Symbols that are most promising now."""
+    return [v.symbol for v in ranked(view.verdicts.values())[:count]]
+
+
+def scan(rows: Sequence[Verdict], view: View, count: int = SCAN_ROWS) -> Text:
+    """The best `rows` by their last verdicts, in the order given."""
     newest = view.last_batch_ms
     as_of = NONE if newest is None else when(newest + view.frame_s * 1000)
-    frame = span(view.frame_s)
-    head = f"🔎 <b>{len(ranked)} markets</b> · {frame} bars to {as_of} · {icon(view.mode)}"
+    name = f"<b>{len(view.verdicts)} markets</b> · {span(view.frame_s)} bars to {as_of}"
+    head = f"🔎 {name} · {icon(view.mode)}"
     refresh = (turn("⟳ Refresh", "scan", str(count)), read("❓ Why so few", "why"))
-    if not ranked:
+    if not rows:
         nothing = "No bar of a watched market has closed yet."
         return Text(f"{head}\n{nothing}", keyboard(refresh))
-    rows = [row(("market", 8), ("s", 1), ("dist", -6), ("ATR", -5), ("blocked by", 10))]
-    rows += [_scan_row(v) for v in ranked[:count]]
-    legend = "dist to the trigger; minus = beyond it"
-    picks = [read(f"❓ {label(coin(v.symbol), 12)}", "why", v.symbol) for v in ranked[:6]]
-    card = f"{head}\n{pre(rows)}\n<i>{legend}</i>"
+    table = [row(("#", -2), ("market", 8), ("score", -5), ("s", 1), ("dist%", -5), ("blocked", 8))]
+    for place, verdict in enumerate(rows, 1):
+        is_first = verdict.rank is None and (place == 1 or rows[place - 2].rank is not None)
+        table += ["not watched:"] if is_first else []
+        table.append(_scan_row(place, verdict))
+    picks = [read(f"❓ {label(coin(v.symbol), 12)}", "why", v.symbol) for v in rows[:6]]
+    card = f"{head}\n{pre(table)}\n<i>{_legend(len(view.watched))}</i>"
     return Text(card, keyboard(picks[:3], picks[3:], refresh))
 
 
-def nearest(view: View, count: int = 6) -> list[str]:
-    """Symbols nearest to a trade."""
-    return [v.symbol for v in sorted(view.verdicts.values(), key=_nearness)[:count]]
+def _legend(watched: int) -> str:
+    who = f"{watched} watched: they may be traded at the next bar. "
+    return f"{who}dist%: from the close to the trigger, minus = beyond it."
 
 
-def _nearness(verdict: Verdict) -> tuple[int, float, str]:
-    distance = verdict.distance_atr
-    far = float("inf") if distance is None else abs(distance)
-    return _HOT.get(verdict.outcome, len(_HOT)), far, verdict.symbol
-
-
-def _scan_row(verdict: Verdict) -> str:
-    side = NONE if verdict.level is None else verdict.level.side[0]
-    is_hot = verdict.outcome in _HOT and verdict.outcome != "REFUSED"
-    blocked = verdict.outcome.lower() if is_hot else checks.label(verdict.blocked_by)
-    atr = verdict.distance_atr
+def _scan_row(place: int, verdict: Verdict) -> str:
+    score, gap = verdict.score, verdict.distance_pct
     return row(
+        (place, -2),
         (coin(verdict.symbol), 8),
-        (side, 1),
-        (percent(verdict.distance_pct, 1), -6),
-        (NONE if atr is None else fixed(atr, 1), -5),
-        (blocked, 10),
+        (NONE if score is None else fixed(score, 2), -5),
+        (NONE if verdict.level is None else verdict.level.side[0], 1),
+        (NONE if gap is None else fixed(gap, 2 if abs(gap) < FAR_PCT else 1), -5),
+        (_standing(verdict), 8),
     )
 
 
-def why_symbol(verdict: Verdict, view: View) -> Text:
-    """Each check of a symbol with value, need and result."""
-    outcome = "no trade" if verdict.outcome in ("QUIET", "FAILED") else verdict.outcome.lower()
-    closed_ms = verdict.open_ms + view.frame_s * 1000
-    frame = span(view.frame_s)
-    head = (
-        f"❓ <b>{short(verdict.symbol, 30)}</b> {short(outcome, 20)} · {frame} · {when(closed_ms)}"
+def _standing(verdict: Verdict) -> str:
+    """What blocks it; of a market where nothing broke, how far it came."""
+    blocked = verdict.blocked_by
+    if blocked is None:
+        return verdict.outcome.lower()
+    kind = KINDS.get(blocked)
+    if kind is not None and kind.stage == BROKE:
+        return STAGES[verdict.stage]
+    return checks.brief(blocked)
+
+
+def levels(candles: CandlesView, view: View) -> Text:
+    """What the next bar is tested against: both kinds, nearest first."""
+    symbol, last = candles.symbol, float(candles.ohlcv[-1, 3])
+    digits = _digits(candles.ohlcv)
+    name = f"<b>{short(symbol, 30)}</b> levels · {span(candles.frame_s)}"
+    head = f"📊 {name} · last close {price(last, digits)}"
+    buttons = keyboard(
+        (turn("⟳ Refresh", "levels", symbol), read("📊 Chart", "chart", symbol)),
+        (read("❓ Why", "why", symbol), read("🔎 Scan", "scan")),
     )
-    parts = [head, pre(checks.table(verdict.checks)), _conclusion(verdict, view)]
-    parts += _reasons(verdict.checks)
-    parts += [f"📊 {p.side} <code>#{p.id}</code> is open here." for p in _held(verdict, view)]
-    parts += _gate_lines(view)
-    buttons = keyboard((read("📊 Chart", "chart", verdict.symbol), read("🔎 Scan", "scan")))
-    return Text("\n".join(p for p in parts if p), buttons)
+    if not candles.levels:
+        return Text(f"{head}\nNo level stands: too few extremes agree on a price.", buttons)
+    table = [row(("", 1), ("price", -10), ("dist%", -6), ("hit", -3), ("age", -5), ("str", -4))]
+    table += [_level_row(x, last, digits, view.at_ms) for x in candles.levels[:LEVELS]]
+    more = len(candles.levels) - LEVELS
+    table += [f"and {more} farther away"] if more > 0 else []
+    legend = "R resistance, S support; hit: touches; age of the last one; str: strength 0 to 1"
+    return Text(f"{head}\n{pre(table)}\n<i>{legend}</i>", buttons)
 
 
-def _gate_lines(view: View) -> list[str]:
-    lines = [gate_line(gate) for gate in view.gates[:GATES]]
-    more = len(view.gates) - GATES
-    return [*lines, f"🔒 and {more} more"] if more > 0 else lines
-
-
-def _held(verdict: Verdict, view: View) -> list[PositionView]:
-    return [p for p in view.positions if p.symbol == verdict.symbol]
-
-
-def _conclusion(verdict: Verdict, view: View) -> str:
-    said = []
-    if verdict.blocked_by is not None:
-        said.append(f"Blocked by <b>{short(checks.label(verdict.blocked_by), 40)}</b>.")
-    if verdict.level is not None:
-        side = "resistance" if verdict.level.side is Side.LONG else "support"
-        digits = decimals(verdict.price, verdict.level.price)
-        gap = verdict.distance_pct
-        said.append(f"Nearest {side} {price(verdict.level.price, digits)}, {_gap(gap)}.")
-    wait_ms = verdict.open_ms + 2 * view.frame_s * 1000 - view.at_ms
-    if wait_ms > 0:
-        said.append(f"Next check in {span(wait_ms / 1000)}.")
-    return " ".join(said)
-
-
-def _gap(distance_pct: float | None) -> str:
-    """How far the trigger is, in words."""
-    if distance_pct is None:
-        return "distance unknown"
-    side = "beyond its trigger" if distance_pct < 0 else "to its trigger"
-    return f"{fixed(abs(distance_pct), 2)}% {side}"
-
-
-def _reasons(found: Sequence[Check]) -> list[str]:
-    """Words of the checks that have some: why a value is missing, or what does not fit a column."""
-    told = [c for c in found if c.reason and c.status is not CheckStatus.PASS]
-    return [f"<i>{short(checks.label(c.name), 30)}: {short(c.reason, 120)}</i>" for c in told[:8]]
-
-
-def why_trade(trade: Trade, view: View) -> Text:
-    """The checks stored with a trade's signal."""
-    signal, number = trade.taken.signal, trade.taken.position_id
-    closed_ms = signal.open_ms + view.frame_s * 1000
-    name = f"<b>{short(signal.symbol, 30)} {signal.side}</b> <code>#{number}</code>"
-    head = f"❓ {name} taken · {when(closed_ms)} · {icon(view.mode)}"
-    level = signal.level
-    digits = decimals(trade.taken.stop)
-    broke = f"Broke {price(level.price, digits)} ({level.touches} touches)"
-    said = f"{broke}, closed at {price(signal.price, digits)}."
-    buttons = keyboard((read("📊 Chart", "chart", signal.symbol), read("Positions", "positions")))
-    return Text(f"{head}\n{pre(checks.table(signal.checks))}\n{said}", buttons)
-
-
-def why_overview(view: View) -> Text:
-    """What stands between the markets and a trade: at their last bar, and for a day of signals."""
-    verdicts = view.verdicts.values()
-    head = f"❓ <b>Why so few trades</b> · {len(verdicts)} markets at their last bar"
-    blocked = Counter(
-        checks.label(v.blocked_by) if v.blocked_by else v.outcome.lower() for v in verdicts
+def _level_row(level: Level, last: float, digits: int, at_ms: Ms) -> str:
+    away = 100 * (level.price - last) / last
+    return row(
+        ("R" if level.side is Side.LONG else "S", 1),
+        (price(level.price, digits), -10),
+        (f"{away:+.{2 if abs(away) < FAR_PCT else 1}f}", -6),
+        (level.touches, -3),
+        (span((at_ms - level.last_ms) / 1000).split(" ")[0], -5),
+        (fixed(level.strength, 2), -4),
     )
-    rows = _counted("blocked by", "markets", blocked.most_common(14))
-    parts = [f"{head} · {badge(view.mode)}", pre(rows) if blocked else "None judged."]
-    parts.append(_refusals(view))
-    parts += _gate_lines(view)
-    parts += [_skip_line(s.signal_id, s.reason, s.at_ms) for s in view.skipped[-3:]]
-    return Text("\n".join(parts), keyboard((turn("⟳ Refresh", "why"), read("🔎 Scan", "scan"))))
-
-
-def _refusals(view: View) -> str:
-    """Complete signals that risk refused in the last 24 h, by name."""
-    if not view.refused:
-        return "No signal was refused in the last 24 h."
-    counts = Counter(view.refused).most_common(10)
-    named = [(words.refusal(check), count) for check, count in counts]
-    return pre(_counted("refused in 24 h", "signals", named))
-
-
-def _counted(name: str, unit: str, counts: Sequence[tuple[str, int]]) -> list[str]:
-    rows = [row((said, 24), (count, -9)) for said, count in counts]
-    return [row((name, 24), (unit, -9)), *rows]
-
-
-def _skip_line(signal_id: str, reason: str, at_ms: Ms) -> str:
-    symbol = short(signal_id.partition(":")[0], 30)
-    check, _, detail = reason.partition(": ")
-    return f"{when(at_ms)} skipped <b>{symbol}</b>: {short(detail or words.refusal(check), 80)}"
 
 
 def chart(
@@ -238,7 +174,7 @@ def signal_chart(candles: CandlesView, mode: str, trade: Trade) -> Picture | Non
     then = CandlesView(
         candles.symbol, candles.frame_s, candles.open_ms[shown], candles.ohlcv[shown], ()
     )
-    said = f"{mode.upper()} · {signal.side} breakout #{fact.position_id}"
+    said = f"{mode.upper()} · {signal.side} {words.SETUPS[signal.setup]} #{fact.position_id}"
     return _picture(then, said, tuple(lines), ())
 
 

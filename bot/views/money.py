@@ -64,7 +64,7 @@ def signal_taken(trade: Trade, mode: str) -> Text:
         row(("Risk", 5), (f"{money(fact.risk_usd, signed=False)} USDT", -14), (_risk(trade), -13)),
     ]
     name = f"<b>{short(signal.symbol, 30)} {signal.side}</b>"
-    head = f"🚀 {name} breakout · {icon(mode)} <code>#{number}</code>"
+    head = f"🚀 {name} {words.SETUPS[signal.setup]} · {icon(mode)} <code>#{number}</code>"
     buttons = keyboard(
         (
             read("📊 Chart", "chart", signal.symbol),
