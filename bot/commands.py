@@ -15,6 +15,7 @@ from bot import texts
 from bot.commands_close import close, do_panic, panic
 from bot.commands_gates import do_pause, do_resume, gate, pause, resume, stop
 from bot.commands_positions import positions
+from bot.commands_preset import preset
 from bot.commands_read import chart, health, levels, pnl, signals, start, status_, why
 from bot.commands_scan import scan
 from bot.conversation import Ask, Room
@@ -150,6 +151,17 @@ TABLE: tuple[Verb, ...] = (
         "no new entries until resume; asks how",
         "/stop",
         stale=Stale.ASK,
+        in_menu=False,
+        group="Steer",
+    ),
+    Verb(
+        "preset",
+        O,
+        preset,
+        "the strategy in force; choose another",
+        "/preset [name]",
+        ("/preset", "/preset conservative"),
+        stale=Stale.REFUSE,
         in_menu=False,
         group="Steer",
     ),

@@ -24,6 +24,7 @@ from engine.core.facts import (
     OrderEnded,
     OrderFilled,
     PositionClosed,
+    PresetChosen,
     Record,
     SignalTaken,
     StopMissing,
@@ -81,16 +82,27 @@ class Teller:
         match record.fact:
             case Booted() as fact:
                 return [self._booted(record, fact)]
-            case GateClosed() as fact:
-                return self._gate_closed(record, fact)
-            case GateOpened() as fact:
-                return self._gate_opened(record, fact)
+            case GateClosed() | GateOpened() | PresetChosen() as fact:
+                return self._steered(record, fact)
             case Incident() as fact:
                 return self._incident(record, fact)
             case Transferred() | FundingPaid(position_id=None) as fact:
                 return [self._news(record, texts.no_result(fact, self._mode))]
             case _:
                 return self._of_trade(record)
+
+    def _steered(
+        self, record: Record, fact: GateClosed | GateOpened | PresetChosen
+    ) -> list[Notice]:
+        """What people, or conditions, changed about trading as such."""
+        match fact:
+            case GateClosed():
+                return self._gate_closed(record, fact)
+            case GateOpened():
+                return self._gate_opened(record, fact)
+            case _:
+                notice = self._notice(record, Urgency.MONEY, texts.preset_chosen(fact, self._mode))
+                return [msgspec.structs.replace(notice, not_for=_person(fact.by))]
 
     def _incident(self, record: Record, fact: Incident) -> list[Notice]:
         """Told at once; a refusal that repeats is counted, and told again after a while."""

@@ -32,6 +32,7 @@ from engine.core.facts import (
     OrderAdopted,
     OrderEnded,
     OrderFilled,
+    PresetChosen,
     Record,
     StopMissing,
     StopMoved,
@@ -175,6 +176,13 @@ def gate_opened(fact: GateOpened, mode: str) -> Text:
     by = "" if fact.by == ENGINE else f" by {who(fact.by)}"
     head = f"🟢 <b>{title.get(fact.gate, f'{name}: over')}</b>{by} · {badge(mode)}"
     return Text(f"{head}\n{short(fact.why)}", keyboard((read("Status", "status"),)))
+
+
+def preset_chosen(fact: PresetChosen, mode: str) -> Text:
+    """Somebody chose another strategy."""
+    head = f"⚙️ <b>Preset {short(fact.name, 40)}</b> by {who(fact.by)} · {badge(mode)}"
+    tail = "It holds from the next bar on, or from the next start if its bars are of another size."
+    return Text(f"{head}\n{tail}", keyboard((read("Presets", "preset"), read("Status", "status"))))
 
 
 def no_result(fact: Transferred | FundingPaid, mode: str) -> Text:

@@ -32,10 +32,11 @@ from bot.views.layout import (
     when,
     who,
 )
+from engine.core.checks import NEAR
 from engine.core.gates import ENGINE
 from engine.core.operator import STOPPED
 from engine.core.terms import Risk
-from engine.core.values import CheckStatus, GateName, PositionState, StopKind
+from engine.core.values import GateName, PositionState, StopKind
 from engine.core.view import GateView, PositionView, TargetView, View
 
 ROWS = 12  # positions or errors in one table
@@ -106,7 +107,11 @@ def status(view: View, health: Health, limits: Risk) -> Text:
     by_hand = any(gate.name in lasting for gate in view.gates)
     switch = read("▶ Resume", "resume") if by_hand else read("⏸ Pause", "pause")
     buttons = keyboard(
-        (turn("⟳ Refresh", "status"), read("📊 Positions", "positions"), read("🔎 Scan", "scan")),
+        (
+            turn("⟳ Refresh", "status"),
+            read("📊 Positions", "positions"),
+            read("📡 Signals", "signals"),
+        ),
         (read("💰 PnL", "pnl"), read("🩺 Health", "health"), switch),
     )
     return Text("\n".join(parts), buttons)
@@ -163,7 +168,15 @@ def _machine_rows(view: View, health: Health) -> list[str]:
         row(("Scan", 6), (f"{_scan_age(view)} ago", 7), (_markets(view), 19)),
         row(("Feed", 6), (f"{feed} skew {_brief(health.clock_skew_ms)}", 27)),
         row(("Up", 6), (span(health.uptime_s), 7), (f"start {view.boot}", 12)),
+        *_preset_rows(view),
     ]
+
+
+def _preset_rows(view: View) -> list[str]:
+    rows = [row(("Preset", 6), (view.preset or NONE, 27))]
+    if view.next_preset:
+        rows.append(row(("Restart", 7), (view.next_preset, 26)))
+    return rows
 
 
 def _brief(value: float | None) -> str:
@@ -180,8 +193,7 @@ def _scan_age(view: View) -> str:
 
 
 def _markets(view: View) -> str:
-    rows = [c for v in view.verdicts.values() for c in v.checks if c.name == "near"]
-    near = f", {sum(c.status is CheckStatus.PASS for c in rows)} near" if rows else ""
+    near = f", {sum(v.stage >= NEAR for v in view.verdicts.values())} near" if view.verdicts else ""
     return f"{len(view.universe)} mkts{near}"
 
 

@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 
 from bot import texts, texts_notices
 from bot.sandbox.markup import written
+from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
-from bot.views import layout, market, money, status
+from bot.views import layout, market, money, presets, status
+from bot.views import signals as listing
+from bot.views import why as reasons
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
+from engine.core.checks import BOTH
 from engine.core.terms import Risk
 from engine.core.values import (
     Check,
@@ -29,7 +33,8 @@ from engine.core.values import (
     StopKind,
     Target,
 )
-from engine.core.view import SkippedView
+from engine.core.view import SkippedView, View, ranked
+from engine.preset import Change
 
 NASTIEST = [
     "",
@@ -96,10 +101,7 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
         lambda: status.position_card(held[0], shown, done),
         lambda: Text(texts.move_question(held[0], D(183), 30)),
         lambda: status.health_card(shown, sick, pulse),
-        lambda: market.scan(shown, 30),
-        lambda: market.why_symbol(one, shown),
-        lambda: market.why_overview(shown),
-        lambda: market.why_trade(done, shown),
+        *_looks(bad, shown, done),
         lambda: money.pnl(shown, "all", "UTC"),
         lambda: Text(money.close_question(held[0], money.cut_of(held[0], D(1), None), None)),
         lambda: texts.welcome(status.header(shown, sick), name, "owner"),
@@ -114,8 +116,27 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     yield market.chart_caption(picture, name), layout.CAPTION_MAX
 
 
+def _looks(bad: Bad, shown: View, done: Trade) -> list[Callable[[], Text]]:
+    """The cards about markets and signals."""
+    sym, why, name = bad.symbol, bad.reason, bad.name
+    many = msgspec.structs.replace(candles(), symbol=sym, levels=candles().levels * 30)
+    missed = f.SignalSkipped(done.taken.signal, why, name)
+    heard = Heard(10**12, T0 - 10**9, missed)
+    one = next(iter(shown.verdicts.values()))
+    return [
+        lambda: market.scan(ranked(shown.verdicts.values())[:30], shown, 30),
+        lambda: market.levels(many, shown),
+        lambda: reasons.why_symbol(one, shown, BOTH),
+        lambda: reasons.why_overview(shown),
+        lambda: reasons.why_signal(done.taken, shown),
+        lambda: reasons.why_signal(missed, shown),
+        lambda: listing.signals(Page((heard,) * 20, 10**12), shown, (sym,)),
+    ]
+
+
 def _answers(bad: Bad) -> list[Callable[[], Text]]:
     sym, why, name = bad.symbol, bad.reason, bad.name
+    changes = [Change(f"signals.key_{n}", why, name, "1/min") for n in range(20)]
     return [
         lambda: texts.not_judged(sym),
         lambda: texts.which_symbol([sym] * 6, "why"),
@@ -129,6 +150,14 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: Text(texts.stale_act(why[:60], 99.0, "Now: nothing open.")),
         lambda: texts.given_up(texts.panic([why], name, name, "")),
         lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
+        lambda: texts.rescanned(why),
+        lambda: texts.stale_refused("preset", 99.0),
+        lambda: presets.used(why),
+        lambda: presets.unknown(why * 5),
+        lambda: presets.in_force(name),
+        lambda: presets.refused(name, [why] * 30),
+        lambda: presets.presets(dict.fromkeys([name, sym, "x"], why), view(preset=name)),
+        lambda: Text(presets.question(name, why, changes, view(preset=name))),
         lambda: texts.help_verb("/x", why, (name,), "owner"),
     ]
 
@@ -166,6 +195,7 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
             f.GateClosed(GateName.KILL_SWITCH, name, why, T0, flatten=True), name
         ),
         lambda: texts_notices.gate_opened(f.GateOpened(GateName.DISK_BAD, name, why), name),
+        lambda: texts_notices.preset_chosen(f.PresetChosen(name, why), name),
         lambda: texts_notices.condition(f.GateClosed(GateName.STALE_DATA, name, why), T0),
         lambda: texts_notices.recovered(f.GateOpened(GateName.STALE_DATA, name, why), 90_000),
         lambda: texts_notices.booted(f.Booted(1, why, name, was_clean=False), name, [done] * 20),

@@ -27,8 +27,14 @@ from engine.core import facts as f
 from engine.core.values import GateName
 from engine.errors import EngineError
 
-READS = ["/start", "/help", "/status", "/s", "/scan", "/why", "/positions", "/p", "/pnl", "/health"]
-ACTS = {"pause": TRADER, "resume": TRADER, "close": TRADER, "stop": OWNER, "panic": OWNER}
+READS = [
+    "/start", "/help", "/status", "/s", "/signals", "/scan", "/why", "/levels", "/positions", "/p",
+    "/pnl", "/health",
+]  # fmt: skip
+ACTS = {
+    "pause": TRADER, "resume": TRADER, "close": TRADER, "stop": OWNER, "preset": OWNER,
+    "panic": OWNER,
+}  # fmt: skip
 PEOPLE = {OWNER: Role.OWNER, TRADER: Role.TRADER, VIEWER: Role.VIEWER}
 
 
@@ -75,15 +81,16 @@ async def test_roles_hold_for_words_and_buttons(verb: str, least: int, person: i
             assert desk.commands == []
 
 
-def test_the_table_is_the_fourteen_commands() -> None:
-    names = "status positions scan why chart pnl pause resume close stop health help start panic"
+def test_the_table_is_the_seventeen_commands() -> None:
+    names = "status positions signals scan why chart levels pnl "
+    names += "pause resume close stop preset health help start panic"
     assert [v.name for v in commands.TABLE] == names.split()
     assert all(len(v.brief) <= 40 for v in commands.TABLE)
 
 
 def test_menus_show_what_the_role_may_use_and_panic_last() -> None:
     menus = {role: [c.command for c in commands.menu(role)] for role in Role}
-    look = ["status", "positions", "scan", "why", "chart", "pnl"]
+    look = ["status", "positions", "signals", "scan", "why", "chart", "pnl"]
     assert menus == {
         Role.VIEWER: [*look, "health", "help"],
         Role.TRADER: [*look, "pause", "resume", "health", "help"],
@@ -163,7 +170,7 @@ async def test_arguments_of_reads(words: str, expected: str) -> None:
         assert expected in (await talk.say(words))["text"]
 
 
-async def test_an_unknown_market_offers_those_nearest_to_a_trade() -> None:
+async def test_an_unknown_market_offers_the_most_promising() -> None:
     async with talking() as talk:
         for words in ("/why nonsense", "/chart nonsense"):
             verb = words.split()[0][1:]
@@ -289,7 +296,7 @@ async def test_why_shows_the_checks_of_a_trade() -> None:
     desk = FakeDesk()
     desk.tell(taken())
     async with talking(desk) as talk:
-        assert "Broke 102.20 (11 touches)" in (await talk.say("/why #17"))["text"]
+        assert "Broke 102.20 (11 touches, " in (await talk.say("/why #17"))["text"]
 
 
 def test_every_verb_has_an_example_that_finds_it() -> None:

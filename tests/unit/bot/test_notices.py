@@ -249,3 +249,15 @@ def test_the_kill_switch_says_who_lifts_it() -> None:
     assert story.says(f.GateOpened(GateName.KILL_SWITCH, "@ann (1)", "checked"))[0] == (
         "🟢 Lock lifted by @ann · 🧪 PAPER"
     )
+
+
+# Presets
+
+
+def test_a_chosen_preset_is_told_once_to_those_who_did_not_choose_it() -> None:
+    notice = trading().one(f.PresetChosen("scalping", "@ann (11)"))
+    assert (notice.urgency, notice.is_silent, notice.not_for) == (Urgency.MONEY, False, 11)
+    assert layout.plain(notice.text.html).split("\n") == [
+        "⚙️ Preset scalping by @ann · 🧪 PAPER",
+        "It holds from the next bar on, or from the next start if its bars are of another size.",
+    ]

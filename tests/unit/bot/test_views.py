@@ -13,6 +13,7 @@ from desks import (
     gate,
     position,
     trade,
+    verdict,
     view,
 )
 
@@ -22,6 +23,7 @@ from bot.views import layout, money, status
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
+from engine.core.checks import IN_BAND, NEAR
 from engine.core.terms import Risk
 from engine.core.values import (
     GateName,
@@ -57,6 +59,7 @@ def test_the_status_card() -> None:
         "Scan   38s ago 3 mkts, 2 near",
         "Feed   ws 400ms api 92ms skew 3ms",
         "Up     6d 04h  start 2",
+        "Preset breakout_v1",
         "SOL        L  +0.62R   +19.19 2h10",
     ]
     assert text.html.endswith('format="T">15:06:40</tg-time></i>')
@@ -302,13 +305,21 @@ def test_a_pause_shows_its_end() -> None:
     )
 
 
+def test_the_status_card_names_the_preset_that_waits_and_counts_who_is_near() -> None:
+    near, far = verdict("A", stage=NEAR), verdict("B", stage=IN_BAND)
+    shown = view(next_preset="smallcap_top_gainers", verdicts={"A": near, "B": far})
+    rows = body(status.status(shown, HEALTH, LIMITS))
+    assert rows[3] == "Scan   38s ago 3 mkts, 1 near"
+    assert rows[-2:] == ["Preset breakout_v1", "Restart smallcap_top_gainers"]
+
+
 def test_unknown_values_are_dashes() -> None:
     bare = msgspec.structs.replace(
         HEALTH, feed_age_ms=None, api_latency_ms=2500.0, clock_skew_ms=None, errors=()
     )
     empty = view(
         equity=None, risk_unit_usd=None, last_batch_ms=None, verdicts={}, day_loss_pct=None,
-        drawdown_pct=None,
+        drawdown_pct=None, preset="",
     )  # fmt: skip
     assert body(status.status(empty, bare, LIMITS)) == [
         "Open   0/3     risk - of 3.00R",
@@ -317,6 +328,7 @@ def test_unknown_values_are_dashes() -> None:
         "Scan   - ago   3 mkts",
         "Feed   ws - api 2.5s skew -",
         "Up     6d 04h  start 2",
+        "Preset -",
     ]
     lost = position(
         entry=None, mark=None, stop=None, unrealized=None, net_if_closed=None, move_r=None,
