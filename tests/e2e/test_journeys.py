@@ -213,3 +213,46 @@ async def test_the_token_appears_in_no_line_of_output(tmp_path: Path) -> None:
             assert not [line for line in [*program.lines, *chat.lines] if "CANARY" in line]
     for path in (tmp_path / "state").iterdir():
         assert b"CANARY" not in path.read_bytes(), path
+
+
+async def test_the_bot_explains_itself_and_changes_its_strategy_when_told(tmp_path: Path) -> None:
+    play = write_play(tmp_path / "play", *[CALM] * 100)
+    arguments = ["--data", str(play), "--speed", "300"]
+    async with sandbox(tmp_path, *arguments) as (program, person):
+        await until_three_are_open(person)
+        scan = await person.answer("/scan", "3 markets")
+        assert "may be traded at the next bar" in scan["text"]
+        checks = await person.answer("/why sol", "came farthest")
+        assert "break " in checks["text"]
+        funnel = await person.answer("/why", "Why so few trades")
+        assert re.search(r"filled +3 +0\n", funnel["text"])
+        levels = await person.answer("/levels sol", "SOLUSDT levels")
+        assert re.search(r"\n[RS] +\d+\.\d+ +[+-]\d+\.\d\d +\d+ ", levels["text"])
+        listed = await person.answer("/signals", "taken #3")
+        await person.tap(listed, "❓ 1")
+        reasons = await person.until(lambda m: m["from"] == "bot" and "Setup momentum" in m["text"])
+        assert "taken #" in reasons["text"]
+        anew = await person.answer("/scan now", user="trader")
+        assert "chosen anew" in anew["text"]
+        assert "role trader" in (await person.answer("/scan now", user="viewer"))["text"]
+        await choose(person, "scalping", "scalping is in force")
+        assert "Preset scalping" in (await person.answer("/status", "Equity"))["text"]
+        await choose(person, "swing_levels", "Not done: its bars are 900 s, now 300 s: close")
+        assert await program.stop() == 0
+    chosen = [
+        x.name for x in facts(tmp_path / "state", f.PresetChosen) if isinstance(x, f.PresetChosen)
+    ]
+    assert chosen == ["scalping"]
+
+    async with sandbox(tmp_path, *arguments) as (program, person):
+        assert "Preset scalping" in (await person.answer("/status", "Equity"))["text"]
+        assert "taken #3" in (await person.answer("/signals", "Signals"))["text"]
+        assert await program.stop() == 0
+
+
+async def choose(person: Person, preset: str, outcome: str) -> None:
+    """Ask for a preset, see what it changes, apply it."""
+    asked = await person.answer(f"/preset {preset}", "keys change")
+    assert " → " in asked["text"]
+    await person.tap(asked, "Apply")
+    await person.until(lambda m: m["message_id"] == asked["message_id"] and outcome in m["text"])
