@@ -39,6 +39,8 @@ HISTORY_MIN_MS = 300 * 5 * MINUTE_MS  # needed
 DECIMALS_MAX = 12
 EXACT = 1e-3  # ticks a float may be off a legal price
 
+_SOUND = "0 < low <= open, close <= high and volume >= 0"
+_DAMAGED = (LookupError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
 _NAME = re.compile(r"(?P<symbol>[A-Z0-9]+USDT)-(?P<frame>\w+)\.csv(\.gz)?")
 
 _Times = NDArray[np.int64]
@@ -51,13 +53,14 @@ class Recording(NamedTuple):
     decimals: tuple[int, ...]
     first_ms: Ms
     step_ms: int
-    candles: Floats  # (symbols, bars, 6), each symbol with at least one candle
+    candles: Floats  # (symbols, bars, 6), NaN where there is no candle
 
 
 class RecordedFeed:
     """Candles from files, on the grid of their own timeframe."""
 
     def __init__(self, recording: Recording, source: Path, seed: int) -> None:
+        recording = traded(recording)
         candles, step_ms = recording.candles, recording.step_ms
         length_ms = candles.shape[1] * step_ms
         self.seed = seed
@@ -65,35 +68,58 @@ class RecordedFeed:
         self.start_ms: Ms = recording.first_ms
         self.begin_ms: Ms = recording.first_ms + _history(length_ms, source)
         self.end_ms: Ms | None = recording.first_ms + length_ms
-        self.instruments: tuple[Instrument, ...] = tuple(
-            perpetual(symbol, decimals, _first_close(rows))
-            for symbol, decimals, rows in zip(*recording[:2], candles, strict=True)
-        )
+        self.instruments: tuple[Instrument, ...] = instruments(recording)
         days = np.count_nonzero(~np.isnan(candles[..., OPEN]), axis=1) * step_ms / DAY_MS
         self.daily_usd: Floats = np.nansum(candles[..., TURNOVER], axis=1) / days
         self._candles = candles
 
     def bars(self, first_ms: Ms, count: int) -> Floats:
         """Candles `(symbols, count, 6)`; NaN outside the recording."""
-        return _slice(self._candles, (first_ms - self.start_ms) // self.step_ms, count)
+        return cut(self._candles, (first_ms - self.start_ms) // self.step_ms, count)
 
     def series(self, row: int, first_ms: Ms, count: int) -> Floats:
         """Candles `(count, 6)` of one symbol."""
-        return _slice(self._candles[row], (first_ms - self.start_ms) // self.step_ms, count)
+        return cut(self._candles[row], (first_ms - self.start_ms) // self.step_ms, count)
 
 
 def load(path: Path, seed: int) -> RecordedFeed:
-    """Read a recording; raises `DataError` naming what is wrong and where."""
+    """A market that replays a recording; raises `DataError` naming what is wrong and where."""
+    return RecordedFeed(read(path), path, seed)
+
+
+def read(path: Path) -> Recording:
+    """The content of a folder or a packed file; raises `DataError` as `load` does."""
     if path.is_dir():
-        return RecordedFeed(_read_folder(path), path, seed)
+        return _read_folder(path)
     if path.is_file() and path.suffix == ".npz":
-        return RecordedFeed(_read_packed(path), path, seed)
+        return _read_packed(path)
     found = "another kind of file" if path.exists() else "nothing there"
     raise DataError(str(path), "a folder of SYMBOL-<timeframe>.csv files or a packed .npz", found)
 
 
-def _slice(candles: Floats, first: int, count: int) -> Floats:
-    """Bars `first .. first + count` of `(..., bars, 6)`: a view where they all exist."""
+def traded(recording: Recording) -> Recording:
+    """The same without the symbols that never have a candle."""
+    has_any = ~np.isnan(recording.candles[..., CLOSE]).all(axis=1)
+    if has_any.all():
+        return recording
+    kept = np.flatnonzero(has_any).tolist()
+    return recording._replace(
+        symbols=tuple(recording.symbols[i] for i in kept),
+        decimals=tuple(recording.decimals[i] for i in kept),
+        candles=recording.candles[kept],
+    )
+
+
+def instruments(recording: Recording) -> tuple[Instrument, ...]:
+    """Trading rules of symbols that each have a candle."""
+    return tuple(
+        perpetual(symbol, decimals, _first_close(rows))
+        for symbol, decimals, rows in zip(*recording[:2], recording.candles, strict=True)
+    )
+
+
+def cut(candles: Floats, first: int, count: int) -> Floats:
+    """Bars `first .. first + count` of `(..., bars, 6)`: a view where all exist, else NaN."""
     bars = candles.shape[-2]
     if first >= 0 and first + count <= bars:
         return candles[..., first : first + count, :]
@@ -121,9 +147,25 @@ def _first_close(rows: Floats) -> float:
 def _read_packed(path: Path) -> Recording:
     try:
         with path.open("rb") as file, np.load(file) as packed:
-            return _unpack(packed)
-    except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as e:
+            recording = _unpack(packed)
+    except _DAMAGED as e:
         raise DataError(str(path), "the packed candles of data/README.md", str(e)) from e
+    _check_packed(path, recording)
+    return recording
+
+
+def _check_packed(path: Path, recording: Recording) -> None:
+    """Raise for a grid that is none, and for the first candle that cannot be one."""
+    step_ms, first_ms = recording.step_ms, recording.first_ms
+    if step_ms <= 0 or first_ms % step_ms:
+        found = f"bars of {step_ms} ms from {first_ms} on"
+        raise DataError(str(path), "bars that open on multiples of their length", found)
+    candles = recording.candles
+    bad = np.argwhere(~np.isnan(candles[..., OPEN]) & ~_is_sound(candles))
+    if len(bad):
+        row, bar = bad[0].tolist()
+        where = f"{path} {recording.symbols[row]} at {first_ms + bar * step_ms}"
+        raise DataError(where, _SOUND, ",".join(f"{x:g}" for x in candles[row, bar, :TURNOVER]))
 
 
 def _unpack(packed: "np.lib.npyio.NpzFile") -> Recording:
@@ -164,6 +206,7 @@ def _read_folder(path: Path) -> Recording:
         raise DataError(str(path), "files of one timeframe", " and ".join(sorted(frames)))
     step_ms = FRAMES[frames.pop()]
     tables = [_read_csv(p, step_ms) for p in files]
+    decimals = tuple(_snap(table) for _, table in tables)
     first_ms = min(int(times[0]) for times, _ in tables)
     bars = (max(int(times[-1]) for times, _ in tables) - first_ms) // step_ms + 1
     candles = np.full((len(files), bars, COLUMNS), np.nan)
@@ -171,7 +214,7 @@ def _read_folder(path: Path) -> Recording:
         rows[(times - first_ms) // step_ms] = table
     return Recording(
         symbols=tuple(symbol for symbol, _ in names),
-        decimals=tuple(_decimals(table[:, :VOLUME]) for _, table in tables),
+        decimals=decimals,
         first_ms=first_ms,
         step_ms=step_ms,
         candles=candles,
@@ -242,14 +285,9 @@ def _check_rows(
 ) -> None:
     """Raise for the first row that cannot be a candle."""
     times, candles = rows
-    body = candles[:, [OPEN, CLOSE]]
-    with np.errstate(invalid="ignore"):
-        is_sound = np.isfinite(candles).all(axis=1) & (candles[:, LOW] > 0)
-        is_sound &= (candles[:, LOW] <= body.min(axis=1)) & (candles[:, HIGH] >= body.max(axis=1))
-        is_sound &= (candles[:, VOLUME] >= 0) & (candles[:, TURNOVER] >= 0)
     steps = np.diff(times, prepend=times[0] - step_ms)
     faults = (
-        (~is_sound, "0 < low <= open, close <= high and volume >= 0"),
+        (~_is_sound(candles), _SOUND),
         (times % step_ms != 0, f"open_ms on a multiple of {step_ms}"),
         (steps <= 0, "open_ms after the line before"),
     )
@@ -259,6 +297,27 @@ def _check_rows(
         number, line = lines[at]
         expected = next(words for fault, words in faults if fault[at])
         raise DataError(f"{path} line {number}", expected, line)
+
+
+def _is_sound(candles: Floats) -> NDArray[np.bool_]:
+    """Which rows of `(..., 6)` can be candles."""
+    opened, high, low, close, volume, turnover = np.moveaxis(candles, -1, 0)
+    with np.errstate(invalid="ignore"):
+        is_sound: NDArray[np.bool_] = np.isfinite(candles).all(axis=-1) & (low > 0)
+        is_sound &= (low <= np.minimum(opened, close)) & (high >= np.maximum(opened, close))
+        is_sound &= (volume >= 0) & (turnover >= 0)
+    return is_sound
+
+
+def _snap(candles: Floats) -> int:
+    """Put the prices on the grid of their decimals, which is returned: nobody trades off a tick.
+
+    A price that a program computed misses its own by a last bit, and as a text it would not.
+    """
+    decimals = _decimals(candles[:, :VOLUME])
+    scale = 10.0**decimals
+    candles[:, :VOLUME] = np.maximum(np.rint(candles[:, :VOLUME] * scale), 1) / scale
+    return decimals
 
 
 def _decimals(prices: Floats) -> int:

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recordings import HEADER, pack
 
 from engine.errors import DataError
-from engine.sim.feed import MINUTE_MS, VOLUME
-from engine.sim.recorded import load
+from engine.sim.feed import CLOSE, MINUTE_MS, VOLUME
+from engine.sim.recorded import load, read
 from markets import DATA, FIRST_MS, FIVE_MS, recorded, walk
 
-HEADER = "open_ms,open,high,low,close,volume"
 ROW = "{},10.5,11.25,10.0,11.0,2.5"
 
 
@@ -62,6 +62,14 @@ def test_the_tick_is_the_last_digit_of_the_prices(tmp_path: Path) -> None:
     write(tmp_path, fine, "AAAUSDT-5m.csv")
     write(tmp_path, whole, "BBBUSDT-5m.csv")
     assert [i.tick for i in load(tmp_path, 1).instruments] == [Decimal("1E-12"), Decimal(1)]
+
+
+def test_prices_a_program_computed_stand_on_their_tick(tmp_path: Path) -> None:
+    lines = [line.replace("10.5", repr(0.1 + 0.2)).replace("10.0,", "0.25,") for line in csv()]
+    write(tmp_path, lines)
+    feed = load(tmp_path, 1)
+    assert str(feed.instruments[0].tick) == "0.01"
+    assert feed.series(0, FIRST_MS, 1)[0, :4].tolist() == [0.3, 11.25, 0.25, 11.0]
 
 
 @pytest.mark.parametrize(
@@ -154,29 +162,41 @@ def test_a_damaged_archive_is_one_clear_error(tmp_path: Path) -> None:
         load(path, 1)
 
 
-def pack(path: Path, volume: dict[str, Any]) -> None:
-    """Two symbols of 400 bars in the packed form; the second lacks its bars 5 to 9."""
-    bars = np.arange(400)
-    close = np.stack([1000 + bars % 50, 20_000 - bars])
-    present = np.ones((2, 400), dtype=np.uint8)
-    present[1, 5:10] = 0
-    np.savez_compressed(
-        path,
-        symbols=np.array(["AAAUSDT", "BBBUSDT"]),
-        decimals=np.array([2, 4]),
-        t0_ms=FIRST_MS,
-        step_ms=FIVE_MS,
-        close_delta=np.diff(close, axis=1, prepend=0).astype(np.int32),
-        open_gap=np.where(bars == 0, close, 0).astype(np.int32),
-        high_over=np.full((2, 400), 3, dtype=np.uint16),
-        low_under=np.full((2, 400), 2, dtype=np.uint16),
-        present=np.packbits(present, axis=1),
-        **volume,
-    )
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"step_ms": 0}, "expected bars that open on multiples of their length, found bars of 0 "),
+        ({"t0_ms": FIRST_MS + 1}, f"found bars of 300000 ms from {FIRST_MS + 1} on"),
+        ({"present": np.ones((2, 3))}, "expected the packed candles of data/README.md, found "),
+        ({"present": np.ones((1, 1), np.uint8)}, "expected the packed candles"),
+        (
+            {"open_gap": np.full((2, 400), -20_000)},
+            f"AAAUSDT at {FIRST_MS}: expected 0 < low <= open, close <= high and volume >= 0",
+        ),
+    ],
+)
+def test_packed_candles_that_cannot_be_are_one_clear_error(
+    tmp_path: Path, changes: dict[str, Any], expected: str
+) -> None:
+    path = tmp_path / "market.npz"
+    pack(path, **changes)
+    with pytest.raises(DataError) as error:
+        load(path, 1)
+    assert str(error.value).startswith(str(path))
+    assert expected in str(error.value)
+
+
+def test_a_packed_symbol_without_a_candle_is_no_market(tmp_path: Path) -> None:
+    present = np.packbits(np.stack([np.zeros(400, np.uint8), np.ones(400, np.uint8)]), axis=1)
+    pack(tmp_path / "m.npz", present=present)
+    assert read(tmp_path / "m.npz").symbols == ("AAAUSDT", "BBBUSDT")
+    feed = load(tmp_path / "m.npz", 1)
+    assert [i.symbol for i in feed.instruments] == ["BBBUSDT"]
+    assert feed.series(0, FIRST_MS, 1)[0, CLOSE] == 2.0
 
 
 def test_a_packed_recording_with_turnover(tmp_path: Path) -> None:
-    pack(tmp_path / "m.npz", {"turnover_usdt": np.full((2, 400), 3000, dtype=np.uint32)})
+    pack(tmp_path / "m.npz")
     feed = load(tmp_path / "m.npz", 1)
     first, second = feed.series(0, FIRST_MS, 2)
     assert first[:4].tolist() == [10.0, 10.03, 9.98, 10.0]
@@ -189,7 +209,7 @@ def test_a_packed_recording_with_turnover(tmp_path: Path) -> None:
 
 
 def test_a_packed_recording_with_base_volume(tmp_path: Path) -> None:
-    pack(tmp_path / "m.npz", {"volume_base": np.full((2, 400), 7.0, dtype=np.float32)})
+    pack(tmp_path / "m.npz", turnover_usdt=None, volume_base=np.full((2, 400), 7.0, np.float32))
     row = load(tmp_path / "m.npz", 1).series(0, FIRST_MS, 1)[0]
     assert row[4:].tolist() == [7.0, pytest.approx(7 * (10.03 + 9.98 + 10.0) / 3)]
 
