@@ -26,6 +26,7 @@ from engine.sim.feed import (
     Floats,
     aggregate,
     decimals_of,
+    merge_whole,
 )
 from engine.sim.paths import Paths, draw_paths, noise
 
@@ -130,10 +131,11 @@ class Board:
         return self.shown
 
     def closed(self, frame_ms: int) -> Floats:
-        """Candles `(symbols, 6)` of the frame that closes at this very moment."""
+        """Candles `(symbols, 6)` of the frame that closes at this very moment, whole ones only."""
         if frame_ms not in self._closed:
-            first = self.shown.at_ms - frame_ms
-            self._closed[frame_ms] = self._merged(first, frame_ms // self.feed.step_ms)
+            size = frame_ms // self.feed.step_ms
+            members = self.feed.bars(self.shown.at_ms - frame_ms, size)
+            self._closed[frame_ms] = merge_whole(members, size)[:, 0]
         return self._closed[frame_ms]
 
     def forming(self, frame_ms: int) -> Floats:
@@ -148,15 +150,18 @@ class Board:
         return self._forming[frame_ms]
 
     def candles(self, row: int, frame_ms: int, first_ms: Ms, count: int) -> Floats:
-        """Candles `(count, 6)` of one symbol as known now, the open one included; later are NaN."""
-        step = self.feed.step_ms
-        rows = self.feed.series(row, first_ms, count * (frame_ms // step)).copy()
-        forming = (self._bar.open_ms - first_ms) // step
-        if forming < len(rows):
-            rows[max(forming, 0) :] = np.nan
-        if 0 <= forming < len(rows):
-            rows[forming] = self.shown.candle[row]
-        return aggregate(rows, frame_ms // step)
+        """Candles `(count, 6)` of one symbol as known now: closed ones whole, the open one so far.
+
+        Later ones are NaN; `first_ms` opens a frame.
+        """
+        size = frame_ms // self.feed.step_ms
+        candles = merge_whole(self.feed.series(row, first_ms, count * size), size).copy()
+        forming = (self._bar.open_ms - first_ms) // frame_ms
+        if forming < count:
+            candles[max(forming, 0) :] = np.nan
+        if 0 <= forming < count:
+            candles[forming] = self.forming(frame_ms)[row]
+        return candles
 
     def book(self, row: int, depth: int) -> tuple[Depth, Depth]:
         """Bids and asks, best first: the quote, then a grid of prices with seeded sizes."""

@@ -7,6 +7,7 @@ question always gets the same answer, whoever asks and whenever the process was 
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import reduce
 from math import ceil, log10
 from typing import Protocol
 
@@ -93,6 +94,24 @@ def aggregate(candles: Floats, size: int) -> Floats:
     merged[..., VOLUME] = np.nansum(groups[..., VOLUME], axis=-1)
     merged[..., TURNOVER] = np.nansum(groups[..., TURNOVER], axis=-1)
     merged[~known.any(axis=-1)] = np.nan
+    return merged
+
+
+def merge_whole(candles: Floats, size: int) -> Floats:
+    """Merge as `aggregate` does what is closed: a candle is missing if any of its members is."""
+    if size == 1:
+        return candles
+    shape = (*candles.shape[:-2], candles.shape[-2] // size, size, COLUMNS)
+    groups = candles.reshape(shape)
+    merged = np.empty((*shape[:-2], COLUMNS))
+    merged[..., OPEN] = groups[..., 0, OPEN]
+    merged[..., HIGH] = groups[..., HIGH].max(axis=-1)
+    merged[..., LOW] = groups[..., LOW].min(axis=-1)
+    merged[..., CLOSE] = groups[..., -1, CLOSE]
+    # Oldest first, so that a sum is the same float whatever it was cut from.
+    members = np.moveaxis(groups[..., [VOLUME, TURNOVER]], -2, 0)
+    merged[..., [VOLUME, TURNOVER]] = reduce(np.add, members)
+    merged[np.isnan(merged[..., HIGH])] = np.nan
     return merged
 
 

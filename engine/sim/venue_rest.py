@@ -172,13 +172,23 @@ def is_served(board: Board, frame_ms: int) -> bool:
 
 
 def candle_texts(board: Board, row: int, candle: "np.typing.NDArray[np.float64]") -> list[str]:
-    """Open, high, low, close, volume, turnover as the exchange writes them."""
-    price, lot = board.decimals[row], board.lot_decimals[row]
+    """Open, high, low, close, volume, turnover as the exchange writes them.
+
+    What is read back is the very candle that a file holds, or that its bars add up to: whoever
+    judges candles of this market and whoever judges the file must come to the same numbers.
+    """
+    price = board.decimals[row]
     return [
         *(f"{candle[column]:.{price}f}" for column in (OPEN, HIGH, LOW, CLOSE)),
-        f"{candle[VOLUME]:.{lot}f}",
+        _exact(candle[VOLUME], board.lot_decimals[row]),
         f"{candle[TURNOVER]:.4f}",
     ]
+
+
+def _exact(quantity: float, decimals: int) -> str:
+    """In lots where that says all of it, else every digit: recorded volumes know no lots."""
+    text = f"{quantity:.{decimals}f}"
+    return text if float(text) == quantity else np.format_float_positional(quantity, trim="-")
 
 
 def book_texts(board: Board, row: int, depth: int) -> tuple[list[list[str]], list[list[str]]]:

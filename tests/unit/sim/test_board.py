@@ -181,3 +181,22 @@ def test_minutes_make_the_same_board() -> None:
     board = Board(feed, FIRST_MS + 1550 * MINUTE_MS)
     board.seek(FIRST_MS + 1551 * MINUTE_MS)
     assert np.array_equal(board.closed(MINUTE_MS), feed.bars(FIRST_MS + 1550 * MINUTE_MS, 1)[:, 0])
+
+
+def test_a_closed_candle_with_a_missing_minute_is_not_there() -> None:
+    gap = slice(1552, 1553)
+    board = Board(recorded(1600, MINUTE_MS, gap), FIRST_MS + 1550 * MINUTE_MS)
+    for _ in range(5):
+        board.seek(board.shown.at_ms + MINUTE_MS)
+    rows = board.candles(1, FIVE_MS, FIRST_MS + 1545 * MINUTE_MS, 3)
+    assert np.isnan(board.closed(FIVE_MS)[:, CLOSE]).tolist() == [False, True]
+    assert np.isnan(rows[:, CLOSE]).tolist() == [False, True, False]
+
+
+def test_an_open_candle_with_a_missing_minute_shows_the_others() -> None:
+    feed = recorded(1600, MINUTE_MS, slice(1552, 1553))
+    board = Board(feed, FIRST_MS + 1554 * MINUTE_MS)
+    row = board.candles(1, FIVE_MS, FIRST_MS + 1550 * MINUTE_MS, 1)[0]
+    known = feed.series(1, FIRST_MS + 1550 * MINUTE_MS, 4)[[0, 1, 3]]
+    assert row[VOLUME] == pytest.approx(known[:, VOLUME].sum())
+    assert np.array_equal(row, board.forming(FIVE_MS)[1])

@@ -3,7 +3,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from engine.sim.feed import aggregate, decimals_of, perpetual, typical
+from engine.sim.feed import aggregate, decimals_of, merge_whole, perpetual, typical
 
 NAN = [np.nan] * 6
 
@@ -29,6 +29,21 @@ def test_a_merged_candle_is_missing_only_if_all_its_parts_are() -> None:
     merged = aggregate(np.array([NAN, part, NAN, NAN]), 2)
     assert merged[0].tolist() == part
     assert np.isnan(merged[1]).all()
+
+
+def test_a_closed_candle_is_missing_if_any_of_its_parts_is() -> None:
+    parts = np.array([[10.0, 12.0, 9.0, 11.0, 0.1, 1.0], [11.0, 15.0, 10.0, 14.0, 0.2, 3.0]])
+    late = np.array([14.0, 14.0, 8.0, 9.0, 0.3, 5.0])
+    both = merge_whole(np.array([*parts, late, NAN, NAN, late]), 2)
+    assert both[0].tolist() == [10.0, 15.0, 9.0, 14.0, 0.1 + 0.2, 4.0]
+    assert np.isnan(both[1:]).all()
+    assert merge_whole(parts, 1) is parts
+
+
+def test_volumes_of_a_closed_candle_add_up_oldest_first() -> None:
+    volumes = [0.1 * i for i in range(15)]
+    parts = np.array([[10.0, 11.0, 9.0, 10.0, v, v] for v in volumes])
+    assert merge_whole(np.stack([parts, parts]), 15)[1, 0, 4:].tolist() == [sum(volumes)] * 2
 
 
 def test_all_symbols_merge_at_once() -> None:

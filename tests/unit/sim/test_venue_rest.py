@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from engine.sim.board import Board
-from engine.sim.feed import MINUTE_MS
+from engine.sim.feed import MINUTE_MS, merge_whole
 from engine.sim.venue_rest import Rest, ticker
 from markets import FIRST_MS, FIVE_MS, recorded
 
@@ -200,6 +200,20 @@ def test_an_order_book() -> None:
     assert found["b"][0] == [f"{on.shown.bid[0]:.2f}", f"{on.shown.bid_size[0]:.2f}"]
     assert found["a"][0] == [f"{on.shown.ask[0]:.2f}", f"{on.shown.ask_size[0]:.2f}"]
     assert len(result(on, "orderbook", category="linear", symbol="AAAUSDT")["b"]) == 25
+
+
+@pytest.mark.parametrize(("interval", "minutes"), [("1", 1), ("5", 5)])
+@pytest.mark.parametrize("symbol", ["AAAUSDT", "BBBUSDT"])
+def test_closed_candles_are_read_back_exactly(symbol: str, interval: str, minutes: int) -> None:
+    """Lots are of no help: recorded volumes are no multiples of them, nor sums of volumes."""
+    feed = recorded(1800, MINUTE_MS)
+    now = Board(feed, FIRST_MS + 1750 * MINUTE_MS)
+    query = {"category": "linear", "symbol": symbol, "interval": interval, "limit": "101"}
+    rows = json.loads(Rest(now).answer("kline", query))["result"]["list"][:0:-1]
+    first_ms = FIRST_MS + (1750 - 100 * minutes) * MINUTE_MS
+    known = merge_whole(feed.series(now.rows[symbol], first_ms, 100 * minutes), minutes)
+    assert int(rows[0][0]) == first_ms
+    assert [[float(text) for text in row[1:6]] for row in rows] == known[:, :5].tolist()
 
 
 @pytest.mark.parametrize("path", ["instruments-info", "tickers", "kline", "orderbook"])
