@@ -96,9 +96,14 @@ def locate(path: Path | None, env: Mapping[str, str]) -> Path | None:
     return CONFIG_PATH if CONFIG_PATH.exists() else None
 
 
+def of_preset(name: str) -> Settings:
+    """The defaults with that preset, and nothing else."""
+    return _overlay(_preset_entries(name), [])
+
+
 def effective(settings: Settings) -> list[str]:
     """Every key as one TOML line; what differs from the default says so, and what a preset sets."""
-    preset = _overlay(_preset_entries(settings.bot.preset), [])
+    preset = of_preset(settings.bot.preset)
     return [_effective(settings, preset, key) for key in declared()]
 
 
