@@ -1,62 +1,54 @@
-"""Candle files that tests write: an invented or random market as a folder, a packed archive."""
+"""Recordings for tests: a stretch of the invented market, candle files of both kinds."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from engine.core.values import Ms
-from engine.sim.feed import TURNOVER, Feed, Floats
+from engine.sim.feed import MINUTE_MS, OPEN, TURNOVER, Floats, decimals_of
+from engine.sim.recorded import Recording
 from engine.sim.synthetic import SyntheticFeed
-from markets import FIRST_MS, FIVE_MS, walk
+from markets import FIRST_MS, FIVE_MS
 
 HEADER = "open_ms,open,high,low,close,volume"
 
 
-def write_csv(
-    folder: Path, name: str, candles: Floats, *, first_ms: Ms = FIRST_MS, step_ms: int = FIVE_MS
-) -> Path:
-    """One symbol's candles `(bars, 6)` as `name`.csv, exactly; rows of NaN are left out."""
-    lines = [HEADER]
-    for i, row in enumerate(candles[:, :TURNOVER].tolist()):
-        if row[0] == row[0]:
-            lines.append(",".join([str(first_ms + i * step_ms), *map(repr, row)]))
-    path = folder / f"{name}.csv"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+def write_csv(path: Path, candles: Floats, first_ms: Ms, step_ms: int) -> None:
+    """One symbol's candles `(bars, 6)` as they are but for turnover; rows of NaN are left out."""
+    known = np.flatnonzero(~np.isnan(candles[:, OPEN])).tolist()
+    rows = candles[known, :TURNOVER].tolist()
+    lines = [
+        ",".join([str(first_ms + bar * step_ms), *map(repr, row)])
+        for bar, row in zip(known, rows, strict=True)
+    ]
+    path.write_text("\n".join([HEADER, *lines, ""]), encoding="utf-8")
 
 
-def write_walks(folder: Path, names: Iterable[str], bars: int = 400) -> dict[str, Floats]:
-    """Random five-minute markets, BTCUSDT with its price among them; what was written."""
-    written = {}
-    for seed, name in enumerate(names):
-        price, decimals = (60_000.0, 1) if name == "BTCUSDT" else (50.0 / 7**seed, 2 + seed)
-        written[name] = walk(bars, price, decimals, seed)
-        write_csv(folder, f"{name}-5m", written[name])
-    return written
+# A stretch of the invented market in which these break their levels, and some return to them.
+ENDS_MS: Ms = 1_736_130_300_000
+ROWS = (0, 2, 3, 7, 8, 11)  # BTCUSDT, SOLUSDT, XRPUSDT, SUIUSDT, AVAXUSDT, DOTUSDT
 
 
-def write_feed(folder: Path, feed: Feed, rows: int, until_ms: Ms, bars: int) -> None:
-    """The last `bars` candles of a feed's first symbols before `until_ms`."""
-    first_ms = until_ms - bars * feed.step_ms
-    name = f"{feed.step_ms // 60_000}m"
-    for row, instrument in enumerate(feed.instruments[:rows]):
-        candles = feed.series(row, first_ms, bars)
-        write_csv(
-            folder,
-            f"{instrument.symbol}-{name}",
-            candles,
-            first_ms=first_ms,
-            step_ms=feed.step_ms,
-        )
-
-
-def write_invented(folder: Path, rows: int = 12, bars: int = 2200) -> Ms:
-    """Minutes of the invented market as a folder; when the last one closed."""
+def invented(minutes: int = 1950, until_ms: Ms = ENDS_MS) -> Recording:
+    """Minutes of that market up to then."""
     feed = SyntheticFeed(7)
-    until_ms = feed.begin_ms + 6 * 3_600_000
-    write_feed(folder, feed, rows, until_ms, bars)
-    return until_ms
+    chosen = [feed.instruments[row] for row in ROWS]
+    first_ms = until_ms - minutes * MINUTE_MS
+    return Recording(
+        symbols=tuple(i.symbol for i in chosen),
+        decimals=tuple(decimals_of([i.tick for i in chosen])),
+        first_ms=first_ms,
+        step_ms=MINUTE_MS,
+        candles=np.stack([feed.series(row, first_ms, minutes) for row in ROWS]),
+    )
+
+
+def write_folder(folder: Path, recording: Recording) -> None:
+    """A recording as CSV files, one a symbol."""
+    frame = f"{recording.step_ms // MINUTE_MS}m"
+    for symbol, candles in zip(recording.symbols, recording.candles, strict=True):
+        times = recording.first_ms, recording.step_ms
+        write_csv(folder / f"{symbol}-{frame}.csv", candles, *times)
 
 
 def pack(path: Path, **changes: object) -> None:

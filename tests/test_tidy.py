@@ -37,6 +37,12 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("engine.canvas", ()),
     ("engine.arguments", ()),
     ("engine.chart", ("engine.core", "engine.canvas")),
+    ("engine.candles", ("engine.core", "engine.errors", "engine.sim.feed", "engine.sim.recorded")),
+    ("engine.scanning", ("engine.core", "engine.candles")),
+    (
+        "engine.scan_report",
+        ("engine.core", "engine.candles", "engine.scanning", "engine.config", "engine.preset"),
+    ),
     ("engine.sim", ("engine.core", "engine.sim", "engine.errors", "engine.ports")),
     (
         "engine.live",
