@@ -1,4 +1,4 @@
-"""The headless commands: `python -m engine venue` and `python -m engine sim`.
+"""The headless commands: `python -m engine` with `venue`, `scan` or `sim`.
 
 It exists so that parts of the engine run without a chat. It parses arguments and prints errors; it
 must never decide anything else.
@@ -6,6 +6,7 @@ must never decide anything else.
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,41 @@ def _venue(options: argparse.Namespace) -> int:
     venue = Venue(feed, speed=options.speed, start_ms=options.start)
     asyncio.run(serve(venue, options.host, options.port))
     return 0
+
+
+def _scan(options: argparse.Namespace) -> int:
+    """Rank the markets of candle files at one bar; JSON on standard output stands there alone."""
+    from engine import config, scan_report
+    from engine.candles import read_histories
+    from engine.scanning import scan
+
+    settings = config.load(options.config, options.sets, os.environ, options.preset)
+    found = scan(read_histories(options.data, settings.market.frame_s), settings, options.at)
+    if options.json == "-":
+        _say(scan_report.document(found))
+        return 0
+    if options.json is not None:
+        _write(Path(options.json), scan_report.document(found))
+    _say(scan_report.table(found))
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    from engine.errors import ConfigError
+
+    try:
+        path.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as e:
+        problem = f"expected a file that can be written, found: {e.strerror}"
+        raise ConfigError(f"--json {path}", [problem]) from e
+
+
+def _say(text: str) -> None:
+    """Print it all, or as much as whoever reads it wants to have."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # what is left must not be flushed into the pipe at the end either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _sim(options: argparse.Namespace) -> int:
@@ -65,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     venue.add_argument(
         "--start", type=arguments.count, metavar="MS", help="market time to start at"
     )
+    _add_scan(commands.add_parser("scan", help="rank recorded markets at a closed bar"))
     sim = commands.add_parser("sim", help="simulated runs under faults, every promise judged")
     sim.set_defaults(command=_sim)
     sim.add_argument("--seeds", type=arguments.count, default=300, help="how many runs")
@@ -72,6 +109,30 @@ def _parser() -> argparse.ArgumentParser:
     sim.add_argument("--jobs", type=arguments.count, default=1, help="processes")
     sim.add_argument("--seed", type=arguments.count, help="this run alone, and its last facts")
     return parser
+
+
+def _add_scan(scan: argparse.ArgumentParser) -> None:
+    scan.set_defaults(command=_scan)
+    scan.add_argument(
+        "--data", type=Path, required=True, metavar="PATH", help="candles: a folder or a .npz"
+    )
+    scan.add_argument("--preset", metavar="NAME", help="this strategy, above the configured one")
+    scan.add_argument(
+        "--at",
+        type=arguments.count,
+        metavar="MS",
+        help="the newest bar closed by then; default: the newest of the data",
+    )
+    scan.add_argument("--config", type=Path, metavar="FILE", help="default: config.toml")
+    scan.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="sets",
+        metavar="KEY=VALUE",
+        help="one setting, above file and preset; again for more",
+    )
+    scan.add_argument("--json", metavar="FILE", help="write the result there, - = standard output")
 
 
 if __name__ == "__main__":
