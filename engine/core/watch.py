@@ -139,9 +139,19 @@ class Watch:
         for open_ms in sorted(self._batch):
             symbols = self._batch[open_ms]
             closed_ms = open_ms + self._frame_ms
-            past_grace = turn.at_ms >= closed_ms + turn.settings.market.close_grace_ms
-            if past_grace or symbols.issuperset(turn.market.universe):
+            is_late = turn.at_ms >= closed_ms + turn.settings.market.close_grace_ms
+            is_due = is_late and not self._is_starting(turn)
+            if is_due or symbols.issuperset(turn.market.universe):
                 due.append((open_ms, tuple(s for s in turn.market.universe if s in symbols)))
                 del self._batch[open_ms]
                 self.newest_ms = max(open_ms, self.newest_ms or open_ms)
         return due
+
+    def _is_starting(self, turn: Turn) -> bool:
+        """Whether the first histories are on their way: who is judged alone ranks with nobody.
+
+        The next bar is waited for at most: a history that never comes holds up nobody for longer.
+        """
+        asked = (self._loading.get(symbol) for symbol in turn.market.universe)
+        oldest = turn.at_ms - self._frame_ms
+        return self.newest_ms is None and any(at is not None and at > oldest for at in asked)

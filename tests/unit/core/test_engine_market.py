@@ -132,6 +132,42 @@ def test_a_signal_that_came_too_late_is_expired_and_keeps_its_rows() -> None:
     assert (verdict.outcome, verdict.blocked_by) == ("EXPIRED", "expiry")
 
 
+def starting() -> tuple[World, list[i.FetchHistory]]:
+    """An engine that came up long after a bar closed, and the histories it asked for."""
+    world = World(instruments=instruments("SOLUSDT", "ETHUSDT"))
+    world.now += 60_000
+    asked: list[i.Intent] = []
+    for event in (
+        e.Started("test", "paper", was_clean=True, balance=D(10_000)),
+        e.InstrumentsLoaded(world.instruments),
+        e.TickersLoaded(tuple(world.tickers())),
+    ):
+        asked += world.engine.step(world.now, event).intents
+    return world, [intent for intent in asked if isinstance(intent, i.FetchHistory)]
+
+
+def test_at_the_start_nobody_is_judged_before_all_histories_are_there() -> None:
+    world, asked = starting()
+    first, second = (world._history(intent) for intent in asked)
+    world.engine.step(world.now, first)
+    world.engine.step(world.now + 5000, e.Tick())
+    assert world.engine.view().verdicts == {}
+    world.engine.step(world.now + 6000, second)
+    assert set(world.engine.view().verdicts) == {"SOLUSDT", "ETHUSDT"}
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "event"), [(1000, e.FetchFailed("history ETHUSDT", "")), (300_000, e.Tick())]
+)
+def test_a_first_history_that_does_not_come_holds_up_nobody(after_ms: int, event: e.Event) -> None:
+    world, asked = starting()
+    world.engine.step(world.now, world._history(asked[0]))
+    world.engine.step(world.now + after_ms - 1, e.Tick())
+    assert world.engine.view().verdicts == {}
+    world.engine.step(world.now + after_ms, event)
+    assert set(world.engine.view().verdicts) == {"SOLUSDT"}
+
+
 def test_notices_and_shutdown_are_facts() -> None:
     world = World()
     world.start()
