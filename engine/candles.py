@@ -60,8 +60,9 @@ class Histories(NamedTuple):
 
     def history(self, row: int, bar: int) -> tuple[Times, Floats]:
         """A symbol's closed bars up to that one: `(n,)` open times and `(n, 5)` values."""
-        kept = np.flatnonzero(self.present[row, : bar + 1])
-        return self.first_ms + kept * self.frame_ms, self.ohlcv[row, kept]
+        past = self.ohlcv[row, : bar + 1]
+        kept = np.flatnonzero(~np.isnan(past[:, CLOSE]))
+        return self.first_ms + kept * self.frame_ms, past[kept]
 
 
 def read_histories(path: Path, frame_s: int) -> Histories:
