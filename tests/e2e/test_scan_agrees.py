@@ -4,9 +4,9 @@ A chat rounds, so what a person reads is compared as text; the verdicts of an en
 candles over the exchange's wire are compared to the last bit.
 """
 
+import html
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from engine.core.engine import Engine
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
 from engine.core.terms import Sim
-from engine.core.values import Check, CheckStatus, Ms, Verdict
+from engine.core.values import Check, CheckStatus, Ms, Setup, Verdict
 from engine.live.exchange import BybitReader
 from engine.scanning import Scan, scan
 from engine.sim.recorded import load
@@ -41,13 +41,9 @@ pytestmark = pytest.mark.e2e
 
 MINUTES = 3400  # half of it lies before the moment at which a sandbox begins
 AHEAD_MS = 1705 * 60_000  # and this much after it
-# What candles cannot tell, and everybody watched: levels are looked for everywhere.
 CONFIG = f"""
 [checks]
 excluded = {json.dumps(CANDLE_ONLY)}
-[universe]
-atr15_min_pct = 0.01
-watch_max = 200
 """
 ASKED = 6  # markets one by one: a chat takes its time
 CHANGING = ("volume 24h", "bar age")  # a ticker is of its moment, and nobody judges in no time
@@ -65,23 +61,17 @@ STAGES = (
 
 
 def table_of(card: Message) -> list[str]:
-    """Lines of a card that stand in fixed width, without headings."""
+    """Lines of a card that stand in fixed width."""
     found = re.search(r"<pre>(.*?)</pre>", card["html"], re.DOTALL)
     assert found is not None, card["text"]
-    lines = found[1].replace("&gt;", ">").replace("&lt;", "<").split("\n")
-    return [line for line in lines if not line.startswith(("check ", "blocked by ", "only for "))]
+    return html.unescape(found[1]).split("\n")
 
 
 def shown(lines: Iterable[str]) -> list[str]:
-    """Lines in an order of their own, values of what changes with every moment left out."""
+    """The lines without values of what changes with every moment."""
     cells = ((line[:11].rstrip(), line[11:20], line[20:].rstrip()) for line in lines)
     told = ((name, "" if name in CHANGING else value, rest) for name, value, rest in cells)
-    return sorted(" ".join(parts) for parts in told)
-
-
-def lines_of(row: dict[str, Any]) -> list[str]:
-    """What the chat must show of a row of the scan."""
-    return [line for told in row["checks"] for line in checks.table([check_of(told)])[1:]]
+    return [" ".join(parts) for parts in told]
 
 
 def check_of(told: dict[str, Any]) -> Check:
@@ -97,11 +87,9 @@ def counts_of(card: Message) -> dict[str, int]:
     return {cell[1]: int(cell[2]) for cell in cells if cell is not None}
 
 
-def stops_of(told: dict[str, Any], *, is_funnel: bool) -> dict[str, int]:
-    """What the card of all markets must count: how far they came, or what stopped them."""
-    if is_funnel:
-        return dict(zip(STAGES, (stage["left"] for stage in told["funnel"]), strict=True))
-    return Counter(checks.label(row["blocked_by"]) for row in told["rows"] if row["blocked_by"])
+def stages_of(told: dict[str, Any]) -> dict[str, int]:
+    """What the card of all markets must count: how far they came."""
+    return dict(zip(STAGES, (stage["left"] for stage in told["funnel"]), strict=True))
 
 
 # -- processes -----------------------------------------------------------------------------------
@@ -125,10 +113,13 @@ async def first_card(person: Person, symbol: str) -> None:
 async def check_row(person: Person, row: dict[str, Any]) -> None:
     """A market's card against its row; a signal's card goes on with what risk said."""
     card = await person.answer(f"/why {row['symbol']}", f"❓ {row['symbol']}")
-    said, expected = shown(table_of(card)), shown(lines_of(row))
+    found = [check_of(told) for told in row["checks"]]
+    expected = shown(checks.table(found, Setup(row["setup"]), tuple(Setup)))
+    said = shown(table_of(card))
     if row["outcome"] == "SIGNAL":
         said = [line for line in said if line in expected]
     assert said == expected
+    assert checks.excluded(found) in card["text"]
 
 
 async def agree(data: Path, tmp_path: Path, at_ms: Ms) -> dict[str, Any]:
@@ -147,7 +138,7 @@ async def agree(data: Path, tmp_path: Path, at_ms: Ms) -> dict[str, Any]:
             await check_row(person, row)
         counts = counts_of(await person.answer("/why", "Why so few trades"))
     assert told["at_ms"] == at_ms
-    assert counts.items() >= stops_of(told, is_funnel=STAGES[0] in counts).items()
+    assert counts.items() >= stages_of(told).items()
     return told
 
 
