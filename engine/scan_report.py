@@ -4,6 +4,7 @@ It exists so that a person and a program read the same result. It must never jud
 a number that was not computed: what is unknown is null, or a dash.
 """
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from engine import preset
 from engine.candles import when
 from engine.config import of_preset
 from engine.core.checks import CANDLE_ONLY, STAGES
-from engine.core.values import Check, Level, Side, Signal, Verdict
+from engine.core.values import Check, Level, Setup, Side, Signal, Verdict
 from engine.scanning import Scan
 
 Json = dict[str, Any]
@@ -36,6 +37,7 @@ def document(scan: Scan) -> str:
             "rows": rows,
             "funnel": scan.funnel,
             "not_judged": scan.unjudged,
+            "setups": scan.setups,
         }
     ).decode()
 
@@ -114,7 +116,7 @@ def _signal(signal: Signal) -> Json:
 
 def table(scan: Scan) -> str:
     """The scan for a terminal."""
-    parts = [_preamble(scan), _ranking(scan), _funnel(scan)]
+    parts = [_preamble(scan), _ranking(scan), _funnel(scan), _setups(scan)]
     if scan.signals:
         parts.insert(2, "\n".join(_claim(signal) for signal in scan.signals.values()))
     if scan.unjudged:
@@ -175,3 +177,11 @@ def _claim(signal: Signal) -> str:
 def _funnel(scan: Scan) -> str:
     width = max(len(stage.stage) for stage in scan.funnel)
     return "\n".join(f"{stage.stage:<{width}}  {stage.left:>5}" for stage in scan.funnel)
+
+
+def _setups(scan: Scan) -> str:
+    """How often these candles held a setup."""
+    kinds = Counter((found.setup, found.side) for found in scan.setups)
+    counts = ", ".join(f"{setup} {side} {kinds[setup, side]}" for setup in Setup for side in Side)
+    newest = f"; the newest at {when(scan.setups[-1].at_ms)}" if scan.setups else ""
+    return f"setups in all candles up to this bar, by candle checks alone: {counts}{newest}"

@@ -16,6 +16,7 @@ from engine.core.scan import Scanner, completed, levels_of
 from engine.core.settings import Settings
 from engine.core.values import Level, Ms, Signal, Verdict
 from engine.core.view import ranked
+from engine.setups import Found, setups
 
 
 class Unjudged(msgspec.Struct, frozen=True):
@@ -43,6 +44,7 @@ class Scan(msgspec.Struct, frozen=True):
     levels: Mapping[str, tuple[Level, ...]]  # what the next bar is tested against, nearest first
     funnel: tuple[Stage, ...]  # up to "confirmed": what follows is asked of risk
     unjudged: tuple[Unjudged, ...]
+    setups: tuple[Found, ...]  # of the candles up to that bar, whoever was watched; oldest first
 
 
 def without_books(settings: Settings) -> Settings:
@@ -72,6 +74,7 @@ def scan(histories: Histories, settings: Settings, at_ms: Ms | None = None) -> S
         levels={v.symbol: levels_of(market, v.symbol, settings) for v in verdicts},
         funnel=_funnel(verdicts, close_ms),
         unjudged=tuple(_unjudged(histories, bar, {v.symbol for v in verdicts})),
+        setups=setups(histories, bar, settings),
     )
 
 

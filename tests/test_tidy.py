@@ -38,7 +38,8 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("engine.arguments", ()),
     ("engine.chart", ("engine.core", "engine.canvas")),
     ("engine.candles", ("engine.core", "engine.errors", "engine.sim.feed", "engine.sim.recorded")),
-    ("engine.scanning", ("engine.core", "engine.candles")),
+    ("engine.setups", ("engine.core", "engine.candles")),
+    ("engine.scanning", ("engine.core", "engine.candles", "engine.setups")),
     (
         "engine.scan_report",
         ("engine.core", "engine.candles", "engine.scanning", "engine.config", "engine.preset"),

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from recordings import ENDS_MS, ROWS, invented, pack, write_folder
@@ -14,7 +15,7 @@ from engine.__main__ import main
 from engine.candles import merged, when
 from engine.core.checks import CANDLE_ONLY, UNFED
 from engine.core.settings import Checks, Market, Score, Settings
-from engine.core.values import CheckStatus
+from engine.core.values import CheckStatus, Setup, Side
 from engine.scanning import Scan, scan
 from engine.sim.feed import merge_whole
 from engine.sim.recorded import Recording
@@ -88,6 +89,8 @@ def test_json_on_standard_output_stands_there_alone(
     assert told["preset"] == "breakout_v1"
     assert told["funnel"] == [{"stage": s.stage, "left": s.left} for s in result.funnel]
     assert told["not_judged"] == []
+    assert told["setups"] == list(msgspec.to_builtins(result.setups))
+    assert result.setups[-1].symbol == "XRPUSDT"
     assert len(told["rows"]) == len(ROWS)
     for rank, row in enumerate(told["rows"], 1):
         expected = expected_row(result, rank)
@@ -143,9 +146,9 @@ def test_json_to_a_file_leaves_the_words_on_standard_output(
     assert Path("scan.json").read_text() == f"{scan_report.document(result)}\n"
 
 
-def test_words_begin_with_assumptions_and_end_with_the_funnel(fives: Recording) -> None:
+def test_words_begin_with_assumptions_and_end_with_what_there_was(fives: Recording) -> None:
     result = found(fives)
-    preamble, ranking, signals, funnel = scan_report.table(result).split("\n\n")
+    preamble, ranking, signals, funnel, setups = scan_report.table(result).split("\n\n")
     assert preamble.splitlines() == [
         f"excluded checks: {', '.join(CANDLE_ONLY)}",
         f"  of these candles can never tell {', '.join(CANDLE_ONLY)}",
@@ -178,6 +181,13 @@ def test_words_begin_with_assumptions_and_end_with_the_funnel(fives: Recording) 
     assert [line.split() for line in funnel.splitlines()] == [
         [*stage.stage.split(), str(stage.left)] for stage in result.funnel
     ]
+    counts = [f"{x} {d} {_count(result, x, d)}" for x in Setup for d in Side]
+    about = "setups in all candles up to this bar, by candle checks alone"
+    assert setups == f"{about}: {', '.join(counts)}; the newest at {when(ENDS_MS)}"
+
+
+def _count(result: Scan, setup: Setup, side: Side) -> int:
+    return sum((found.setup, found.side) == (setup, side) for found in result.setups)
 
 
 def test_words_tell_what_differs_and_who_is_not_judged() -> None:
@@ -185,7 +195,7 @@ def test_words_tell_what_differs_and_who_is_not_judged() -> None:
         market=Market(frame_s=60), checks=Checks(excluded=UNFED), score=Score(w_oi_change=0)
     )
     bars = merged(invented(200), MEMORY, 60)._replace(silent=("ZZZUSDT",))
-    preamble, ranking, _, silent = scan_report.table(scan(bars, settings)).split("\n\n")
+    preamble, ranking, _, setups, silent = scan_report.table(scan(bars, settings)).split("\n\n")
     assert preamble.splitlines()[0] == (
         f"excluded checks: {', '.join((*UNFED, 'spread', 'volume_24h'))}"
     )
@@ -194,6 +204,7 @@ def test_words_tell_what_differs_and_who_is_not_judged() -> None:
     assert {tuple(line.split()[3:]) for line in ranking.splitlines()[1:]} == {
         ("seen", "warmup", "-", "-")
     }
+    assert setups.endswith(": MOMENTUM LONG 0, MOMENTUM SHORT 0, RETEST LONG 0, RETEST SHORT 0")
     assert silent == "not judged: ZZZUSDT: no candle in the data"
 
 
