@@ -15,22 +15,24 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from survey.history import Count, History, candle_only, judged, read
+from survey.history import Count, judged
 
 from engine import config, preset
+from engine.candles import Histories, read_histories
 from engine.chart import Line, Mark, Picture, render
 from engine.core.checks import STAGES
 from engine.core.settings import Settings
 from engine.core.values import Signal
+from engine.scanning import without_books
 
 BEFORE, AFTER = 90, 30  # bars of a picture
 
 
 def count(data: Path, name: str) -> Count:
     """Everything one preset finds."""
-    settings = candle_only(config.load(None, [f"bot.preset={name}"], {}))
+    settings = without_books(config.of_preset(name))
     found = Count()
-    for batch in judged(read(data, settings.market.frame_s), settings):
+    for batch in judged(read_histories(data, settings.market.frame_s), settings):
         found.add(batch)
     return found
 
@@ -44,19 +46,18 @@ def told(name: str, found: Count) -> str:
     return f"{name:22}{sum(cells):7}{''.join(f'{n:6}' for n in cells)}{stages}  {worst}"
 
 
-def draw(history: History, signal: Signal) -> bytes:
+def draw(histories: Histories, signal: Signal) -> bytes:
     """The bars before a signal and those that followed it, with level, entry and stop."""
-    symbols = [i.symbol for i in history.instruments]
-    bar = int((signal.open_ms - history.open_ms[0]) // history.frame_ms)
+    row = [i.symbol for i in histories.instruments].index(signal.symbol)
+    open_ms, ohlcv = histories.history(row, histories.ohlcv.shape[1] - 1)
+    bar = int(np.searchsorted(open_ms, signal.open_ms))
     part = slice(max(bar - BEFORE, 0), bar + AFTER + 1)
-    ohlcv = history.ohlcv[symbols.index(signal.symbol), :, part].T
-    known = np.isfinite(ohlcv).all(axis=1)
     return render(
         Picture(
             symbol=signal.symbol,
-            frame_s=history.frame_ms // 1000,
-            open_ms=history.open_ms[part][known],
-            ohlcv=ohlcv[known],
+            frame_s=histories.frame_ms // 1000,
+            open_ms=open_ms[part],
+            ohlcv=ohlcv[part],
             lines=(
                 Line(signal.level.price, f"{signal.level.touches} touches", "level"),
                 Line(signal.price, "entry", "entry"),
@@ -89,11 +90,11 @@ def main(words: Sequence[str]) -> int:
 
 
 def _draw_some(options: argparse.Namespace, found: Count) -> None:
-    history = read(options.data, Settings().market.frame_s)
+    histories = read_histories(options.data, Settings().market.frame_s)
     picked = random.Random(options.seed).sample(found.signals, min(12, len(found.signals)))  # noqa: S311 -- which to show
     options.pictures.mkdir(parents=True, exist_ok=True)
     for number, signal in enumerate(picked, 1):
-        (options.pictures / f"{number:02}.png").write_bytes(draw(history, signal))
+        (options.pictures / f"{number:02}.png").write_bytes(draw(histories, signal))
         (options.pictures / f"{number:02}.json").write_bytes(msgspec.json.encode(signal))
 
 
