@@ -137,9 +137,10 @@ def excluded(checks: Iterable[Check]) -> str:
     return "" if not names else f"Excluded: {', '.join(names)}."
 
 
-def sentences(checks: Iterable[Check]) -> str:
+def sentences(checks: Iterable[Check], setup: Setup) -> str:
     """What speaks for a signal, the candle first: value and need of checks that have words."""
-    known = [c for c in checks if c.value is not None and c.need is not None]
+    mine = (c for c in checks if concerns(c.name, setup))
+    known = [c for c in mine if c.value is not None and c.need is not None]
     said = (_said(c) for c in sorted(known, key=lambda c: c.group != "candle"))
     return " ".join(words for words in said if words)
 

@@ -59,7 +59,7 @@ def scan(rows: Sequence[Verdict], view: View, count: int = SCAN_ROWS) -> Text:
     if not rows:
         nothing = "No bar of a watched market has closed yet."
         return Text(f"{head}\n{nothing}", keyboard(refresh))
-    table = [row(("#", -2), ("market", 8), ("score", -5), ("s", 1), ("dist%", -5), ("blocked", 8))]
+    table = [row(("#", -2), ("market", 8), ("score", -5), ("s", 1), ("dist%", -5), ("state", 8))]
     for place, verdict in enumerate(rows, 1):
         is_first = verdict.rank is None and (place == 1 or rows[place - 2].rank is not None)
         table += ["not watched:"] if is_first else []
@@ -71,7 +71,8 @@ def scan(rows: Sequence[Verdict], view: View, count: int = SCAN_ROWS) -> Text:
 
 def _legend(watched: int) -> str:
     who = f"{watched} watched: they may be traded at the next bar. "
-    return f"{who}dist%: from the close to the trigger, minus = beyond it."
+    state = "state: how far it came, or what is in the way."
+    return f"{who}dist%: from the close to the trigger, minus = beyond it; {state}"
 
 
 def _scan_row(place: int, verdict: Verdict) -> str:

@@ -117,7 +117,7 @@ def _reasons(trade: Trade, room: int) -> str:
     hours = (level.last_ms - level.first_ms) / 3_600_000
     at = price(level.price, trade.decimals)
     held = f"Level {at} held {level.touches} touches / {hours:.0f} h."
-    said = f"{held} {checks.sentences(signal.checks)}"
+    said = f"{held} {checks.sentences(signal.checks, signal.setup)}"
     return esc(clip(said, max(0, min(_REASONS_MAX, room))))
 
 

@@ -7,7 +7,7 @@ before and after.
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from bot.views.layout import Text, badge, esc, fold, keyboard, label, read, short, units
+from bot.views.layout import THIN, Text, badge, esc, fold, keyboard, label, read, short, units
 from engine.core.view import View
 from engine.preset import Change
 
@@ -65,8 +65,13 @@ def _sections(changes: Sequence[Change]) -> list[str]:
 
 def _line(change: Change) -> str:
     key = change.path.partition(".")[2]
-    before, after = short(change.before, _VALUE), short(change.after, _VALUE)
+    before, after = (_grouped(short(value, _VALUE)) for value in (change.before, change.after))
     return f"{esc(key)}: {before} → {after} {esc(change.unit)}".rstrip()
+
+
+def _grouped(value: str) -> str:
+    """A whole number with its thousands apart: nobody counts zeros at night."""
+    return f"{int(value):,}".replace(",", THIN) if value.isdecimal() else value
 
 
 def used(words: str) -> Text:

@@ -59,13 +59,23 @@ def test_checks_have_units_and_directions() -> None:
 
 
 def test_checks_as_sentences_begin_with_the_candle() -> None:
-    assert checks.sentences(ALL) == (
+    assert checks.sentences(ALL, Setup.MOMENTUM) == (
         "ATR15 0.94 % (0.5-12). Closed -5.25 % beyond the trigger. "
         "Volume 8.60x the 20-bar median (need 1.4x). Last hour 1.26x the hour before (1.15x). "
         "Body -86 % (30 %). Approach 0.16 % a bar (at most 1.5). "
         "Band width rank 98 % (at most 82). -16.1 ATR past the level (at most 1.5). "
         "24 h turnover 31.5M USDT (need 5M). Spread 0.9 bps (30)."
     )
+
+
+def test_a_return_is_not_told_by_what_a_break_needs() -> None:
+    held = Check("hold", "candle", CheckStatus.PASS, -4.4, -20.0)
+    assert checks.sentences([*ALL, held], Setup.RETEST) == (
+        "ATR15 0.94 % (0.5-12). -16.1 ATR past the level (at most 1.5). "
+        "Closes held -4 bps from the level (-20). "
+        "24 h turnover 31.5M USDT (need 5M). Spread 0.9 bps (30)."
+    )
+    assert "held" not in checks.sentences([*ALL, held], Setup.MOMENTUM)
 
 
 def test_every_check_has_words_that_fit() -> None:

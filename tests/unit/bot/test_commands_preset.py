@@ -142,6 +142,10 @@ def test_few_changes_are_open_many_fold_and_all_are_there() -> None:
     assert few.endswith(
         "\n1 key changes, against breakout_v1 as it runs:\n<b>exits</b>\ntrail_atr: 2 → 2.8 atr"
     )
+    large = [Change("universe.volume_24h_min_usd", "5000000", "200000000", "usd")]
+    assert "volume_24h_min_usd: 5\u2009000\u2009000 → 200\u2009000\u2009000 usd" in cards.question(
+        "x", "y", large, view()
+    )
     some = [Change(f"risk.k{n}", "1", "2", "") for n in range(26)]
     many = cards.question("x", "y", some, view())
     assert "26 keys change" in many

@@ -27,7 +27,7 @@ def test_the_scan_shows_the_best_first_and_who_is_watched() -> None:
     found = (msgspec.structs.replace(found[0], stage=NEAR), *found[1:])
     text = scan(view(verdicts={v.symbol: v for v in found}, watched=("A", "B")))
     assert body(text) == [
-        " # market   score s dist% blocked",
+        " # market   score s dist% state",
         " 1 HOT       1.23 L  0.41 taken",
         " 2 1000PEPE  1.23 S -0.12 vol. bar",
         "not watched:",
@@ -39,7 +39,8 @@ def test_the_scan_shows_the_best_first_and_who_is_watched() -> None:
     assert text.html.startswith("🔎 <b>6 markets</b> · 5m bars to <tg-time")
     assert text.html.endswith(
         "<i>2 watched: they may be traded at the next bar. "
-        "dist%: from the close to the trigger, minus = beyond it.</i>"
+        "dist%: from the close to the trigger, minus = beyond it; "
+        "state: how far it came, or what is in the way.</i>"
     )
     assert [[b.data for b in line] for line in text.buttons] == [
         ["r|why HOTUSDT", "r|why 1000PEPEUSDT", "r|why LOSTUSDT"],
