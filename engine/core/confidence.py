@@ -32,7 +32,8 @@ class Evidence(msgspec.Struct, frozen=True, eq=False):
 
 def of_momentum(reading: Reading, evidence: Evidence, settings: keys.Signals) -> Floats:
     """Confidence of a break bar; NaN where no term is known."""
-    gap = np.abs(reading.close - reading.vwap20) / reading.atr
+    atr = np.where(reading.atr > 0, reading.atr, np.nan)
+    gap = np.abs(reading.close - reading.vwap20) / atr
     return _mean(
         [
             (0.25, (evidence.score + SCORE_SHIFT) / SCORE_SPAN),

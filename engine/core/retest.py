@@ -175,6 +175,7 @@ def retest(window: Window, latest: Breaks, settings: Settings) -> tuple[Row, ...
     is_spent = _since(rules.all)[now[0], np.maximum(age - 1, 0)] & (age > 0)
     since = np.where(seen.touched[now] >= 0, age - seen.touched[now], np.nan)
     returned = rules.pullback[now] & ~is_spent
+    atr = np.where(seen.atr[now] > 0, seen.atr[now], np.nan)  # a market may have stopped since
     by_level, by_atr = 1e4 / latest.price, 1 / latest.atr
     ages = (float(s.retest_min_bars), float(s.retest_max_bars))
     return (
@@ -184,9 +185,9 @@ def retest(window: Window, latest: Breaks, settings: Settings) -> tuple[Row, ...
             "hold", seen.lowest_close[now] * by_level, -s.retest_tolerance_bps, rules.hold[now]
         ),
         told.row("pierce", seen.deepest[now] * by_atr, -s.retest_pierce_atr, rules.pierce[now]),
-        told.row("reaction", seen.body[now] / seen.atr[now], 0, rules.reaction[now]),
+        told.row("reaction", seen.body[now] / atr, 0, rules.reaction[now]),
         told.row("activity", seen.activity[now], s.retest_activity_min_mult, rules.activity[now]),
-        told.row("chase", seen.close[now] / seen.atr[now], s.chase_max_atr, rules.chase[now]),
+        told.row("chase", seen.close[now] / atr, s.chase_max_atr, rules.chase[now]),
     )
 
 

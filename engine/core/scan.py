@@ -223,7 +223,7 @@ def _verdict(case: _Case, i: int, rank: int | None) -> Verdict:
         blocked_by=found.blocked_by[i],
         level=level,
         distance_pct=None if gap is None else 100 * gap / close,
-        distance_atr=None if gap is None else gap / atr_before,
+        distance_atr=None if gap is None or not atr_before > 0 else gap / atr_before,
         setup=setup,
         stage=int(found.stage[i]),
         score=None if math.isnan(score) else score,

@@ -1,6 +1,7 @@
 """The scanner over time: retests, the watch set, late symbols, and verdicts completed later."""
 
 import msgspec
+import numpy as np
 import pytest
 
 from engine.core.checks import CONFIRMED, UNFED
@@ -67,6 +68,22 @@ def test_golden_retest_long() -> None:
     assert (verdict.setup, verdict.level, verdict.stage) == (Setup.RETEST, retest.level, CONFIRMED)
     assert row(verdict, "break_record").value == 4
     assert row(verdict, "chase").value == pytest.approx(0.55 / 0.6321428571)
+
+
+def test_a_market_that_stopped_after_its_break_is_in_no_distance_from_it() -> None:
+    ohlcv = g(301)[1]
+    still = np.array([*[ohlcv[3, -1]] * 4, 0.0])  # no range and no volume: no ATR soon
+    ohlcv = np.concatenate([ohlcv, np.tile(still[:, None], 20)], axis=1)
+    times = int(g(1)[0][0]) + FRAME_MS * np.arange(ohlcv.shape[1])
+    market, newest = market_of({"GUSDT": (times, ohlcv)}, DEFAULT), int(times[-1])
+    settings = but(signals=Signals(setups=("RETEST",)))
+    (verdict,) = Scanner()(market, ("GUSDT",), newest, newest + FRAME_MS, settings).verdicts
+    assert verdict.level is not None
+    assert verdict.level.price == 102.2
+    assert verdict.distance_pct == pytest.approx(100 * (102.32264 - 103) / 103)
+    assert verdict.distance_atr is None
+    for name in ("reaction", "chase"):
+        assert row(verdict, name).status is CheckStatus.UNKNOWN
 
 
 def test_confidence_ranks_and_may_be_asked_for() -> None:
