@@ -18,17 +18,19 @@ from engine.core.indicators import (
     Times,
     close_high,
     close_low,
+    places,
     surge_1h_mult,
     volume_mult,
 )
-from engine.core.levels import Edges, Groups, Windows, keep, lay_windows, merge, weigh
+from engine.core.levels import Groups, Windows, in_reach, keep, lay_windows, merge, weigh
 from engine.core.market import Window
 from engine.core.points import Points, tails
 from engine.core.reading import CLOSE, VOLUME, atr_before
 from engine.core.settings import Settings
-from engine.core.values import Level, Ms, Side
+from engine.core.values import Level, Side
 
-CHUNK = 512  # windows clustered at once: what fits a cache
+CHUNK = 2048  # windows clustered at once: few calls, and some 10 MB at most
+BLOCK = 2**16  # bars looked at in one pass
 
 
 class Gated(msgspec.Struct, frozen=True, eq=False):
@@ -93,30 +95,40 @@ def gated(window: Window, settings: Settings, newest: int | None = None) -> Gate
 
     Looks at the `newest` bars, or at all of them; at costlier terms only where the cheaper hold.
     """
-    s, bars = settings.signals, window.open_ms.shape[-1]
-    first = 0 if newest is None else max(bars - newest - s.fresh_bars, 0)
-    close = window.ohlcv[:, CLOSE, first:]
+    symbols, bars = window.open_ms.shape
+    start = 0 if newest is None else max(bars - newest, 0)
+    step = max(BLOCK // max(symbols, 1), 1)
+    blocks = [range(i, min(i + step, bars)) for i in range(start, bars, step)]
+    return _together([_gated(window, block, settings) for block in blocks or [range(bars, bars)]])
+
+
+def _together(parts: list[Gated]) -> Gated:
+    row, bar = (np.concatenate([getattr(p.points, name) for p in parts]) for name in ("row", "bar"))
+    sign, atr, cleared = (
+        np.concatenate([getattr(p, name) for p in parts]) for name in ("sign", "atr", "cleared")
+    )
+    return Gated(Points(row, bar), sign, atr, cleared).take(np.lexsort((bar, row)))
+
+
+def _gated(window: Window, block: range, settings: Settings) -> Gated:
+    """Those among the bars of a block."""
+    s, hour = settings.signals, 3600 // settings.market.frame_s
+    first = max(block.start - max(s.fresh_bars, 2 * hour - 1, VOLUME_N), 0)
+    candles = window.ohlcv[..., first : block.stop]
+    close, volume = candles[:, CLOSE], candles[:, VOLUME]
     above, below = close_high(close, s.fresh_bars), close_low(close, s.fresh_bars)
-    row, at = np.nonzero((close > above) | (close < below))
+    is_out = (close > above) | (close < below)
+    is_out &= surge_1h_mult(volume, hour) >= s.surge_1h_min_mult
+    is_out[:, : block.start - first] = False
+    row, at = places(is_out)
+    mult = volume_mult(tails(volume, Points(row, at), VOLUME_N + 1))[:, -1]
+    is_loud = mult >= s.volume_min_mult
+    row, at = row[is_loud], at[is_loud]
     sign = np.where(close[row, at] > above[row, at], 1, -1)
     cleared = np.where(sign > 0, above[row, at], -below[row, at])
     points = Points(row, at + first)
-    is_loud = loudness(window, points, settings)
-    points = points.take(is_loud)
-    found = Gated(points, sign[is_loud], atr_before(window, points), cleared[is_loud])
+    found = Gated(points, sign, atr_before(window, points), cleared)
     return found.take(found.atr > 0)
-
-
-def loudness(window: Window, points: Points, settings: Settings) -> Bools:
-    """Whether the volume of each point's bar and of its hour suffices for a break."""
-    s, hour = settings.signals, 3600 // settings.market.frame_s
-    volume = window.ohlcv[:, VOLUME]
-    mult = volume_mult(tails(volume, points, VOLUME_N + 1))[:, -1]
-    out = mult >= s.volume_min_mult
-    loud = np.flatnonzero(out)
-    surge = surge_1h_mult(tails(volume, points.take(loud), 2 * hour), hour)[:, -1]
-    out[loud] = surge >= s.surge_1h_min_mult
-    return out
 
 
 def find_breaks(window: Window, settings: Settings, newest: int | None = None) -> Breaks:
@@ -145,7 +157,11 @@ def windows_before(
     """The bars before each point, with the ATR before it."""
     atr, settings = terms
     rows, place = np.unique(points.row, return_inverse=True)
-    candles = window.open_ms[rows], window.ohlcv[rows]  # nothing is looked for in the others
+    candles = window.open_ms, window.ohlcv
+    if 2 * len(rows) < len(window.ohlcv):  # nothing is looked for in the others
+        candles = window.open_ms[rows], window.ohlcv[rows]
+    else:
+        place = points.row
     start = place * window.open_ms.shape[-1] + points.bar - settings.levels.window_bars
     return lay_windows(side, candles, start, atr, settings.levels)
 
@@ -168,23 +184,14 @@ def _cleared(windows: Windows, found: Gated, settings: Settings) -> Breaks:
 
     edges = merge(windows, settings.levels)
     _, is_wanted = is_broken(edges.row, edges.edge)
-    reach = settings.levels.gap_min_atr * windows.atr[edges.row]
-    groups = weigh(windows, edges.take(_in_reach(edges, is_wanted, reach)), settings.levels)
+    edges = in_reach(windows, edges, is_wanted, settings.levels)
+    groups = weigh(windows, edges, settings.levels)
     kept = keep(windows, groups, settings.levels)
     trigger, is_hit = is_broken(groups.row, groups.edge)
     kept = kept[is_hit[kept]]
     kept = kept[np.lexsort((-groups.edge[kept], groups.row[kept]))]
     outermost = kept[np.unique(groups.row[kept], return_index=True)[1]]
     return _breaks(windows, found, (groups, outermost), trigger)
-
-
-def _in_reach(edges: Edges, is_wanted: Bools, reach: Floats) -> Bools:
-    """Groups that are wanted or may stand in the way of one: linked by gaps below the least."""
-    is_next = np.diff(edges.row, prepend=-1) == 0
-    is_linked = is_next & (-np.diff(edges.edge, prepend=np.inf) < reach)
-    chain = np.cumsum(~is_linked)
-    out: Bools = (np.bincount(chain, weights=is_wanted) > 0)[chain]
-    return out
 
 
 def _breaks(
@@ -208,13 +215,18 @@ def _breaks(
     )
 
 
+_NO, _NOTHING = np.empty(0, dtype=np.int64), np.empty(0)
+NONE = Breaks(_NO, _NO, _NO, _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NO, _NO, _NO, _NO)
+
+
 class Memory:
     """The last break of each symbol, found once: a break is a function of the bars up to it."""
 
     def __init__(self) -> None:
-        self._seen_ms: dict[str, Ms] = {}  # the newest bar looked at
-        self._last: dict[str, tuple[Ms, Breaks]] = {}  # bar of the last break, and the break alone
         self._settings: Settings | None = None
+        self._numbers: dict[str, int] = {}  # of the symbols, in the order they were met
+        self._seen_ms = _NO  # the newest bar looked at, by number
+        self._last = NONE  # `row` is the symbol's number, `bar` the open time
 
     def latest(self, symbols: Sequence[str], window: Window, settings: Settings) -> Breaks:
         """The last break of each symbol that is no older than a retest may use.
@@ -222,32 +234,36 @@ class Memory:
         `window` holds the newest bars of these symbols; only bars that are new are looked at.
         """
         if settings is not self._settings:
-            self._seen_ms.clear()
-            self._last.clear()
             self._settings = settings
-        bars, most = window.open_ms.shape[-1], settings.signals.retest_max_bars
-        seen_ms = np.array([self._seen_ms.get(s, 0) for s in symbols])
-        is_new = window.open_ms > seen_ms[:, None]
-        is_new[:, : max(bars - 1 - most, 0)] = False
-        unseen = int(np.count_nonzero(is_new.any(axis=0)))
-        found = find_breaks(window, settings, unseen)
+            self._seen_ms, self._last = np.zeros_like(self._seen_ms), NONE
+        number = np.array([self._numbers.setdefault(s, len(self._numbers)) for s in symbols])
+        unmet = np.zeros(len(self._numbers) - len(self._seen_ms), dtype=np.int64)
+        self._seen_ms = np.append(self._seen_ms, unmet)
+        first = max(window.open_ms.shape[-1] - 1 - settings.signals.retest_max_bars, 0)
+        found = self._new(window, number, first, settings)
+        is_old = ~np.isin(self._last.row, found.row)
+        self._last = joined([self._last.take(is_old), found])
+        self._seen_ms[number] = window.open_ms[:, -1]
+        return self._placed(number, window, first)
+
+    def _new(self, window: Window, number: Indices, first: int, settings: Settings) -> Breaks:
+        """The last break of each symbol among its new bars, from column `first` on."""
+        is_new = window.open_ms > self._seen_ms[number, None]
+        is_new[:, :first] = False
+        found = find_breaks(window, settings, int(np.count_nonzero(is_new.any(axis=0))))
         found = found.take(is_new[found.row, found.bar])
-        for i, (row, bar) in enumerate(zip(found.row.tolist(), found.bar.tolist(), strict=True)):
-            self._last[symbols[row]] = int(window.open_ms[row, bar]), found.take(np.array([i]))
-        self._seen_ms.update(zip(symbols, window.open_ms[:, -1].tolist(), strict=True))
-        return self._placed(symbols, window, most)
+        found = found.take(np.diff(found.row, append=-1) != 0)
+        return msgspec.structs.replace(
+            found, row=number[found.row], bar=window.open_ms[found.row, found.bar]
+        )
 
-    def _placed(self, symbols: Sequence[str], window: Window, most: int) -> Breaks:
-        """The remembered breaks at their rows and columns of this window."""
-        oldest = window.open_ms[:, max(window.open_ms.shape[-1] - 1 - most, 0)].tolist()
-        parts = []
-        for row, symbol in enumerate(symbols):
-            bar_ms, known = self._last.get(symbol, (-1, None))
-            if known is not None and bar_ms >= oldest[row]:
-                at = np.flatnonzero(window.open_ms[row] == bar_ms)
-                parts.append(msgspec.structs.replace(known, row=np.full(len(at), row), bar=at))
-        return joined(parts) if parts else NONE
-
-
-_NO, _NOTHING = np.empty(0, dtype=np.int64), np.empty(0)
-NONE = Breaks(_NO, _NO, _NO, _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NO, _NO, _NO, _NO)
+    def _placed(self, number: Indices, window: Window, first: int) -> Breaks:
+        """The remembered breaks at their rows and columns of this window, from `first` on."""
+        row_of = np.full(len(self._numbers), -1)
+        row_of[number] = np.arange(len(number))
+        row = row_of[self._last.row]
+        is_there = window.open_ms[row, first:] == self._last.bar[:, None]
+        known = np.flatnonzero((row >= 0) & is_there.any(axis=-1))
+        bar = first + is_there[known].argmax(axis=-1)
+        placed = msgspec.structs.replace(self._last.take(known), row=row[known], bar=bar)
+        return placed.take(np.argsort(placed.row))

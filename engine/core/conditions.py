@@ -12,6 +12,7 @@ from engine.core.indicators import Floats
 from engine.core.market import Market
 from engine.core.settings import Settings
 from engine.core.values import Ms, Ticker
+from engine.core.view import Quote
 
 DAY_MIN = 24 * 60
 
@@ -33,33 +34,34 @@ class Scene(msgspec.Struct, frozen=True, eq=False):
 
 def volume_24h_usd(scene: Scene) -> Floats:
     """24 h turnover of recent tickers, `(symbols,)`; NaN = unknown."""
-    tickers = (_ticker(scene, s) for s in scene.symbols)
-    known = [t.volume_24h_usd if t is not None else None for t in tickers]
+    known = [t.volume_24h_usd if t is not None else None for t in _tickers(scene)]
     return np.array(known, dtype=np.float64)  # None becomes NaN
 
 
 def spread_bps(scene: Scene) -> Floats:
     """Spread of each fresh quote, else of a recent ticker, `(symbols,)`; NaN = unknown."""
-    return np.array([_spread_bps(scene, s) for s in scene.symbols], dtype=np.float64)
+    oldest = scene.at_ms - 1000 * scene.settings.market.stale_after_s
+    known: list[float | None] = []
+    for symbol, ticker in zip(scene.symbols, _tickers(scene), strict=True):
+        quote = scene.market.quote(symbol)
+        is_fresh = quote is not None and quote.at_ms >= oldest
+        known.append(_spread_bps(quote if is_fresh else ticker))
+    return np.array(known, dtype=np.float64)
 
 
-def _ticker(scene: Scene, symbol: str) -> Ticker | None:
-    """The ticker, unless it is older than two refreshes of the universe."""
+def _tickers(scene: Scene) -> list[Ticker | None]:
+    """The ticker of each symbol; none when they are older than two refreshes of the universe."""
     read_ms = scene.market.tickers_ms
     oldest = scene.at_ms - 2000 * scene.settings.universe.refresh_s
-    return scene.market.ticker(symbol) if read_ms is not None and read_ms >= oldest else None
+    if read_ms is None or read_ms < oldest:
+        return [None] * len(scene.symbols)
+    return [scene.market.ticker(s) for s in scene.symbols]
 
 
-def _spread_bps(scene: Scene, symbol: str) -> float | None:
-    quote, max_age = scene.market.quote(symbol), 1000 * scene.settings.market.stale_after_s
-    if quote is not None and scene.at_ms - quote.at_ms <= max_age:
-        bid, ask = quote.bid, quote.ask
-    else:
-        ticker = _ticker(scene, symbol)
-        if ticker is None or ticker.bid is None or ticker.ask is None:
-            return None
-        bid, ask = ticker.bid, ticker.ask
-    return (ask - bid) / ((ask + bid) / 2) * 1e4 if 0 < bid <= ask else None
+def _spread_bps(of: Quote | Ticker | None) -> float | None:
+    if of is None or of.bid is None or of.ask is None or not 0 < of.bid <= of.ask:
+        return None
+    return (of.ask - of.bid) / ((of.ask + of.bid) / 2) * 1e4
 
 
 def ticker_rows(volume_24h: Floats, spread: Floats, settings: Settings) -> tuple[Row, ...]:

@@ -14,7 +14,7 @@ from engine.core.indicators import Bools, Floats, Indices
 from engine.core.market import Window
 from engine.core.points import Points
 from engine.core.quality import atr15, data_quality, warmup
-from engine.core.reading import Reading, complete, glance, read
+from engine.core.reading import atr15_at, bb_rank_before, glance
 from engine.core.retest import find_retests, is_allowed
 from engine.core.settings import Settings
 from engine.core.signals import Facing, bb_rank, momentum, momentum_stop, retest_stop
@@ -41,40 +41,47 @@ class Detection(msgspec.Struct, frozen=True, eq=False):
 
 
 class _Found(msgspec.Struct, frozen=True, eq=False):
-    """Complete setups of one kind: the break each follows from, its bar, and its stop."""
+    """Setups of one kind: the break each follows from, its bar, its entry and its stop."""
 
     breaks: Breaks
     bar: Indices
-    stop: Floats
     entry: Floats
+    stop: Floats
     setup: int
+
+    @property
+    def points(self) -> Points:
+        return Points(self.breaks.row, self.bar)
+
+    def take(self, index: Bools) -> "_Found":
+        return _Found(
+            self.breaks.take(index),
+            self.bar[index],
+            self.entry[index],
+            self.stop[index],
+            self.setup,
+        )
 
 
 def detect(window: Window, settings: Settings) -> Detection:
     """All setups whose data and candle checks pass, over all bars of every row."""
     breaks = find_breaks(window, settings)
     wanted = {Setup[name] for name in settings.signals.setups}
-    found = []
-    if Setup.MOMENTUM in wanted:
-        found.append(_momentum(window, breaks, settings))
-    if Setup.RETEST in wanted:
-        found.append(_retest(window, breaks, settings))
+    find = {Setup.MOMENTUM: _momentum, Setup.RETEST: _retest}
+    found = [find[setup](window, breaks, settings) for setup in BOTH if setup in wanted]
+    # What costs most is asked last, and only of those that everything else lets pass.
+    found = [_narrow(window, f, settings) for f in _clean(window, found, settings)]
     return _one_a_bar(found, breaks, settings)
 
 
 def _momentum(window: Window, breaks: Breaks, settings: Settings) -> _Found:
-    points = Points(breaks.row, breaks.bar)
+    """Breaks that pass all of their candle rows but the one that costs most."""
+    points, sign = Points(breaks.row, breaks.bar), breaks.sign.astype(np.float64)
     reading = glance(window, points, settings)
     rows = momentum(window, points, reading, _facing(breaks), settings)
-    # What costs most is asked last, and only of those that everything else lets pass.
-    good = np.flatnonzero(_pass([row for row in rows if row.name != "bb_rank"], settings))
-    some, points, reading = breaks.take(good), points.take(good), reading.take(good)
-    reading = complete(reading, window, points, settings)
-    rest = [bb_rank(reading, settings), *_basics(window, points, reading, settings)]
-    good = np.flatnonzero(_pass(rest, settings))
-    some, reading = some.take(good), reading.take(good)
-    stop = momentum_stop(some.sign.astype(np.float64), some.price, reading, settings.signals)
-    return _Found(some, some.bar, stop, reading.close, 0)
+    good = _pass([row for row in rows if row.name != "bb_rank"], settings)
+    stop = momentum_stop(sign, breaks.price, reading, settings.signals)
+    return _Found(breaks, breaks.bar, reading.close, stop, 0).take(good)
 
 
 def _facing(breaks: Breaks) -> Facing:
@@ -88,20 +95,34 @@ def _retest(window: Window, breaks: Breaks, settings: Settings) -> _Found:
     bar = find_retests(window, breaks, settings)
     has_one = np.flatnonzero((bar >= 0) & is_allowed(breaks.sign, settings.signals))
     some, bar = breaks.take(has_one), bar[has_one]
-    points = Points(some.row, bar)
-    reading = read(window, points, settings)
-    good = _pass(_basics(window, points, reading, settings), settings)
+    reading = glance(window, Points(some.row, bar), settings)
     stop = retest_stop(some.sign.astype(np.float64), some.price, reading, settings.signals)
-    return _Found(some.take(good), bar[good], stop[good], reading.close[good], 1)
+    return _Found(some, bar, reading.close, stop, 1)
 
 
-def _basics(window: Window, points: Points, reading: Reading, settings: Settings) -> list[Row]:
-    """Rows of data and volatility, which both setups need."""
-    return [
+def _clean(window: Window, found: list[_Found], settings: Settings) -> list[_Found]:
+    """Those whose rows of data and volatility let them pass; one look serves both setups."""
+    points = Points(
+        row=np.concatenate([f.breaks.row for f in found]),
+        bar=np.concatenate([f.bar for f in found]),
+    )
+    atr15_pct = atr15_at(window, points, settings.market.frame_s)
+    rows = [
         warmup(window, points),
         data_quality(window, points, settings),
-        atr15(reading, settings),
+        atr15(atr15_pct, settings),
     ]
+    good = _pass(rows, settings)
+    ends = np.cumsum([len(f.bar) for f in found])[:-1]
+    return [f.take(mine) for f, mine in zip(found, np.split(good, ends), strict=True)]
+
+
+def _narrow(window: Window, found: _Found, settings: Settings) -> _Found:
+    """Those of a momentum that break out of a narrow band; every retest."""
+    if BOTH[found.setup] is not Setup.MOMENTUM:
+        return found
+    row = bb_rank(bb_rank_before(window, found.points), settings)
+    return found.take(_pass([row], settings))
 
 
 def _pass(rows: list[Row], settings: Settings) -> Bools:

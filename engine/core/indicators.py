@@ -46,6 +46,13 @@ def _ratio(a: Floats, b: Floats) -> Floats:
     return np.divide(a, b, out=_unknown(a), where=b != 0)
 
 
+def places(is_so: Bools) -> tuple[Indices, Indices]:
+    """Row and column of each True of a matrix, as `np.nonzero` in a third of its time."""
+    flat = np.flatnonzero(is_so)
+    row = flat // (is_so.shape[-1] or 1)  # by one number: far faster than np.divmod
+    return row, flat - row * is_so.shape[-1]
+
+
 def osum(x: Floats, n: int) -> Floats:
     """Sum of the last `n` values, added oldest to newest; NaN inside propagates."""
     out = _unknown(x)
@@ -109,8 +116,11 @@ def close_low(close: Floats, n: int) -> Floats:
 
 def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
     """Range of the bar, extended to the close before; unknown on the first bar."""
-    before = _lag(close, 1)
-    return np.maximum(np.maximum(high - low, np.abs(high - before)), np.abs(low - before))
+    out = _unknown(close)
+    # The same float as the largest of the three distances, in a third of the steps.
+    top = np.maximum(high[..., 1:], close[..., :-1])
+    np.subtract(top, np.minimum(low[..., 1:], close[..., :-1]), out=out[..., 1:])
+    return out
 
 
 def atr(high: Floats, low: Floats, close: Floats, n: int = ATR_N) -> Floats:
@@ -122,7 +132,10 @@ def volume_mult(volume: Floats, n: int = VOLUME_N) -> Floats:
     """Volume over the median of the `n` bars before."""
     median = _unknown(volume)
     if volume.shape[-1] >= n:
-        median[..., n - 1 :] = np.median(sliding_window_view(volume, n, axis=-1), axis=-1)
+        # Sorting rows this short takes a quarter of np.median's time; NaN comes last.
+        ordered = np.sort(sliding_window_view(volume, n, axis=-1), axis=-1)
+        middle = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2
+        median[..., n - 1 :] = np.where(np.isnan(ordered[..., -1]), np.nan, middle)
     return _ratio(volume, _lag(median, 1))
 
 
@@ -174,13 +187,17 @@ def bb_width_pct(close: Floats, n: int = BB_N) -> Floats:
     out = _unknown(close)
     if close.shape[-1] >= n:
         m = close.shape[-1] - n + 1
-        mean = sma(close, n)[..., n - 1 :]
+        bars = np.moveaxis(close, -1, 0).copy()  # bars first: each step is one long run of memory
+        mean = bars[:m].copy()
+        for i in range(1, n):
+            mean += bars[i : i + m]
+        mean /= n
         acc, deviation = np.zeros(mean.shape), np.empty(mean.shape)
         for i in range(n):
-            np.subtract(close[..., i : i + m], mean, out=deviation)
+            np.subtract(bars[i : i + m], mean, out=deviation)
             deviation *= deviation
             acc += deviation
-        out[..., n - 1 :] = 100 * 4 * np.sqrt(acc / n) / mean
+        out[..., n - 1 :] = np.moveaxis(100 * 4 * np.sqrt(acc / n) / mean, 0, -1)
     return out
 
 
@@ -207,11 +224,14 @@ def pair_corr(x: Floats, y: Floats, least: int = CORR_PAIRS_MIN) -> Floats:
     Takes `(..., slots + 1)` closes with NaN where a slot has no bar, returns `(...)`. Unknown
     with fewer than `least` pairs of returns, or when one of the two did not move.
     """
-    a, b = np.broadcast_arrays(x[..., 1:] / x[..., :-1] - 1, y[..., 1:] / y[..., :-1] - 1)
+    a, b = x[..., 1:] / x[..., :-1] - 1, y[..., 1:] / y[..., :-1] - 1
     is_pair = ~(np.isnan(a) | np.isnan(b))
     pairs = np.count_nonzero(is_pair, axis=-1)
-    # A slot that does not count adds 0, which changes no sum.
-    a, b = (_deviation(np.where(is_pair, v, 0.0), is_pair, pairs) for v in (a, b))
+    if is_pair.size and is_pair.all():  # each market's own deviations serve all its pairs
+        a, b = (v - (_total(v) / v.shape[-1])[..., None] for v in (a, b))
+    else:
+        # A slot that does not count adds 0, which changes no sum.
+        a, b = (_deviation(np.where(is_pair, v, 0.0), is_pair, pairs) for v in (a, b))
     spread = np.sqrt(_total(a * a)) * np.sqrt(_total(b * b))
     return np.where(pairs >= least, np.clip(_ratio(_total(a * b), spread), -1, 1), np.nan)
 
@@ -233,11 +253,10 @@ def swing_highs(x: Floats, k: int) -> Bools:
     """Pivots: above the `k` values before, not below the `k` after; pass `-low` for swing lows."""
     out = np.zeros(x.shape, dtype=np.bool_)
     if x.shape[-1] > 2 * k:
-        middle = x[..., k:-k]
-        is_pivot = np.ones(middle.shape, dtype=np.bool_)
-        for i in range(1, k + 1):
-            is_pivot &= middle > x[..., k - i : -k - i]
-            is_pivot &= middle >= x[..., k + i : x.shape[-1] - k + i]
+        top, middle = highest(x, k)[..., k - 1 :], x[..., k:-k]
+        count = middle.shape[-1]
+        is_pivot = middle > top[..., :count]
+        is_pivot &= middle >= top[..., k + 1 : k + 1 + count]
         out[..., k:-k] = is_pivot
     return out
 

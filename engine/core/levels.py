@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.core import settings as keys
-from engine.core.indicators import Bools, Floats, Indices, Times, swing_highs
+from engine.core.indicators import Bools, Floats, Indices, Times, places, swing_highs
 from engine.core.values import Level, Side
 
 STRENGTH_TOUCHES = 5
@@ -63,11 +63,12 @@ class Windows(msgspec.Struct, frozen=True, eq=False):
     volume: Floats
     swings: Indices  # flat positions of confirmed swings, rising
 
-    def gather(self, x: Floats, index: Indices) -> Floats:
-        """All bars of some windows: `(index, size)`."""
+    def gather(self, x: Floats, index: Indices, n: int | None = None) -> Floats:
+        """The last `n` bars of some windows, or all of them: `(index, n)`."""
+        count = self.size if n is None else n
         if not len(index):
-            return np.empty((0, self.size))
-        bars: Floats = sliding_window_view(x, self.size)[self.start[index]]
+            return np.empty((0, count))
+        bars: Floats = sliding_window_view(x, count)[self.start[index] + self.size - count]
         return bars
 
     def take(self, index: Indices) -> "Windows":
@@ -155,31 +156,38 @@ def find_zones(
 def merge(windows: Windows, settings: keys.Levels) -> Edges:
     """Candidates merged into groups: those within `merge_atr` of the outermost are one."""
     values = _candidates(windows, settings)
-    is_edge = np.zeros(values.shape, dtype=np.bool_)
-    anchor = np.full(len(values), np.inf)
-    depth = settings.merge_atr * windows.atr
-    for i in range(values.shape[1]):
-        value = values[:, i]
-        is_edge[:, i] = (anchor - value > depth) & (value > -np.inf)
-        anchor = np.where(is_edge[:, i], value, anchor)
-    row, column = np.nonzero(is_edge)
-    edge = values[row, column]
+    is_edge = np.empty(values.shape, dtype=np.bool_)
+    anchor = np.full(values.shape[1], np.inf)
+    depth, gap = settings.merge_atr * windows.atr, np.empty(values.shape[1])
+    for value, is_next in zip(values, is_edge, strict=True):
+        np.subtract(anchor, value, out=gap)
+        np.greater(gap, depth, out=is_next)  # never where there is no value
+        np.copyto(anchor, value, where=is_next)
+    row, place = np.nonzero(is_edge.T)
+    edge = values[place, row]
     radius = settings.cascade_radius_atr * windows.atr[row]
     return Edges(row, edge, _near(row, edge, radius))
 
 
 def _candidates(windows: Windows, settings: keys.Levels) -> Floats:
-    """Swings confirmed inside each window and its newest extremes, largest first, -inf padded."""
+    """Swings confirmed inside each window and its newest extremes, `(values, windows)`.
+
+    Largest first, NaN where a window has fewer.
+    """
     start, size, k = windows.start, windows.size, settings.swing_bars
     begin = np.searchsorted(windows.swings, start + k)
     count = np.searchsorted(windows.swings, start + size - k) - begin
     place = np.arange(int(count.max(initial=0)))
     is_there = place < count[:, None]
     at = np.where(is_there, begin[:, None] + place, 0)
-    swings = np.append(windows.extreme[windows.swings], -np.inf)[at]
-    newest = windows.gather(windows.extreme, np.arange(len(start)))
+    swings = np.append(windows.extreme[windows.swings], np.nan)[at]
+    most = min(max(settings.donchian_bars), size)
+    newest = windows.gather(windows.extreme, np.arange(len(start)), most)
     tops = [newest[:, -n:].max(axis=-1) for n in settings.donchian_bars]
-    return -np.sort(-np.column_stack([np.where(is_there, swings, -np.inf), *tops]), axis=-1)
+    falling = np.negative(np.column_stack([np.where(is_there, swings, np.nan), *tops]))
+    falling.sort(axis=-1)
+    out: Floats = np.negative(falling.T, order="C")  # each step of merging reads one row
+    return out
 
 
 def _near(row: Indices, edge: Floats, radius: Floats) -> Indices:
@@ -195,6 +203,18 @@ def _near(row: Indices, edge: Floats, radius: Floats) -> Indices:
     return near
 
 
+def in_reach(windows: Windows, edges: Edges, is_wanted: Bools, settings: keys.Levels) -> Edges:
+    """The wanted groups and those that may stand in the way of one: linked by gaps too small.
+
+    Groups that are not linked never meet in `keep`, so no others need be weighed.
+    """
+    least = settings.gap_min_atr * windows.atr[edges.row]
+    is_next = np.diff(edges.row, prepend=-1) == 0
+    is_linked = is_next & (-np.diff(edges.edge, prepend=np.inf) < least)
+    chain = np.cumsum(~is_linked)
+    return edges.take((np.bincount(chain, weights=is_wanted) > 0)[chain])
+
+
 def weigh(windows: Windows, edges: Edges, settings: keys.Levels) -> Groups:
     """Count the touches of each group, its own edge always being one, and rate it."""
     row, edge = edges.row, edges.edge
@@ -203,7 +223,7 @@ def weigh(windows: Windows, edges: Edges, settings: keys.Levels) -> Groups:
     offset -= edge[:, None]
     is_touch = offset >= (-settings.merge_atr * atr)[:, None]
     is_touch &= offset <= (settings.pierce_atr * atr)[:, None]
-    group, bar = np.nonzero(is_touch)
+    group, bar = places(is_touch)
     is_new = np.diff(group, prepend=-1) > 0  # first touching bar of its group
     is_run = is_new | (np.diff(bar, prepend=0) > settings.touch_gap_bars)
     is_end = np.diff(group, append=-1) != 0
@@ -236,7 +256,7 @@ def _pierced(windows: Windows, edges: Edges, settings: keys.Levels) -> Floats:
     """Share of the window's closes beyond the zone."""
     beyond = edges.edge + settings.pierce_atr * windows.atr[edges.row]
     is_beyond = windows.gather(windows.close, edges.row) > beyond[:, None]
-    share: Floats = np.count_nonzero(is_beyond, axis=-1) / windows.size
+    share: Floats = is_beyond.sum(axis=-1, dtype=np.int32) / windows.size
     return share
 
 

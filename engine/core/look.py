@@ -13,7 +13,7 @@ from engine.core.indicators import LOOKBACK, Floats
 from engine.core.market import Market, Window
 from engine.core.points import Points, newest
 from engine.core.quality import atr15, data_quality, warmup
-from engine.core.reading import CLOSE, Reading, read
+from engine.core.reading import CLOSE, Reading, glance, with_atr15
 from engine.core.score import Outside, btc_corr, raw_of, scores, watch
 from engine.core.values import Ms
 
@@ -35,9 +35,12 @@ class Look(msgspec.Struct, frozen=True, eq=False):
 
 
 def look(scene: Scene, window: Window) -> Look:
-    """Features, what tickers say, and the score, at the last bar of the window."""
+    """Features, what tickers say, and the score, at the last bar of the window.
+
+    The percentile of the band stays unknown: no ranking needs it.
+    """
     settings, points = scene.settings, newest(window)
-    reading = read(window, points, settings)
+    reading = with_atr15(glance(window, points, settings), window, points, settings)
     outside = Outside(
         volume_24h_usd=volume_24h_usd(scene),
         spread_bps=spread_bps(scene),
@@ -58,7 +61,7 @@ def basic_rows(seen: Look) -> tuple[Row, ...]:
         warmup(seen.window, seen.points),
         data_quality(seen.window, seen.points, settings),
         *ticker_rows(seen.outside.volume_24h_usd, seen.outside.spread_bps, settings),
-        atr15(seen.reading, settings),
+        atr15(seen.reading.atr15_pct, settings),
         *unfed_rows(len(seen.points), settings),
     )
 
@@ -78,15 +81,11 @@ def is_ranked(market: Market, symbols: tuple[str, ...]) -> bool:
 
 def window_at(market: Market, open_ms: Ms) -> tuple[tuple[str, ...], Window]:
     """The 300 bars up to `open_ms` of every symbol that has that bar and at most one newer."""
-    wanted = {open_ms: 0, open_ms + market.frame_ms: 1}  # newest bar -> how many to leave out
-    last = {s: market.last_open_ms(s) for s in market.universe}
-    skips = {s: wanted[at_ms] for s, at_ms in last.items() if at_ms in wanted}
-    whole, skip = market.window(tuple(skips), LOOKBACK + 1), np.array([*skips.values()], dtype=int)
-    columns = np.arange(LOOKBACK) + 1 - skip[:, None]
-    times = np.take_along_axis(whole.open_ms, columns, axis=-1)
-    has_it = np.flatnonzero(times[:, -1] == open_ms)
-    ohlcv = np.take_along_axis(whole.ohlcv, columns[:, None], axis=-1)[has_it]
-    times = times[has_it]
-    names = tuple(skips)
-    window = Window(times, ohlcv, np.count_nonzero(times >= 0, axis=-1))
-    return tuple(names[i] for i in has_it.tolist()), window
+    every = market.universe
+    is_newest = market.opens_ms(every) == open_ms
+    is_before = (market.opens_ms(every, skip=1) == open_ms) & (
+        market.opens_ms(every) == open_ms + market.frame_ms
+    )
+    which = np.flatnonzero(is_newest | is_before)
+    names = tuple(every[i] for i in which.tolist())
+    return names, market.window(names, LOOKBACK, is_before[which].astype(np.int64))

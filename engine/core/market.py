@@ -68,7 +68,7 @@ class Candles:
         self._free: list[int] = []
         self._open_ms = np.empty((0, 2 * depth), dtype=np.int64)
         self._ohlcv = np.empty((0, 5, 2 * depth))
-        self._end = np.empty(0, dtype=np.int64)
+        self._end = np.zeros(1, dtype=np.int64)  # one more than rows: what has none ends at 0
 
     def track(self, symbols: Sequence[str]) -> None:
         """Keep the rows of these symbols only; a symbol that stays keeps its candles."""
@@ -85,7 +85,7 @@ class Candles:
     def _grow(self, rows: int) -> None:
         if rows <= 0:
             return
-        first, width = len(self._end), 2 * self._depth
+        first, width = len(self._open_ms), 2 * self._depth
         times = np.full((rows, width), -1, dtype=np.int64)
         self._open_ms = np.concatenate([self._open_ms, times])
         self._ohlcv = np.concatenate([self._ohlcv, np.full((rows, 5, width), np.nan)])
@@ -148,23 +148,46 @@ class Candles:
             return None
         return float(self._ohlcv[row, 3, self._end[row] - 1])
 
-    def window(self, symbols: Sequence[str], bars: int) -> Window:
-        """Copies of the newest `bars` candles of each symbol."""
-        out = Window(
-            open_ms=np.full((len(symbols), bars), -1, dtype=np.int64),
-            ohlcv=np.full((len(symbols), 5, bars), np.nan),
-            counts=np.zeros(len(symbols), dtype=np.int64),
-        )
-        for i, symbol in enumerate(symbols):
-            row = self._rows.get(symbol)
-            if row is None:
-                continue
-            end = int(self._end[row])
-            count = min(end, bars)
-            out.open_ms[i, bars - count :] = self._open_ms[row, end - count : end]
-            out.ohlcv[i, :, bars - count :] = self._ohlcv[row, :, end - count : end]
-            out.counts[i] = count
+    def opens_ms(self, symbols: Sequence[str], skip: int = 0) -> Times:
+        """Open time of the newest candle of each symbol but `skip`, -1 without so many."""
+        row = self._rows_of(symbols)
+        end = self._end[row] - skip
+        out, known = np.full(len(row), -1, dtype=np.int64), np.flatnonzero(end > 0)
+        out[known] = self._open_ms[row[known], end[known] - 1]
         return out
+
+    def newest(self, symbol: str, bars: int) -> tuple[Times, Floats]:
+        """Copies of up to `bars` newest candles: `(n,)` open times and `(n, 5)` values."""
+        row = self._rows.get(symbol, -1)
+        end = int(self._end[row])
+        if end == 0:
+            return np.empty(0, dtype=np.int64), np.empty((0, 5))
+        part = slice(max(end - bars, 0), end)
+        return self._open_ms[row, part].copy(), self._ohlcv[row, :, part].T.copy()
+
+    def window(self, symbols: Sequence[str], bars: int, skip: Times | int = 0) -> Window:
+        """Copies of `bars` candles of each symbol, the newest `skip` left out."""
+        row = self._rows_of(symbols)
+        end = np.maximum(self._end[row] - skip, 0)
+        ends = set(end.tolist())
+        if ends and min(ends) >= bars and len(ends) == 1:  # nearly always: one copy, no filling
+            part = slice(int(end[0]) - bars, int(end[0]))
+            counts = np.full(len(row), bars)
+            return Window(self._open_ms[row, part], self._ohlcv[row, :, part], counts)
+        out = Window(
+            open_ms=np.full((len(row), bars), -1, dtype=np.int64),
+            ohlcv=np.full((len(row), 5, bars), np.nan),
+            counts=np.minimum(end, bars),
+        )
+        for stop in ends - {0}:  # rows are filled alike, so there are few
+            count, mine = min(stop, bars), np.flatnonzero(end == stop)
+            out.open_ms[mine, bars - count :] = self._open_ms[row[mine], stop - count : stop]
+            out.ohlcv[mine, :, bars - count :] = self._ohlcv[row[mine], :, stop - count : stop]
+        return out
+
+    def _rows_of(self, symbols: Sequence[str]) -> Times:
+        """Row of each symbol; of one without a row the last of `_end`, which is never filled."""
+        return np.array([self._rows.get(s, -1) for s in symbols], dtype=np.int64)
 
 
 class Feed:
@@ -294,12 +317,17 @@ class Market(Feed):
         """Open time of the newest closed candle; None without any."""
         return self._candles.last_open_ms(symbol)
 
-    def window(self, symbols: Sequence[str], bars: int) -> Window:
-        """Copies of the newest `bars` closed candles of each symbol, right-aligned."""
-        return self._candles.window(symbols, bars)
+    def opens_ms(self, symbols: Sequence[str], skip: int = 0) -> Times:
+        """Open time of each symbol's newest closed candle but `skip`, -1 without so many."""
+        return self._candles.opens_ms(symbols, skip)
+
+    def window(self, symbols: Sequence[str], bars: int, skip: Times | int = 0) -> Window:
+        """Copies of `bars` closed candles of each symbol, right-aligned.
+
+        They are the newest, but for the last `skip`: one number, or one a symbol.
+        """
+        return self._candles.window(symbols, bars, skip)
 
     def candles(self, symbol: str, bars: int) -> tuple[Times, Floats]:
         """Copies of up to `bars` newest candles: `(n,)` open times and `(n, 5)` values."""
-        window = self._candles.window((symbol,), bars)
-        start = bars - int(window.counts[0])
-        return window.open_ms[0, start:], window.ohlcv[0, :, start:].T.copy()
+        return self._candles.newest(symbol, bars)

@@ -36,7 +36,8 @@ from engine.core.points import Points, candle_tails, tails
 from engine.core.settings import Settings
 
 STOP_N = 10
-CHUNK = 128  # points whose tails are gathered at once
+QUARTERS = ATR_N + 1  # of an hour: what ATR14 of them needs
+CHUNK = 256  # points whose tails are gathered at once
 
 OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
 
@@ -69,20 +70,23 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
 
 def read(window: Window, points: Points, settings: Settings) -> Reading:
     """Features of each point; the floats are those of any longer or shorter window."""
-    return complete(glance(window, points, settings), window, points, settings)
+    reading = with_atr15(glance(window, points, settings), window, points, settings)
+    return with_rank(reading, window, points)
 
 
-def complete(reading: Reading, window: Window, points: Points, settings: Settings) -> Reading:
-    """The same with the two features that cost most."""
-    return msgspec.structs.replace(
-        reading,
-        bb_rank_pct=bb_rank_before(window, points),
-        atr15_pct=atr15_at(window, points, settings.market.frame_s),
-    )
+def with_atr15(reading: Reading, window: Window, points: Points, settings: Settings) -> Reading:
+    """The same with the volatility of quarter hours."""
+    value = atr15_at(window, points, settings.market.frame_s)
+    return msgspec.structs.replace(reading, atr15_pct=value)
+
+
+def with_rank(reading: Reading, window: Window, points: Points) -> Reading:
+    """The same with the band's percentile, the feature that costs most."""
+    return msgspec.structs.replace(reading, bb_rank_pct=bb_rank_before(window, points))
 
 
 def glance(window: Window, points: Points, settings: Settings) -> Reading:
-    """Features of each point but the two that cost most, which stay unknown.
+    """Features of each point but `atr15_pct` and `bb_rank_pct`, which stay unknown.
 
     Each feature gathers only as many bars as it needs.
     """
@@ -122,7 +126,7 @@ def atr_before(window: Window, points: Points) -> Floats:
 def bb_rank_before(window: Window, points: Points) -> Floats:
     """Percentile of the band's width at the bar before each point."""
     out = np.empty(len(points))
-    for part in _parts(len(points)):
+    for part in _parts(np.arange(len(points))):
         some = points if len(out) <= CHUNK else points.take(part)
         closes = tails(window.ohlcv[:, CLOSE], some, BB_N + BB_RANK_N, ago=1)
         out[part] = bb_rank_pct(closes)[:, -1]
@@ -132,26 +136,38 @@ def bb_rank_before(window: Window, points: Points) -> Floats:
 def atr15_at(window: Window, points: Points, frame_s: int) -> Floats:
     """ATR14 of the visible quarter hours in percent of the close.
 
-    The whole 300 bars are read only where the newest have holes.
+    Without holes the 15 it needs lie at known places; else all 300 bars are read.
     """
-    short = 17 * QUARTER_MS // (1000 * frame_s)  # 15 quarter hours, cut anywhere
-    value = np.empty(len(points))
-    for part in _parts(len(points)):
-        some = points if len(value) <= CHUNK else points.take(part)
-        value[part] = _atr15(window, some, short, frame_s)
-    rest = np.flatnonzero(np.isnan(value))
-    for part in _parts(len(rest)):
-        value[rest[part]] = _atr15(window, points.take(rest[part]), LOOKBACK, frame_s)
+    frame_ms = 1000 * frame_s
+    members = QUARTER_MS // frame_ms
+    now_ms = window.open_ms[points.row, points.bar]
+    end = points.bar - (now_ms // frame_ms + 1) % members  # before the quarter not over yet
+    first = end - QUARTERS * members + 1
+    begin_ms = window.open_ms[points.row, np.maximum(first, 0)]
+    # Open times are unique multiples of the frame: so many within so long have no holes.
+    is_whole = (first >= 0) & (now_ms - begin_ms == (points.bar - first) * frame_ms)
+    is_whole &= begin_ms >= 0
+    value = np.full(len(points), np.nan)
+    for index in _parts(np.flatnonzero(is_whole)):
+        value[index] = _whole_atr15(window, Points(points.row[index], end[index]), members)
+    value /= window.ohlcv[points.row, CLOSE, points.bar]
+    for index in _parts(np.flatnonzero(~is_whole)):
+        times = tails(window.open_ms, points.take(index), LOOKBACK)
+        candles = candle_tails(window.ohlcv, points.take(index), LOOKBACK)
+        value[index] = atr15_pct(times, candles, frame_s)[:, -1]
     return value
 
 
-def _atr15(window: Window, points: Points, bars: int, frame_s: int) -> Floats:
-    times = tails(window.open_ms, points, bars)
-    return atr15_pct(times, candle_tails(window.ohlcv, points, bars), frame_s)[:, -1]
+def _whole_atr15(window: Window, ends: Points, members: int) -> Floats:
+    """100 times the ATR14 of the quarter hours that end at these bars, of so many bars each."""
+    candles = candle_tails(window.ohlcv[:, HIGH:VOLUME], ends, QUARTERS * members)
+    quarters = candles.reshape(len(ends), 3, QUARTERS, members)
+    high, low = quarters[:, 0].max(axis=-1), quarters[:, 1].min(axis=-1)
+    return 100 * atr(high, low, quarters[:, 2, :, -1])[:, -1]
 
 
-def _parts(count: int) -> list[Indices]:
-    return [np.arange(i, min(i + CHUNK, count)) for i in range(0, count, CHUNK)]
+def _parts(index: Indices) -> list[Indices]:
+    return [index[i : i + CHUNK] for i in range(0, len(index), CHUNK)]
 
 
 def near_atr(reading: Reading) -> Floats:

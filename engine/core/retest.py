@@ -15,15 +15,15 @@ from engine.core.checks import Row
 from engine.core.indicators import (
     ACTIVITY_BASE,
     ACTIVITY_SHORT,
-    ATR_N,
     Bools,
     Floats,
     Indices,
     activity_mult,
-    atr,
+    places,
 )
 from engine.core.market import Window
-from engine.core.reading import CLOSE, HIGH, LOW, OPEN, VOLUME
+from engine.core.points import Points, tails
+from engine.core.reading import CLOSE, HIGH, LOW, OPEN, VOLUME, atr_before
 from engine.core.settings import Settings, Signals
 
 NO_BREAK = "no recent break"
@@ -31,7 +31,7 @@ NOT_AWAY = "not away from the level yet"
 NOT_BACK = "not back at the level yet"
 SPENT = "it returned already"
 OTHER_SIDE = "this side is off"
-NEWER = 1 + ATR_N + ACTIVITY_SHORT + ACTIVITY_BASE  # bars before a break that its follow-up reads
+CHUNK = 1024  # breaks followed at once: 25 arrays of half a megabyte
 
 
 class Follow(msgspec.Struct, frozen=True, eq=False):
@@ -39,8 +39,6 @@ class Follow(msgspec.Struct, frozen=True, eq=False):
 
     close: Floats  # d*(C - P)
     body: Floats  # d*(C - O)
-    atr: Floats  # ATR14 of the bar before
-    activity: Floats
     lowest_close: Floats  # worst d*(C - P) since the bar after the break
     deepest: Floats  # worst d*(adv - P) since the first touch; NaN before it
     is_away: Bools  # price had left the level before this bar
@@ -55,9 +53,8 @@ class Rows(msgspec.Struct, frozen=True, eq=False):
     pullback: Bools
     hold: Bools
     pierce: Bools
-    chase: Bools
+    ahead: Bools  # the half of `chase` that needs no ATR
     reaction: Bools
-    activity: Bools
 
     @property
     def all(self) -> Bools:
@@ -66,16 +63,21 @@ class Rows(msgspec.Struct, frozen=True, eq=False):
         return out
 
 
-def follow(window: Window, breaks: Breaks, settings: Settings) -> Follow:
-    """Everything after each break that its return is judged by."""
-    most, bars = settings.signals.retest_max_bars, window.open_ms.shape[-1]
-    ages = np.arange(most + 1)
-    raw = breaks.bar[:, None] + ages
-    at = breaks.row[:, None], np.minimum(raw, bars - 1)
-    opened, high, low, close = (window.ohlcv[:, i][at] for i in (OPEN, HIGH, LOW, CLOSE))
+class Effort(msgspec.Struct, frozen=True, eq=False):
+    """What costs most, so asked only of the bars that meet the other rules: arrays `(bars,)`."""
+
+    atr: Floats  # ATR14 of the bar before
+    activity: Floats
+    chase: Bools  # not too far from the level
+    is_active: Bools
+
+
+def follow(window: Window, breaks: Breaks, until: Indices, settings: Settings) -> Follow:
+    """Everything after each break, and before its bar `until`, that its return is judged by."""
+    most = settings.signals.retest_max_bars
+    opened, high, low, close = _after(window, breaks, most + 1)
     d, price = breaks.sign[:, None], breaks.price[:, None]
     fav, adv = np.where(d > 0, high, -low), np.where(d > 0, low, -high)
-    is_there = raw < np.minimum(_replaced(breaks), bars)[:, None]
     from_close, from_adv = d * (close - price), adv - d * price
     departed = _since(fav - d * price >= settings.signals.retest_depart_atr * breaks.atr[:, None])
     is_away = np.zeros_like(departed)
@@ -83,19 +85,16 @@ def follow(window: Window, breaks: Breaks, settings: Settings) -> Follow:
     zone = settings.signals.retest_tolerance_bps * 1e-4 * price
     is_back = _since(is_away & (from_adv <= zone))
     touched = np.where(is_back, is_back.argmax(axis=-1)[:, None], -1)
-    atrs, activity = _around(window, breaks)
     later = from_close.copy()
     later[:, 0] = np.inf  # the break bar itself does not count
     return Follow(
         close=from_close,
         body=d * (close - opened),
-        atr=atrs[at],
-        activity=activity[at],
         lowest_close=np.minimum.accumulate(later, axis=-1),
         deepest=_deepest(from_adv, is_back),
         is_away=is_away,
         touched=touched,
-        is_there=is_there,
+        is_there=np.arange(most + 1) < (until - breaks.bar)[:, None],
     )
 
 
@@ -109,23 +108,21 @@ def _deepest(depth: Floats, is_back: Bools) -> Floats:
     return np.where(is_back, worst, np.nan)
 
 
-def _replaced(breaks: Breaks) -> Indices:
-    """Bar at which a newer break of the symbol takes over, of either side."""
-    none = np.iinfo(np.int64).max
+def _replaced(window: Window, breaks: Breaks) -> Indices:
+    """Bar at which a newer break of the symbol takes over, of either side, or no bar is left."""
+    end = window.open_ms.shape[-1]
     is_same = np.diff(breaks.row, append=-1) == 0
-    return np.where(is_same, np.append(breaks.bar[1:], none), none)
+    return np.where(is_same, np.append(breaks.bar[1:], end), end)
 
 
-def _around(window: Window, breaks: Breaks) -> tuple[Floats, Floats]:
-    """ATR of the bar before and activity, `(rows, bars)`, known wherever a follow-up looks."""
-    first = max(int(breaks.bar.min(initial=window.open_ms.shape[-1])) - NEWER, 0)
-    candles = window.ohlcv[..., first:]
-    shape = window.open_ms.shape
-    before, activity = np.full(shape, np.nan), np.full(shape, np.nan)
-    known = atr(candles[:, HIGH], candles[:, LOW], candles[:, CLOSE])
-    before[:, first + 1 :] = known[:, :-1]
-    activity[:, first:] = activity_mult(candles[:, VOLUME])
-    return before, activity
+def _after(window: Window, breaks: Breaks, n: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """Open, high, low and close of the `n` bars from each break on; the last one, repeated."""
+    fields, bars = window.ohlcv.shape[1:]
+    columns = np.minimum(breaks.bar[:, None] + np.arange(n), bars - 1)
+    at = (breaks.row * fields * bars)[:, None] + columns
+    flat = window.ohlcv.reshape(-1)  # taking by one index is twice as fast as by two
+    opened, high, low, close = (np.take(flat, at + i * bars) for i in (OPEN, HIGH, LOW, CLOSE))
+    return opened, high, low, close
 
 
 def judge(seen: Follow, breaks: Breaks, settings: Signals) -> Rows:
@@ -133,17 +130,39 @@ def judge(seen: Follow, breaks: Breaks, settings: Signals) -> Rows:
     ages = np.arange(seen.close.shape[-1])
     zone = (settings.retest_tolerance_bps * 1e-4 * breaks.price)[:, None]
     is_legal = (settings.retest_min_bars <= ages) & (ages <= settings.retest_max_bars)
-    is_timely = ages <= seen.touched + settings.retest_confirm_bars
-    chase = (seen.close > 0) & (seen.close <= settings.chase_max_atr * seen.atr)
     return Rows(
         record=is_legal & is_allowed(breaks.sign, settings)[:, None] & seen.is_there,
-        pullback=(seen.touched >= 0) & is_timely,
+        pullback=(seen.touched >= 0) & (ages <= seen.touched + settings.retest_confirm_bars),
         hold=seen.lowest_close >= -zone,
         pierce=seen.deepest >= -settings.retest_pierce_atr * breaks.atr[:, None],
-        chase=chase,
+        ahead=seen.close > 0,
         reaction=seen.body > 0,
-        activity=seen.activity >= settings.retest_activity_min_mult,
     )
+
+
+def effort(window: Window, points: Points, close: Floats, settings: Signals) -> Effort:
+    """The two rules that are left, at these bars; `close` is how far beyond the level they end."""
+    volume = tails(window.ohlcv[:, VOLUME], points, ACTIVITY_SHORT + ACTIVITY_BASE)
+    activity, atr = activity_mult(volume)[:, -1], atr_before(window, points)
+    return Effort(
+        atr=atr,
+        activity=activity,
+        chase=close <= settings.chase_max_atr * atr,
+        is_active=activity >= settings.retest_activity_min_mult,
+    )
+
+
+def _fits(
+    window: Window, breaks: Breaks, followed: tuple[Follow, Rows], settings: Signals
+) -> Bools:
+    """Bars that meet every rule: like an array of `Follow`."""
+    seen, rules = followed
+    fits = rules.all
+    which, age = places(fits)
+    points = Points(breaks.row[which], breaks.bar[which] + age)
+    rest = effort(window, points, seen.close[which, age], settings)
+    fits[which, age] = rest.chase & rest.is_active
+    return fits
 
 
 def is_allowed(sign: NDArray[np.int64], settings: Signals) -> Bools:
@@ -156,10 +175,14 @@ def is_allowed(sign: NDArray[np.int64], settings: Signals) -> Bools:
 
 def find_retests(window: Window, breaks: Breaks, settings: Settings) -> Indices:
     """Bar of each break's one signal, -1 where it has none; `breaks` are all of the window."""
-    if not len(breaks):
-        return np.empty(0, dtype=np.int64)
-    fits = judge(follow(window, breaks, settings), breaks, settings.signals).all
-    return np.where(fits.any(axis=-1), breaks.bar + fits.argmax(axis=-1), -1)
+    out, until = np.full(len(breaks), -1), _replaced(window, breaks)
+    for start in range(0, len(breaks), CHUNK):
+        part = slice(start, start + CHUNK)
+        some = breaks.take(np.arange(len(breaks))[part])
+        seen = follow(window, some, until[part], settings)
+        fits = _fits(window, some, (seen, judge(seen, some, settings.signals)), settings.signals)
+        out[part] = np.where(fits.any(axis=-1), some.bar + fits.argmax(axis=-1), -1)
+    return out
 
 
 def retest(window: Window, latest: Breaks, settings: Settings) -> tuple[Row, ...]:
@@ -167,15 +190,18 @@ def retest(window: Window, latest: Breaks, settings: Settings) -> tuple[Row, ...
 
     `latest` holds the last break of those symbols that have one of no more than the oldest age.
     """
-    s, seen = settings.signals, follow(window, latest, settings)
+    s = settings.signals
+    seen = follow(window, latest, _replaced(window, latest), settings)
     rules = judge(seen, latest, s)
     age = window.open_ms.shape[-1] - 1 - latest.bar
     now = np.arange(len(latest)), age
     told = _Told(latest.row, len(window.open_ms))
-    is_spent = _since(rules.all)[now[0], np.maximum(age - 1, 0)] & (age > 0)
+    fits = _fits(window, latest, (seen, rules), s)
+    is_spent = _since(fits)[now[0], np.maximum(age - 1, 0)] & (age > 0)
+    rest = effort(window, Points(latest.row, latest.bar + age), seen.close[now], s)
+    atr = np.where(rest.atr > 0, rest.atr, np.nan)  # a market may have stopped since
     since = np.where(seen.touched[now] >= 0, age - seen.touched[now], np.nan)
     returned = rules.pullback[now] & ~is_spent
-    atr = np.where(seen.atr[now] > 0, seen.atr[now], np.nan)  # a market may have stopped since
     by_level, by_atr = 1e4 / latest.price, 1 / latest.atr
     ages = (float(s.retest_min_bars), float(s.retest_max_bars))
     return (
@@ -186,8 +212,8 @@ def retest(window: Window, latest: Breaks, settings: Settings) -> tuple[Row, ...
         ),
         told.row("pierce", seen.deepest[now] * by_atr, -s.retest_pierce_atr, rules.pierce[now]),
         told.row("reaction", seen.body[now] / atr, 0, rules.reaction[now]),
-        told.row("activity", seen.activity[now], s.retest_activity_min_mult, rules.activity[now]),
-        told.row("chase", seen.close[now] / atr, s.chase_max_atr, rules.chase[now]),
+        told.row("activity", rest.activity, s.retest_activity_min_mult, rest.is_active),
+        told.row("chase", seen.close[now] / atr, s.chase_max_atr, rules.ahead[now] & rest.chase),
     )
 
 

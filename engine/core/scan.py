@@ -7,12 +7,13 @@ decided elsewhere.
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 
 import msgspec
 import numpy as np
 
 from engine.core.breaks import Breaks, Memory
-from engine.core.checks import BOTH, CONFIRMED, Row, Sheet, lay_out, merged
+from engine.core.checks import BOTH, Row, Sheet, lay_out, merged
 from engine.core.conditions import Scene, clock_rows
 from engine.core.confidence import Evidence, of_momentum, of_retest
 from engine.core.diagnosis import Diagnosis, diagnose, stages
@@ -21,7 +22,7 @@ from engine.core.levels import find_levels
 from engine.core.look import Look, basic_rows, is_ranked, look, watched, window_at
 from engine.core.market import Market
 from engine.core.points import newest
-from engine.core.reading import CLOSE, VOLUME, glance, near_atr
+from engine.core.reading import CLOSE, VOLUME, glance, near_atr, with_rank
 from engine.core.retest import retest
 from engine.core.settings import Settings
 from engine.core.signals import Facing, facing, momentum, momentum_stop, retest_stop
@@ -58,8 +59,8 @@ class _Case(msgspec.Struct, frozen=True, eq=False):
 
     def broken(self, i: int) -> int | None:
         """Position of a symbol's last break among `latest`."""
-        at = np.flatnonzero(self.latest.row == i)
-        return int(at[0]) if len(at) else None
+        at = int(np.searchsorted(self.latest.row, i))
+        return at if at < len(self.latest) and self.latest.row[at] == i else None
 
 
 class Scanner:
@@ -78,19 +79,20 @@ class Scanner:
         self, market: Market, symbols: Sequence[str], open_ms: Ms, at_ms: Ms, settings: Settings
     ) -> Batch:
         """Verdicts of those symbols whose newest closed bar is `open_ms`, and their signals."""
-        present = tuple(s for s in symbols if market.last_open_ms(s) == open_ms)
+        is_here = market.opens_ms(symbols) == open_ms
+        present = tuple(compress(symbols, is_here.tolist()))
         if not present:
             return Batch((), ())
         if settings is not self._settings:
             self._settings = settings
             self._sets.clear()
         scene = Scene(market, settings, present, open_ms, at_ms)
-        seen = look(scene, market.window(present, LOOKBACK))
+        seen = _whole(look(scene, market.window(present, LOOKBACK)))
         latest = self._memory.latest(present, seen.window, settings)
         case = _case(seen, latest, self._watched(scene, open_ms - market.frame_ms))
         now = self._remember(seen, case.sheet)
         ranks = {symbol: rank for rank, symbol in enumerate(now or (), 1)}
-        verdicts = tuple(_verdict(case, i, ranks.get(s)) for i, s in enumerate(present))
+        verdicts = _verdicts(case, ranks)
         found = [_signal(case, i, v) for i, v in enumerate(verdicts) if v.outcome == "SIGNAL"]
         found.sort(key=lambda signal: _order(signal, market))
         return Batch(verdicts, tuple(found), now)
@@ -123,6 +125,12 @@ class Scanner:
         for old in sorted(self._sets)[:-SETS_KEPT]:
             del self._sets[old]
         return chosen
+
+
+def _whole(seen: Look) -> Look:
+    """The same with the one feature that only verdicts need."""
+    reading = with_rank(seen.reading, seen.window, seen.points)
+    return msgspec.structs.replace(seen, reading=reading)
 
 
 def _case(seen: Look, latest: Breaks, before: tuple[str, ...] | None) -> _Case:
@@ -206,42 +214,77 @@ def _confidence_row(confidence: Floats, settings: Settings) -> tuple[Row, ...]:
     return (Row("confidence", confidence, least, confidence >= least, "nothing known to weigh"),)
 
 
-def _verdict(case: _Case, i: int, rank: int | None) -> Verdict:
+def _verdicts(case: _Case, ranks: dict[str, int]) -> tuple[Verdict, ...]:
+    """What is said of each symbol; columns become lists first: that is what makes it quick."""
     seen, found = case.seen, case.found
-    setup = case.setup(i)
-    is_quiet, is_signal = bool(found.is_quiet[i]), bool(found.stage[i] >= CONFIRMED)
-    outcome = "SIGNAL" if is_signal else "QUIET" if is_quiet else "FAILED"
-    level, gap = _gap(case, i, setup)
-    close, atr_before = float(seen.reading.close[i]), float(seen.reading.atr[i])
-    score = float(seen.score[i])
-    return Verdict(
-        symbol=seen.scene.symbols[i],
-        open_ms=seen.scene.open_ms,
-        price=close,
-        checks=case.sheet.checks(i),
-        outcome=outcome,
-        blocked_by=found.blocked_by[i],
-        level=level,
-        distance_pct=None if gap is None else 100 * gap / close,
-        distance_atr=None if gap is None or not atr_before > 0 else gap / atr_before,
-        setup=setup,
-        stage=int(found.stage[i]),
-        score=None if math.isnan(score) else score,
-        rank=rank,
+    levels, gap = _gaps(case)
+    close = seen.reading.close
+    columns = zip(
+        seen.scene.symbols,
+        close.tolist(),
+        _outcomes(found),
+        found.blocked_by,
+        levels,
+        _known(100 * gap / close),
+        _known(gap / np.where(seen.reading.atr > 0, seen.reading.atr, np.nan)),
+        found.setup.tolist(),
+        found.stage.tolist(),
+        _known(seen.score),
+        strict=True,
+    )
+    return tuple(
+        Verdict(
+            symbol=symbol,
+            open_ms=seen.scene.open_ms,
+            price=price,
+            checks=case.sheet.checks(i),
+            outcome=outcome,
+            blocked_by=blocked_by,
+            level=level,
+            distance_pct=pct,
+            distance_atr=in_atr,
+            setup=case.setups[setup],
+            stage=stage,
+            score=score,
+            rank=ranks.get(symbol),
+        )
+        for i, (
+            symbol,
+            price,
+            outcome,
+            blocked_by,
+            level,
+            pct,
+            in_atr,
+            setup,
+            stage,
+            score,
+        ) in enumerate(columns)
     )
 
 
-def _gap(case: _Case, i: int, setup: Setup) -> tuple[Level | None, float | None]:
-    """The level the setup is about, and how far the close is from clearing it."""
-    close = float(case.seen.reading.close[i])
-    at = case.broken(i) if setup is Setup.RETEST else None
-    if at is not None:
-        latest = case.latest
-        return latest.level(at), float(latest.trigger[at] - latest.sign[at] * close)
-    level = case.facing.levels[i]
-    if level is None:
-        return None, None
-    return level, float(case.facing.trigger[i] - case.facing.sign[i] * close)
+def _outcomes(found: Diagnosis) -> list[str]:
+    words = np.where(found.is_signal, "SIGNAL", np.where(found.is_quiet, "QUIET", "FAILED"))
+    out: list[str] = words.tolist()
+    return out
+
+
+def _known(values: Floats) -> list[float | None]:
+    """Plain numbers, None where unknown."""
+    return [None if math.isnan(x) else x for x in values.tolist()]
+
+
+def _gaps(case: _Case) -> tuple[list[Level | None], Floats]:
+    """The level each setup is about, and how far the close is from clearing it."""
+    faced, latest, close = case.facing, case.latest, case.seen.reading.close
+    gap = faced.trigger - faced.sign * close
+    levels = list(faced.levels)
+    is_retest = np.array([setup is Setup.RETEST for setup in case.setups])[case.found.setup]
+    for at in np.flatnonzero(is_retest[latest.row]).tolist():
+        i = int(latest.row[at])
+        levels[i] = latest.level(at)
+        gap[i] = latest.trigger[at] - latest.sign[at] * close[i]
+    return levels, gap
 
 
 def _order(signal: Signal, market: Market) -> tuple[float, float, float, str]:

@@ -167,16 +167,17 @@ def btc_corr(window: Window, points: Points, reference: Closes | None, frame_ms:
     for end_ms in np.unique(times[:, -1]):
         now = np.flatnonzero(times[:, -1] == end_ms)
         theirs = _slotted(reference[0][None], reference[1][None], int(end_ms), frame_ms)
-        mine = _slotted(times[now], closes[now], int(end_ms), frame_ms)
-        out[now] = pair_corr(mine, theirs)
+        # Open times are unique multiples of the frame: so many within so long have no holes.
+        is_whole = times[now, 0] == end_ms - CORR_N * frame_ms
+        whole, holed = now[is_whole], now[~is_whole]
+        out[whole] = pair_corr(closes[whole], theirs)
+        out[holed] = pair_corr(_slotted(times[holed], closes[holed], int(end_ms), frame_ms), theirs)
     return out
 
 
 def _slotted(times: Times, closes: Floats, end_ms: int, frame_ms: int) -> Floats:
     """Closes `(rows, 241)` by frame slot up to `end_ms`, NaN where a slot has none."""
     slot = CORR_N - (end_ms - times) // frame_ms
-    if closes.shape[-1] == CORR_N + 1 and (slot == np.arange(CORR_N + 1)).all():
-        return closes  # no holes, as nearly always
     row, column = np.nonzero((slot >= 0) & (slot <= CORR_N) & (times >= 0))
     out = np.full((len(times), CORR_N + 1), np.nan)
     out[row, slot[row, column]] = closes[row, column]

@@ -11,7 +11,7 @@ from engine.core import settings as keys
 from engine.core.breaks import has_levels, trigger_of, windows_before
 from engine.core.checks import FEW_BARS, Row
 from engine.core.indicators import Bools, Floats, Indices
-from engine.core.levels import Groups, Windows, keep, merge, weigh
+from engine.core.levels import Groups, Windows, in_reach, keep, merge, weigh
 from engine.core.market import Window
 from engine.core.points import Points, tails
 from engine.core.reading import CLOSE, Reading
@@ -63,7 +63,10 @@ def facing(
     both: list[tuple[Windows, Groups, _Fresh]] = []
     for side in Side:
         windows = windows_before(window, some, side, (atr, settings))
-        groups = weigh(windows, merge(windows, settings.levels), settings.levels)
+        edges = merge(windows, settings.levels)
+        _, is_fresh = _triggers(windows, (edges.row, edges.edge), (near, settings))
+        edges = in_reach(windows, edges, is_fresh, settings.levels)
+        groups = weigh(windows, edges, settings.levels)
         kept = keep(windows, groups, settings.levels)
         both.append((windows, groups, _fresh(windows, groups, kept, (near, settings))))
     out = _nothing(is_known, wanted)
@@ -97,14 +100,21 @@ def _nothing(is_known: Bools, wanted: Bools) -> Facing:
 def _fresh(
     windows: Windows, groups: Groups, kept: Indices, terms: tuple[Reading, Settings]
 ) -> _Fresh:
-    reading, settings = terms
-    sign, row = windows.sign, groups.row[kept]
-    edge = groups.edge[kept]
-    trigger = trigger_of(sign * edge, sign, windows.atr[row], settings)
-    is_fresh = cleared(reading, sign)[row] <= trigger
+    row, edge = groups.row[kept], groups.edge[kept]
+    trigger, is_fresh = _triggers(windows, (row, edge), terms)
     row, trigger = row[is_fresh], trigger[is_fresh]
-    beyond = sign * reading.close[row] - trigger
+    beyond = windows.sign * terms[0].close[row] - trigger
     return _Fresh(row, kept[is_fresh], trigger, beyond, edge[is_fresh])
+
+
+def _triggers(
+    windows: Windows, groups: tuple[Indices, Floats], terms: tuple[Reading, Settings]
+) -> tuple[Floats, Bools]:
+    """What clears each group, by row and edge, and whether no recent close did."""
+    reading, settings = terms
+    row, edge = groups
+    trigger = trigger_of(windows.sign * edge, windows.sign, windows.atr[row], settings)
+    return trigger, cleared(reading, windows.sign)[row] <= trigger
 
 
 def _choice(fresh: list[_Fresh]) -> list[tuple[int, int]]:
@@ -158,15 +168,15 @@ def momentum(
         Row("body", body, s.body_min_frac, is_body),
         Row("slope", slope, s.slope_max_pct, slope <= s.slope_max_pct),
         *_consolidation(window, points, (facing, atr), s),
-        bb_rank(reading, settings),
+        bb_rank(reading.bb_rank_pct, settings),
         Row("chase", moved / atr, s.chase_max_atr, moved <= s.chase_max_atr * atr, NO_LEVEL),
         Row("vwap_gap", gap, s.vwap_gap_max_atr, gap <= s.vwap_gap_max_atr),
     )
 
 
-def bb_rank(reading: Reading, settings: Settings) -> Row:
+def bb_rank(rank: Floats, settings: Settings) -> Row:
     """Whether the band was narrow before the break."""
-    rank, most = reading.bb_rank_pct, settings.universe.bb_rank_max_pct
+    most = settings.universe.bb_rank_max_pct
     return Row("bb_rank", rank, most, rank <= most)
 
 
