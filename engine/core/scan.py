@@ -5,7 +5,6 @@ be traded. It must never act on a verdict: a signal is a claim about the market,
 decided elsewhere.
 """
 
-import math
 from collections.abc import Sequence
 from itertools import compress
 
@@ -14,19 +13,19 @@ import numpy as np
 
 from engine.core.breaks import Breaks, Memory
 from engine.core.checks import BOTH, Row, Sheet, lay_out, merged
+from engine.core.claims import Case, order_of, signal_of, verdicts_of
 from engine.core.conditions import Scene, clock_rows
 from engine.core.confidence import Evidence, of_momentum, of_retest
-from engine.core.diagnosis import Diagnosis, diagnose, stages
-from engine.core.indicators import ATR_N, LOOKBACK, VOLUME_N, Bools, Floats, atr, sma
+from engine.core.diagnosis import diagnose, stages
+from engine.core.indicators import ATR_N, LOOKBACK, Bools, Floats, atr
 from engine.core.levels import find_levels
 from engine.core.look import Look, basic_rows, is_ranked, look, watched, window_at
 from engine.core.market import Market
 from engine.core.points import newest
-from engine.core.reading import CLOSE, VOLUME, glance, near_atr, with_rank
+from engine.core.reading import CLOSE, glance, near_atr, with_rank
 from engine.core.retest import retest
 from engine.core.settings import Settings
-from engine.core.signals import Facing, facing, momentum, momentum_stop, retest_stop
-from engine.core.universe import turnover
+from engine.core.signals import Facing, facing, momentum
 from engine.core.values import Level, Ms, Setup, Side, Signal, Verdict
 
 TOO_FEW = "too few markets had the bar before"
@@ -40,27 +39,6 @@ class Batch(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
     signals: tuple[Signal, ...]
     watched: tuple[str, ...] | None = None  # best first; None = too few symbols closed this bar
-
-
-class _Case(msgspec.Struct, frozen=True, eq=False):
-    """All there is to tell about a batch: arrays over its symbols."""
-
-    seen: Look
-    latest: Breaks  # the last break of those that have one of legal age
-    facing: Facing
-    sheet: Sheet
-    found: Diagnosis
-    confidence: Floats
-    setups: tuple[Setup, ...]
-
-    def setup(self, i: int) -> Setup:
-        """The one that came farthest."""
-        return self.setups[int(self.found.setup[i])]
-
-    def broken(self, i: int) -> int | None:
-        """Position of a symbol's last break among `latest`."""
-        at = int(np.searchsorted(self.latest.row, i))
-        return at if at < len(self.latest) and self.latest.row[at] == i else None
 
 
 class Scanner:
@@ -92,9 +70,9 @@ class Scanner:
         case = _case(seen, latest, self._watched(scene, open_ms - market.frame_ms))
         now = self._remember(seen, case.sheet)
         ranks = {symbol: rank for rank, symbol in enumerate(now or (), 1)}
-        verdicts = _verdicts(case, ranks)
-        found = [_signal(case, i, v) for i, v in enumerate(verdicts) if v.outcome == "SIGNAL"]
-        found.sort(key=lambda signal: _order(signal, market))
+        verdicts = verdicts_of(case, ranks)
+        found = [signal_of(case, i, v) for i, v in enumerate(verdicts) if v.outcome == "SIGNAL"]
+        found.sort(key=lambda signal: order_of(signal, market))
         return Batch(verdicts, tuple(found), now)
 
     def _remember(self, seen: Look, sheet: Sheet) -> tuple[str, ...] | None:
@@ -133,7 +111,7 @@ def _whole(seen: Look) -> Look:
     return msgspec.structs.replace(seen, reading=reading)
 
 
-def _case(seen: Look, latest: Breaks, before: tuple[str, ...] | None) -> _Case:
+def _case(seen: Look, latest: Breaks, before: tuple[str, ...] | None) -> Case:
     settings, reading = seen.scene.settings, seen.reading
     is_out = (reading.close > reading.close_high) | (reading.close < reading.close_low)
     is_watched = np.isin(seen.scene.symbols, before or ())
@@ -159,7 +137,7 @@ def _diagnosed(
     levels: tuple[Breaks, Facing],
     rows: tuple[list[Row], list[list[Row]]],
     confidence: Floats,
-) -> _Case:
+) -> Case:
     """Each setup is judged by its own rows; the sheet shows those of the one that came farthest."""
     policy, (shared, own) = seen.scene.settings.checks, rows
     setups = tuple(Setup[name] for name in seen.scene.settings.signals.setups)
@@ -170,7 +148,7 @@ def _diagnosed(
     sheet = lay_out([*shared, *both], policy)
     found = diagnose(sheet, setups, depth)
     chosen = confidence[which, np.arange(len(which))]
-    return _Case(seen, *levels, sheet, found, chosen, setups)
+    return Case(seen, *levels, sheet, found, chosen, setups)
 
 
 def _near(seen: Look, latest: Breaks) -> Row:
@@ -212,145 +190,6 @@ def _confidence_row(confidence: Floats, settings: Settings) -> tuple[Row, ...]:
     if least == 0:
         return ()
     return (Row("confidence", confidence, least, confidence >= least, "nothing known to weigh"),)
-
-
-def _verdicts(case: _Case, ranks: dict[str, int]) -> tuple[Verdict, ...]:
-    """What is said of each symbol; columns become lists first: that is what makes it quick."""
-    seen, found = case.seen, case.found
-    levels, gap = _gaps(case)
-    close = seen.reading.close
-    columns = zip(
-        seen.scene.symbols,
-        close.tolist(),
-        _outcomes(found),
-        found.blocked_by,
-        levels,
-        _known(100 * gap / close),
-        _known(gap / np.where(seen.reading.atr > 0, seen.reading.atr, np.nan)),
-        found.setup.tolist(),
-        found.stage.tolist(),
-        _known(seen.score),
-        strict=True,
-    )
-    return tuple(
-        Verdict(
-            symbol=symbol,
-            open_ms=seen.scene.open_ms,
-            price=price,
-            checks=case.sheet.checks(i),
-            outcome=outcome,
-            blocked_by=blocked_by,
-            level=level,
-            distance_pct=pct,
-            distance_atr=in_atr,
-            setup=case.setups[setup],
-            stage=stage,
-            score=score,
-            rank=ranks.get(symbol),
-        )
-        for i, (
-            symbol,
-            price,
-            outcome,
-            blocked_by,
-            level,
-            pct,
-            in_atr,
-            setup,
-            stage,
-            score,
-        ) in enumerate(columns)
-    )
-
-
-def _outcomes(found: Diagnosis) -> list[str]:
-    words = np.where(found.is_signal, "SIGNAL", np.where(found.is_quiet, "QUIET", "FAILED"))
-    out: list[str] = words.tolist()
-    return out
-
-
-def _known(values: Floats) -> list[float | None]:
-    """Plain numbers, None where unknown."""
-    return [None if math.isnan(x) else x for x in values.tolist()]
-
-
-def _gaps(case: _Case) -> tuple[list[Level | None], Floats]:
-    """The level each setup is about, and how far the close is from clearing it."""
-    faced, latest, close = case.facing, case.latest, case.seen.reading.close
-    gap = faced.trigger - faced.sign * close
-    levels = list(faced.levels)
-    is_retest = np.array([setup is Setup.RETEST for setup in case.setups])[case.found.setup]
-    for at in np.flatnonzero(is_retest[latest.row]).tolist():
-        i = int(latest.row[at])
-        levels[i] = latest.level(at)
-        gap[i] = latest.trigger[at] - latest.sign[at] * close[i]
-    return levels, gap
-
-
-def _order(signal: Signal, market: Market) -> tuple[float, float, float, str]:
-    """Confidence, score, 24 h turnover: each descending, unknown last; then the name."""
-    known = (signal.confidence, signal.score)
-    first, second = (math.inf if x is None else -x for x in known)
-    return first, second, -turnover(market.ticker(signal.symbol)), signal.symbol
-
-
-def _signal(case: _Case, i: int, verdict: Verdict) -> Signal:
-    """The claim of a verdict whose checks all let it pass."""
-    scene, setup, level = case.seen.scene, case.setup(i), verdict.level
-    assert level is not None  # a break has a level
-    side, confidence = level.side, float(case.confidence[i])
-    trigger, break_bar = _broke_at(case, i, setup)
-    return Signal(
-        id=f"{verdict.symbol}:{scene.open_ms}:{setup}:{side}",
-        symbol=verdict.symbol,
-        side=side,
-        setup=setup,
-        open_ms=scene.open_ms,
-        level=level,
-        trigger=side.sign * trigger,
-        price=verdict.price,
-        stop=_stop(case, i, level, setup),
-        atr=float(case.seen.reading.atr[i]),
-        expires_ms=scene.close_ms + 1000 * scene.settings.signals.expiry_s,
-        checks=tuple(verdict.checks),
-        vol0=_mean_volume(case.seen, i),
-        obstacles=_obstacles(case.seen, i, level),
-        confidence=None if math.isnan(confidence) else confidence,
-        score=verdict.score,
-        break_ms=int(case.seen.window.open_ms[i, break_bar]),
-    )
-
-
-def _broke_at(case: _Case, i: int, setup: Setup) -> tuple[float, int]:
-    """The directed trigger, and the column of the bar that exceeded it."""
-    at = case.broken(i)
-    if setup is Setup.RETEST and at is not None:
-        return float(case.latest.trigger[at]), int(case.latest.bar[at])
-    return float(case.facing.trigger[i]), LOOKBACK - 1
-
-
-def _stop(case: _Case, i: int, level: Level, setup: Setup) -> float:
-    of = momentum_stop if setup is Setup.MOMENTUM else retest_stop
-    sign, price = np.array([float(level.side.sign)]), np.array([level.price])
-    reading = case.seen.reading.take(np.array([i]))
-    return float(of(sign, price, reading, case.seen.scene.settings.signals)[0])
-
-
-def _mean_volume(seen: Look, i: int) -> float | None:
-    """Mean volume of the 20 bars before the one that decided; None while unknown."""
-    mean = float(sma(seen.window.ohlcv[i, VOLUME, :-1], VOLUME_N)[-1])
-    return None if math.isnan(mean) else mean
-
-
-def _obstacles(seen: Look, i: int, broken: Level) -> tuple[float, ...]:
-    """Other levels of the broken kind that stood before this bar: where a target may stall."""
-    settings = seen.scene.settings.levels
-    bars = slice(-settings.window_bars - 1, -1)
-    window, a = seen.window, float(seen.reading.atr[i])
-    levels = find_levels(
-        broken.side, window.open_ms[i, bars], window.ohlcv[i, :, bars], a, settings
-    )
-    return tuple(level.price for level in levels if level.price != broken.price)
 
 
 def levels_of(market: Market, symbol: str, settings: Settings) -> tuple[Level, ...]:
