@@ -8,63 +8,24 @@ stand, elsewhere they scale with it. A row beyond 1.5 times its target ends the 
 import resource
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
 from bench.aging import AGES, costs, start_ms
+from bench.memory import memory
+from bench.scans import START_MS, SYMBOLS, WIDE, kernel, verdicts
+from bench.table import Row, calibrate, timed
 
 from engine.chart import Line, Mark, Picture, render
 from engine.core import events as e
-from engine.core.scan import Scanner
-from engine.core.settings import Settings, Universe
 from engine.core.terms import Risk
 from engine.core.values import Bar, OrderSide
-from series import FRAME_MS, market_of, walk
+from series import FRAME_MS, walk
 from world import World, instruments
 
 CALIBRATION_MS = 10.0  # of the loop below, on two shared virtual cores
 TOLERANCE = 1.5
-START_MS = 1_760_000_100_000
-SYMBOLS = tuple(f"S{n:03}USDT" for n in range(500))
-WIDE = Settings(universe=Universe(top_n=len(SYMBOLS)))
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One measurement; `found` and both targets in `unit`."""
-
-    name: str
-    found: float
-    must: float
-    goal: float
-    unit: str = "ms"
-
-
-def timed(work: Callable[[], object], runs: int, share: float = 0.5) -> float:
-    """Milliseconds one call takes at that percentile, after one call to warm up."""
-    work()
-    spent = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        work()
-        spent.append((time.perf_counter() - began) * 1000)
-    return float(np.quantile(spent, share))
-
-
-def calibrate() -> float:
-    """Milliseconds of a fixed piece of plain Python."""
-    return timed(lambda: sum(n * n % 7 for n in range(200_000)), 9)
-
-
-def verdicts() -> Iterator[Row]:
-    """Every check, level and signal of the whole market at one bar close."""
-    ohlcv = walk(1, len(SYMBOLS), 300)
-    times = START_MS + FRAME_MS * np.arange(300)
-    market = market_of(dict(zip(SYMBOLS, ((times, o) for o in ohlcv), strict=True)), WIDE)
-    newest = int(times[-1])
-    work = timed(lambda: Scanner()(market, SYMBOLS, newest, newest + FRAME_MS + 1000, WIDE), 15)
-    yield Row("verdict of 500 symbols x 300 bars", work, 40, 20)
 
 
 def steps() -> Iterator[Row]:
@@ -154,9 +115,10 @@ def main() -> int:
     """Print the table; 1 when a row is beyond its target."""
     pace = calibrate() / CALIBRATION_MS
     print(f"calibration: this machine takes {pace:.2f} of the reference's time")
-    print(f"{'':38}{'found':>9}{'must':>9}{'goal':>9}")
+    print(f"{'':40}{'found':>9}{'must':>9}{'goal':>9}")
     late = 0
-    for measure in (process, verdicts, steps, durability, charts):  # a child counts our size, too
+    # A child counts our size, too: those that measure memory come first.
+    for measure in (process, memory, verdicts, kernel, steps, durability, charts):
         for row in measure():
             scale = 1 if row.unit in ("MB", "x") else max(pace, 1)
             word = next(
@@ -165,7 +127,7 @@ def main() -> int:
             )
             late += word == "LATE"
             figures = "".join(f"{x:>9.4g}" for x in (row.found, row.must, row.goal))
-            print(f"{row.name:<38}{figures} {row.unit:<3}{word}")
+            print(f"{row.name:<40}{figures} {row.unit:<3}{word}")
     return 1 if late else 0
 
 
