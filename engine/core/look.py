@@ -4,17 +4,19 @@ It exists so that a verdict and the watch set of the bar before are computed fro
 It must never depend on the book or the tape: being watched must not change one's rank.
 """
 
+from itertools import compress
+
 import msgspec
 import numpy as np
 
-from engine.core.checks import Row, Sheet
+from engine.core.checks import Row, Sheet, lay_out
 from engine.core.conditions import Scene, spread_bps, ticker_rows, unfed_rows, volume_24h_usd
-from engine.core.indicators import LOOKBACK, Floats
+from engine.core.indicators import LOOKBACK, Bools, Floats
 from engine.core.market import Market, Window
 from engine.core.points import Points, newest
 from engine.core.quality import atr15, data_quality, warmup
 from engine.core.reading import CLOSE, Reading, glance, with_atr15
-from engine.core.score import Outside, btc_corr, raw_of, scores, watch
+from engine.core.score import Outside, btc_corr, ranking, raw_of, scores
 from engine.core.values import Ms
 
 REFERENCE = "BTCUSDT"
@@ -56,10 +58,13 @@ def look(scene: Scene, window: Window) -> Look:
 
 def basic_rows(seen: Look) -> tuple[Row, ...]:
     """Rows that need no level: data, tickers, volatility, and what nothing feeds yet."""
+    quality = data_quality(seen.window, seen.points, seen.scene.settings)
+    return (warmup(seen.window, seen.points), quality, *_outer_rows(seen))
+
+
+def _outer_rows(seen: Look) -> tuple[Row, ...]:
     settings = seen.scene.settings
     return (
-        warmup(seen.window, seen.points),
-        data_quality(seen.window, seen.points, settings),
         *ticker_rows(seen.outside.volume_24h_usd, seen.outside.spread_bps, settings),
         atr15(seen.reading.atr15_pct, settings),
         *unfed_rows(len(seen.points), settings),
@@ -68,10 +73,33 @@ def basic_rows(seen: Look) -> tuple[Row, ...]:
 
 def watched(seen: Look, sheet: Sheet) -> tuple[str, ...]:
     """Who may be traded at the next bar, best first; `sheet` holds at least the basic rows."""
+    best = _ranked(seen, _is_fit(sheet))[: seen.scene.settings.universe.watch_max]
+    return tuple(seen.scene.symbols[i] for i in best)
+
+
+def watched_alone(seen: Look) -> tuple[str, ...]:
+    """The same where nobody needs the rows: data are looked at from the best market down."""
+    settings, most = seen.scene.settings, seen.scene.settings.universe.watch_max
+    left = _ranked(seen, _is_fit(lay_out(_outer_rows(seen), settings.checks)))
+    chosen: list[int] = []
+    while left and len(chosen) < most:
+        some, left = left[: 2 * most], left[2 * most :]
+        part = seen.window.take(np.array(some))
+        quality = data_quality(part, newest(part), settings)
+        is_clean = _is_fit(lay_out((quality,), settings.checks))
+        chosen += compress(some, is_clean.tolist())
+    return tuple(seen.scene.symbols[i] for i in chosen[:most])
+
+
+def _ranked(seen: Look, is_fit: Bools) -> list[int]:
+    return ranking(seen.scene.symbols, seen.score, seen.outside.volume_24h_usd, is_fit)
+
+
+def _is_fit(sheet: Sheet) -> Bools:
+    """Who passes those rows of a sheet that the watch set asks for."""
     rows = [i for i, row in enumerate(sheet.rows) if row.name in FIT]
-    is_fit = np.logical_and.reduce(sheet.lets_pass[rows])
-    turnover, most = seen.outside.volume_24h_usd, seen.scene.settings.universe.watch_max
-    return watch(seen.scene.symbols, seen.score, turnover, is_fit, most)
+    out: Bools = np.logical_and.reduce(sheet.lets_pass[rows])
+    return out
 
 
 def is_ranked(market: Market, symbols: tuple[str, ...]) -> bool:

@@ -44,6 +44,10 @@ class Window(msgspec.Struct, frozen=True, eq=False):
     ohlcv: Floats
     counts: Times
 
+    def take(self, rows: Times) -> "Window":
+        """Some of the symbols."""
+        return Window(self.open_ms[rows], self.ohlcv[rows], self.counts[rows])
+
 
 def sound(ohlcv: Floats) -> Bools:
     """Which rows of `(bars, 5)` can be candles: finite, positive, extremes outside the body."""

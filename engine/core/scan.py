@@ -19,7 +19,7 @@ from engine.core.confidence import Evidence, of_momentum, of_retest
 from engine.core.diagnosis import diagnose, stages
 from engine.core.indicators import ATR_N, LOOKBACK, Bools, Floats, atr
 from engine.core.levels import find_levels
-from engine.core.look import Look, basic_rows, is_ranked, look, watched, window_at
+from engine.core.look import Look, basic_rows, is_ranked, look, watched, watched_alone, window_at
 from engine.core.market import Market
 from engine.core.points import newest
 from engine.core.reading import CLOSE, glance, near_atr, with_rank
@@ -94,9 +94,7 @@ class Scanner:
         if not is_ranked(market, symbols):
             return None
         then = msgspec.structs.replace(scene, symbols=symbols, open_ms=open_ms)
-        seen = look(then, window)
-        sheet = lay_out(basic_rows(seen), scene.settings.checks)
-        return self._keep(open_ms, len(symbols), watched(seen, sheet))
+        return self._keep(open_ms, len(symbols), watched_alone(look(then, window)))
 
     def _keep(self, open_ms: Ms, count: int, chosen: tuple[str, ...]) -> tuple[str, ...]:
         self._sets[open_ms] = count, chosen
@@ -155,9 +153,11 @@ def _near(seen: Look, latest: Breaks) -> Row:
     """Close to its recent extreme close, or with a break it may return to."""
     near = near_atr(seen.reading)
     ok = near <= NEAR_ATR
-    ok[latest.row] = True
+    is_old_enough = LOOKBACK - 1 - latest.bar >= seen.scene.settings.signals.retest_min_bars
+    broke = latest.row[is_old_enough]
+    ok[broke] = True
     words = np.full(len(near), "", dtype=object)
-    words[latest.row] = "broke a level lately"
+    words[broke] = "broke a level lately"
     return Row("near", near, NEAR_ATR, ok, words=tuple(words.tolist()))
 
 

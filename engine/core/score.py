@@ -184,16 +184,13 @@ def _slotted(times: Times, closes: Floats, end_ms: int, frame_ms: int) -> Floats
     return out
 
 
-def watch(
-    symbols: Sequence[str], score: Floats, turnover: Floats, is_fit: Bools, most: int
-) -> tuple[str, ...]:
-    """The best of those that fit: by score, then turnover, both unknown last, then by name."""
+def ranking(symbols: Sequence[str], score: Floats, turnover: Floats, is_fit: Bools) -> list[int]:
+    """Who fits, best first: by score, then turnover, both unknown last, then by name."""
 
     def rank(i: int) -> tuple[float, float, str]:
         return _last(score[i]), _last(turnover[i]), symbols[i]
 
-    fit = sorted(np.flatnonzero(is_fit).tolist(), key=rank)
-    return tuple(symbols[i] for i in fit[:most])
+    return sorted(np.flatnonzero(is_fit).tolist(), key=rank)
 
 
 def _last(x: float) -> float:

@@ -1,14 +1,14 @@
-"""The score: golden case A.6, both scales, what is unknown; and who is watched."""
+"""The score: golden case A.6, both scales, what is unknown; and who comes first."""
 
 import msgspec
 import numpy as np
 import pytest
 
-from engine.core.indicators import Floats
+from engine.core.indicators import Bools, Floats
 from engine.core.market import Window
 from engine.core.points import newest
 from engine.core.reading import Reading
-from engine.core.score import Outside, Raw, btc_corr, scores, watch
+from engine.core.score import Outside, Raw, btc_corr, ranking, scores
 from engine.core.settings import Score
 from series import FRAME_MS, g, mirror, walk
 
@@ -128,13 +128,17 @@ def test_the_order_of_symbols_changes_nothing_and_scores_stay_in_range(mode: str
     assert (np.abs(plain) <= 3).all()
 
 
-def test_the_best_that_fit_are_watched() -> None:
+def test_those_that_fit_are_ranked() -> None:
     score = np.array([0.5, np.nan, 0.9, 0.5, 0.5])
     turnover = np.array([1.0, 9.0, 1.0, 2.0, 1.0])
     fit = np.array([True, True, True, True, True])
     names = ("D", "B", "C", "A", "E")
-    assert watch(names, score, turnover, fit, 9) == ("C", "A", "D", "E", "B")
-    assert watch(names, score, turnover, fit & (score != 0.9), 2) == ("A", "D")
+
+    def told(is_fit: Bools) -> str:
+        return "".join(names[i] for i in ranking(names, score, turnover, is_fit))
+
+    assert told(fit) == "CADEB"
+    assert told(fit & (score != 0.9)) == "ADEB"
 
 
 def window_of(*histories: Floats) -> Window:

@@ -122,6 +122,31 @@ def test_what_does_not_fit_is_not_watched() -> None:
     assert batch.watched == names[:4:-1]
 
 
+def test_data_are_asked_from_the_best_down() -> None:
+    """The four best have been silent for too long: the fifth is the one to watch."""
+    _, names = ten()
+    times, silent = g(301)
+    silent[4, 50:90] = 0
+    histories = {s: (times, silent if s in names[6:] else g(301)[1]) for s in names}
+    market = market_of(histories, DEFAULT)
+    market.set_tickers([ticker(s, 1e6 * (10 + i)) for i, s in enumerate(names)], BREAK_MS)
+    batch = judged(market, but(universe=Universe(watch_max=1)))
+    passed = [v.symbol for v in batch.verdicts if row(v, "watched").status is CheckStatus.PASS]
+    assert passed == [names[5]]
+    assert batch.watched == (names[5],)
+
+
+@pytest.mark.parametrize(("least", "status"), [(1, CheckStatus.PASS), (2, CheckStatus.FAIL)])
+def test_a_break_of_legal_age_is_near_wherever_price_is(least: int, status: CheckStatus) -> None:
+    times, ohlcv = g(302)
+    ohlcv[1:4, 301] = 103.05, 102.3, 102.4  # an ATR below the close that broke
+    market = market_of({"GUSDT": (times, ohlcv)}, DEFAULT)
+    settings = but(signals=Signals(retest_min_bars=least))
+    now = int(times[301])
+    (verdict,) = Scanner()(market, market.universe, now, now + FRAME_MS, settings).verdicts
+    assert row(verdict, "near").status is status
+
+
 def test_a_ranking_of_few_is_none() -> None:
     assert judged(ten(late=3)[0]).watched is None
     market, names = ten(late=2)
