@@ -47,5 +47,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "live":
         _live()
     else:
-        detect(history(1_000_000), WIDE)
+        detect(history(10), WIDE)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

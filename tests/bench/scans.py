@@ -99,14 +99,17 @@ def verdicts() -> Iterator[Row]:
             yield Row("  over plain numpy's scanner", float(ratio), SCAN_MUST, SCAN_GOAL, "x")
 
 
-def history(bars: int) -> Window:
-    """One symbol's random walk."""
-    return Window(at(bars)[None], walk(5, 1, bars), np.array([bars]))
+def history(walks: int) -> Window:
+    """One symbol's random walks, one after another: a longer one would go below zero."""
+    ohlcv = np.concatenate([walk(5 + n, 1, HISTORY) for n in range(walks)], axis=-1)
+    assert ohlcv[:, :4].min() > 0
+    bars = walks * HISTORY
+    return Window(at(bars)[None], ohlcv, np.array([bars]))
 
 
 def kernel() -> Iterator[Row]:
     """Every break and signal of a whole history; 1 us a bar is 1 M bars a second."""
-    window = history(HISTORY)
+    window = history(1)
     detect(window, WIDE)
     rounds = np.array(
         [
@@ -118,6 +121,6 @@ def kernel() -> Iterator[Row]:
     ratio = float(np.median(rounds[:, 0] / rounds[:, 1]))
     yield Row("a history of 100k bars, a bar", 1000 * spent / HISTORY, 1, 0.2, "us")
     yield Row("  over plain numpy's breakouts", ratio, KERNEL_MUST, KERNEL_GOAL, "x")
-    long = history(10 * HISTORY)
+    long = history(10)
     spent = once(lambda: detect(long, WIDE))
     yield Row("a history of 1M bars, a bar, once", 100 * spent / HISTORY, 1, 0.2, "us")
