@@ -202,7 +202,8 @@ class Engine:
         crashes = turn.ledger.state.crashes
         is_often = len(crashes) == CRASHES_MAX and crashes[-1] - crashes[0] <= CRASHES_MS
         if is_often and not event.was_clean:
-            operator.lock(turn)
+            operator.lock(turn, operator.CRASHED)
+        self._compare_preset(turn)
         gates.close(turn, GateName.UNRECONCILED, "starting: the account is not compared yet")
         gates.close(turn, GateName.STALE_DATA, "starting: no market data yet")
         for progress in turn.ledger.state.orders.values():
@@ -210,6 +211,15 @@ class Engine:
                 guard.look_up(turn, progress)
         self._watch.look(turn)
         self._read_account(turn)
+
+    def _compare_preset(self, turn: Turn) -> None:
+        """What a person chose could not be loaded: nothing is entered by another strategy."""
+        chosen, used = turn.ledger.state.preset, self.settings.bot.preset
+        if chosen in ("", used):
+            return
+        words = f"{chosen} was chosen and does not fit the configuration; {used} is in force"
+        turn.alarm(f.Incident("preset_refused", words))
+        operator.lock(turn, operator.OTHER_PRESET)
 
     def _read_account(self, turn: Turn) -> None:
         self._account_ms = turn.at_ms

@@ -19,6 +19,7 @@ PAUSED = "paused"
 STOPPED = "stopped"
 PANIC = "panic"
 CRASHED = "three crashes in ten minutes"
+OTHER_PRESET = "the chosen preset is not in force"
 
 Answer = tuple[bool, str]  # whether it was done, and the words for the person
 
@@ -70,17 +71,17 @@ def _pause(turn: Turn, command: e.Pause) -> Answer:
     if command.until_ms is not None and command.until_ms <= turn.at_ms:
         return False, "the end of that pause has passed already"
     gate = turn.ledger.state.gates.get(GateName.OPERATOR)
-    if gate is not None and gate.why in (STOPPED, CRASHED):  # a pause would end by itself
+    if gate is not None and gate.why != PAUSED:  # a pause would end by itself
         return False, "stopped already: entries stay off until resume"
     turn.tell(f.GateClosed(GateName.OPERATOR, command.by, PAUSED, command.until_ms))
     return True, "no new entries; open positions stay managed"
 
 
-def lock(turn: Turn) -> None:
-    """Entries off until a person resumes: too many crashes in a row; a pause must not end it."""
+def lock(turn: Turn, why: str) -> None:
+    """Entries off until a person resumes; the end of a pause must not open them."""
     gate = turn.ledger.state.gates.get(GateName.OPERATOR)
     if gate is None or gate.why == PAUSED:
-        turn.tell(f.GateClosed(GateName.OPERATOR, gates.ENGINE, CRASHED))
+        turn.tell(f.GateClosed(GateName.OPERATOR, gates.ENGINE, why))
 
 
 def _stop(turn: Turn, command: e.Stop) -> Answer:

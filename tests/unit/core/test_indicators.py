@@ -94,6 +94,11 @@ def test_too_few_bars_are_unknown(feature: Floats) -> None:
     assert np.isnan(feature).all()
 
 
+def test_no_returns_are_no_correlation() -> None:
+    one = np.ones((3, 1))
+    assert np.isnan(ind.pair_corr(one, one)).all()
+
+
 def test_too_few_bars_have_no_swing() -> None:
     assert not ind.swing_highs(H[:6], 3).any()
 

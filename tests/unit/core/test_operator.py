@@ -1,7 +1,13 @@
+import msgspec
+
 from builders import INSTRUMENT, D
 from engine.core import events as e
 from engine.core import facts as f
-from world import World, entered
+from engine.core import intents as i
+from engine.core import operator
+from engine.core.settings import Bot, Market, Settings, Universe
+from engine.core.values import GateName
+from world import SETTINGS, World, entered
 
 
 def words(world: World, command: e.Command) -> tuple[str, str]:
@@ -86,3 +92,66 @@ def test_each_command_leaves_exactly_one_verdict() -> None:
         if isinstance(r.fact, f.CommandDone | f.CommandRefused)
     ]
     assert verdicts == list("abcdefg")
+
+
+def preset(settings: Settings = SETTINGS) -> e.UsePreset:
+    """The wish for a preset named scalping."""
+    named = msgspec.structs.replace(settings, bot=Bot(preset="scalping"))
+    return e.UsePreset(command_id="p", by="@ann", name="scalping", settings=named)
+
+
+def test_a_preset_is_in_force_at_once() -> None:
+    world = World()
+    world.start()
+    wish = preset(msgspec.structs.replace(SETTINGS, universe=Universe(blacklist=("SOL*",))))
+    assert words(world, wish) == ("done", "scalping is in force")
+    assert world.engine.settings is wish.settings
+    view = world.engine.view()
+    assert (view.preset, view.next_preset, view.universe) == ("scalping", "", ())
+    assert world.facts(f.PresetChosen) == [f.PresetChosen("scalping", "@ann")]
+    assert world.engine.ledger.state.preset == "scalping"
+
+
+def test_a_preset_of_other_bars_waits_for_the_next_start() -> None:
+    world = World()
+    world.start()
+    wish = preset(msgspec.structs.replace(SETTINGS, market=Market(frame_s=900)))
+    told = "scalping is in force from the next start on: its bars are 900 s"
+    assert words(world, wish) == ("done", told)
+    assert world.engine.settings is world.settings
+    view = world.engine.view()
+    assert (view.preset, view.next_preset) == ("breakout_v1", "scalping")
+
+
+def test_a_preset_of_other_bars_waits_for_open_trades() -> None:
+    world = entered()
+    wish = preset(msgspec.structs.replace(SETTINGS, market=Market(frame_s=900)))
+    told = "its bars are 900 s, now 300 s: close #1 SOLUSDT first"
+    assert words(world, wish) == ("refused", told)
+    assert world.engine.ledger.state.preset == ""
+    assert words(world, preset(SETTINGS)) == ("refused", told)  # the same wish, the same answer
+
+
+def test_a_new_scan_asks_for_the_tickers() -> None:
+    world = World()
+    world.start()
+    outcome = world.engine.step(world.now, e.Rescan(command_id="r", by="@ann"))
+    assert outcome.intents == (i.FetchTickers(),)
+
+
+def test_a_chosen_preset_that_is_not_in_force_pauses_entries_at_the_start() -> None:
+    world = World()
+    world.start()
+    wish = preset(SETTINGS)
+    world.feed(wish)
+    again = World(ledger=world.engine.ledger)
+    again.feed(e.Started("test", "paper", was_clean=True, balance=D(10_000)))
+    words = "scalping was chosen and does not fit the configuration; breakout_v1 is in force"
+    assert [x.detail for x in again.facts(f.Incident)] == [words]
+    assert again.engine.ledger.state.gates[GateName.OPERATOR].why == operator.OTHER_PRESET
+    pause = e.Pause(command_id="q", by="@ann", until_ms=again.now + 1000)
+    assert isinstance(again.feed(pause)[-1].fact, f.CommandRefused)
+    fine = World(wish.settings, ledger=world.engine.ledger)
+    fine.feed(e.Resume(command_id="r", by="@ann"))
+    fine.feed(e.Started("test", "paper", was_clean=True, balance=D(10_000)))
+    assert GateName.OPERATOR not in fine.engine.ledger.state.gates

@@ -171,6 +171,16 @@ def test_late_symbols_join_the_ranking_and_decide_alike() -> None:
     assert last.watched == names[::-1]
 
 
+def test_a_symbol_that_comes_alone_changes_no_ranking_it_is_not_part_of() -> None:
+    """Two of ten are late: the ranking of eight stands until one of them arrives."""
+    market, names = ten(late=2)
+    scanner = Scanner()
+    first = scanner(market, names, BREAK_MS, NOW_MS, DEFAULT)
+    again = scanner(market, names[2:3], BREAK_MS, NOW_MS, DEFAULT)
+    assert again.watched == first.watched
+    assert again.verdicts == first.verdicts[:1]
+
+
 def test_other_settings_forget_what_was_ranked_and_remembered() -> None:
     market, names = ten()
     scanner = Scanner()
