@@ -30,6 +30,7 @@ from engine.core.values import Level, Ms, Setup, Side, Signal, Verdict
 
 TOO_FEW = "too few markets had the bar before"
 NEAR_ATR = 0.5
+MEASURED = ("break", "chase", "consolidation")  # from the level that a momentum entry faces
 SETS_KEPT = 3  # bars whose watch set is remembered
 
 
@@ -219,13 +220,15 @@ def completed(market: Market, verdict: Verdict, settings: Settings) -> Verdict:
     points = newest(window)
     reading = glance(window, points, settings)
     faced = facing(window, points, reading, settings, np.ones(1, dtype=np.bool_))
-    rows = lay_out(momentum(window, points, reading, faced, settings)[:1], settings.checks)
+    rows = momentum(window, points, reading, faced, settings)
     is_same = verdict.setup is Setup.MOMENTUM
+    measured = MEASURED if is_same else MEASURED[:1]  # the chase of a retest is its own
+    told = {c.name: c for c in lay_out(rows, settings.checks).checks(0) if c.name in measured}
     gap = float(faced.trigger[0] - faced.sign[0] * reading.close[0])
     has_level = faced.levels[0] is not None
     return msgspec.structs.replace(
         verdict,
-        checks=tuple(rows.checks(0)[0] if c.name == "break" else c for c in verdict.checks),
+        checks=tuple(told.get(c.name, c) for c in verdict.checks),
         level=faced.levels[0] if is_same else None,
         distance_pct=100 * gap / verdict.price if is_same and has_level else None,
         distance_atr=gap / float(reading.atr[0]) if is_same and has_level else None,

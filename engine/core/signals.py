@@ -19,6 +19,7 @@ from engine.core.settings import Settings
 from engine.core.values import Level, Side
 
 NO_LEVEL = "no fresh level"
+UNFACED = "no level was faced"
 INSIDE = "inside its recent range"
 OTHER_SIDE = "this side is off"
 
@@ -169,7 +170,7 @@ def momentum(
         Row("slope", slope, s.slope_max_pct, slope <= s.slope_max_pct),
         *_consolidation(window, points, (facing, atr), s),
         bb_rank(reading.bb_rank_pct, settings),
-        Row("chase", moved / atr, s.chase_max_atr, moved <= s.chase_max_atr * atr, NO_LEVEL),
+        Row("chase", moved / atr, s.chase_max_atr, moved <= s.chase_max_atr * atr, UNFACED),
         Row("vwap_gap", gap, s.vwap_gap_max_atr, gap <= s.vwap_gap_max_atr),
     )
 
@@ -190,7 +191,7 @@ def _consolidation(
     closes = tails(window.ohlcv[:, CLOSE], points, settings.consolidation_min_bars, ago=1)
     away = (facing.sign[:, None] * (facing.price[:, None] - closes)).max(axis=-1)
     most = settings.consolidation_max_atr
-    return (Row("consolidation", away / atr, most, away <= most * atr, NO_LEVEL),)
+    return (Row("consolidation", away / atr, most, away <= most * atr, UNFACED),)
 
 
 def _break_row(reading: Reading, facing: Facing, settings: keys.Signals) -> Row:

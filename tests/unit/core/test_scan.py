@@ -146,7 +146,7 @@ def test_no_fresh_level_is_a_fail_in_words() -> None:
     assert (chase.status, chase.value, chase.reason) == (
         CheckStatus.UNKNOWN,
         None,
-        "no fresh level",
+        "no level was faced",
     )
 
 

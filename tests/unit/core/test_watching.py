@@ -7,7 +7,7 @@ import pytest
 from engine.core.checks import CONFIRMED, UNFED
 from engine.core.indicators import Floats
 from engine.core.market import Market
-from engine.core.scan import Batch, Scanner, completed
+from engine.core.scan import MEASURED, Batch, Scanner, completed
 from engine.core.settings import Checks, Settings, Signals, Universe
 from engine.core.values import Check, CheckStatus, Setup, Signal, Ticker, Verdict
 from series import FRAME_MS, g, market_of, mirror
@@ -201,8 +201,10 @@ def test_a_verdict_made_without_levels_is_completed_for_who_asks() -> None:
     assert whole.level is not None
     assert (whole.level, whole.distance_pct) == (looked.level, looked.distance_pct)
     assert (row(whole, "break"), whole.distance_atr) == (row(looked, "break"), looked.distance_atr)
-    assert [c for c in whole.checks if c.name != "break"] == [
-        c for c in verdict.checks if c.name != "break"
+    chase = row(whole, "chase")
+    assert (chase, row(verdict, "chase").reason) == (row(looked, "chase"), "no level was faced")
+    assert [c for c in whole.checks if c.name not in MEASURED] == [
+        c for c in verdict.checks if c.name not in MEASURED
     ]
     assert completed(market, whole, strict) == whole
     assert completed(market_at_break(G=g(300)[1]), verdict, strict) == verdict  # another bar
