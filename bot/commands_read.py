@@ -19,7 +19,7 @@ from bot.views import market, money, status
 from bot.views import signals as listing
 from bot.views import why as reasons
 from engine.core.values import Setup
-from engine.core.view import View
+from engine.core.view import CandlesView, View
 
 
 async def start(room: Room, ask: Ask) -> Answer:
@@ -94,32 +94,19 @@ async def signals(room: Room, ask: Ask) -> Answer:
 
 async def levels(room: Room, ask: Ask) -> Answer:
     """What the next bar of a market is tested against."""
-    no_more(ask, 1)
-    view = room.desk.view()
-    if not ask.args:
-        return _pick(view, "levels")
-    found = find_symbols(ask.args[0], _known(room))
-    if len(found) != 1:
-        return _which(view, found, "levels")
-    candles = room.desk.candles(found[0], market.CHART_BARS)
-    if candles is None or not len(candles.open_ms):
-        return texts.NO_CHART
-    return market.levels(candles, view)
+    candles = _candles(room, ask, "levels")
+    if not isinstance(candles, CandlesView):
+        return candles
+    return market.levels(candles, room.desk.view())
 
 
 async def chart(room: Room, ask: Ask) -> Answer:
     """Candles with levels and the trade's lines."""
-    no_more(ask, 1)
+    candles = _candles(room, ask, "chart")
+    if not isinstance(candles, CandlesView):
+        return candles
     view = room.desk.view()
-    if not ask.args:
-        return _pick(view, "chart")
-    found = find_symbols(ask.args[0], _known(room))
-    if len(found) != 1:
-        return _which(view, found, "chart")
-    candles = room.desk.candles(found[0], market.CHART_BARS)
-    if candles is None or not len(candles.open_ms):
-        return texts.NO_CHART
-    held = next((p for p in view.positions if p.symbol == found[0]), None)
+    held = next((p for p in view.positions if p.symbol == candles.symbol), None)
     trade = room.book.trades.get(held.id) if held is not None else None
     picture = market.chart(candles, view.mode, held, trade)
     return Photo(picture, market.chart_caption(picture, view.mode))
@@ -138,6 +125,19 @@ def no_more(ask: Ask, most: int) -> None:
     """Refuse words that would be ignored."""
     if len(ask.args) > most:
         raise Unclear("that is more than this command takes")
+
+
+def _candles(room: Room, ask: Ask, verb: str) -> CandlesView | Answer:
+    """The candles of the market that is named, or the answer that asks for one."""
+    no_more(ask, 1)
+    view = room.desk.view()
+    if not ask.args:
+        return _pick(view, verb)
+    found = find_symbols(ask.args[0], _known(room))
+    if len(found) != 1:
+        return _which(view, found, verb)
+    candles = room.desk.candles(found[0], market.CHART_BARS)
+    return candles if candles is not None and len(candles.open_ms) else texts.NO_CHART
 
 
 def _pick(view: View, verb: str) -> Answer:
