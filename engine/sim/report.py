@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import msgspec
 
@@ -74,7 +75,8 @@ def _outcomes(seeds: Iterable[int], jobs: int) -> Iterator[Run | Failure]:
     if jobs <= 1:
         yield from map(run_or_fail, seeds)
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    # Not forked: the caller may have threads, and a fork takes only one of them along.
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         yield from pool.map(run_or_fail, seeds, chunksize=CHUNK)
 
 

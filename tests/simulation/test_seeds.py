@@ -1,5 +1,6 @@
 """Seeds lived through: every promise holds at every step, and every rare thing really happened."""
 
+import os
 from functools import cache
 
 import pytest
@@ -7,27 +8,24 @@ import pytest
 from engine.sim.report import Batch, run_batch, tell_batch
 from engine.sim.world import run
 
-SEEDS, CHUNK = 300, 10
+SEEDS = 300
 
 
 @cache
-def batch_from(first: int) -> Batch:
-    """A chunk of seeds, lived through once for all tests of this file."""
-    return run_batch(range(first, first + CHUNK))
+def batch() -> Batch:
+    """All seeds, lived through once for all tests of this file."""
+    return run_batch(range(SEEDS), os.cpu_count() or 1)
 
 
 @pytest.mark.sim
-@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
-def test_every_promise_is_kept(first: int) -> None:
-    batch = batch_from(first)
-    assert not batch.failures, tell_batch(batch)
+def test_every_promise_is_kept() -> None:
+    assert not batch().failures, tell_batch(batch())
+    assert len(batch().runs) == SEEDS
 
 
 @pytest.mark.sim
 def test_every_fault_struck_and_every_rare_state_was_visited() -> None:
-    chunks = [batch_from(first) for first in range(0, SEEDS, CHUNK)]
-    whole = Batch(runs=[one for chunk in chunks for one in chunk.runs])
-    assert whole.never == []
+    assert batch().never == []
 
 
 @pytest.mark.sim
