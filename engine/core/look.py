@@ -63,6 +63,7 @@ def basic_rows(seen: Look) -> tuple[Row, ...]:
 
 
 def _outer_rows(seen: Look) -> tuple[Row, ...]:
+    """Those that do not ask whether the candles themselves are sound."""
     settings = seen.scene.settings
     return (
         *ticker_rows(seen.outside.volume_24h_usd, seen.outside.spread_bps, settings),
