@@ -13,6 +13,7 @@ from engine.core.events import (
     Event,
     HistoryLoaded,
     InstrumentsLoaded,
+    InterestLoaded,
     MarketEvent,
     TickersLoaded,
 )
@@ -41,6 +42,10 @@ class MarketReader(Protocol):
 
     async def history(self, symbol: str, since_ms: Ms) -> HistoryLoaded:
         """Closed base-frame candles from `since_ms` to now, oldest first."""
+        ...
+
+    async def interest(self, symbol: str, since_ms: Ms) -> InterestLoaded:
+        """Open interest from `since_ms` to now, hourly, in base asset; at most 200 samples."""
         ...
 
     async def book(self, symbol: str, depth: int) -> Book:
@@ -89,8 +94,11 @@ class Exchange(MarketReader, Protocol):
 class MarketData(Protocol):
     """Streaming market data; ups and downs are events too."""
 
-    def subscribe(self, symbols: Sequence[str]) -> None:
-        """Replace the wanted set; the stream works out the difference."""
+    def subscribe(self, symbols: Sequence[str], deep: Sequence[str] = ()) -> None:
+        """Replace the wanted sets; the stream works out the difference.
+
+        `symbols` get candles and best prices, those of them in `deep` order book and trades too.
+        """
         ...
 
     def events(self) -> AsyncGenerator[MarketEvent, None]:

@@ -19,6 +19,7 @@ INSTRUMENTS = "/v5/market/instruments-info"
 TICKERS = "/v5/market/tickers"
 KLINE = "/v5/market/kline"
 BOOK = "/v5/market/orderbook"
+INTEREST = "/v5/market/open-interest"
 TIME = "/v5/market/time"
 
 
@@ -57,7 +58,8 @@ def quoted(symbol: str, **changes: object) -> dict[str, object]:
         "price24hPcnt": "0.125",
         "turnover24h": "1234567.8",
         "volume24h": "12000",
-        "openInterestValue": "1",
+        "openInterest": "2",
+        "openInterestValue": "201",
         **changes,
     }
 

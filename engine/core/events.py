@@ -18,6 +18,7 @@ from engine.core.values import (
     Instrument,
     Ms,
     OrderState,
+    Print,
     Refusal,
     Side,
     Ticker,
@@ -90,7 +91,66 @@ class StreamDown(Event, frozen=True):
     reason: str
 
 
-MarketEvent = QuoteSeen | CandlesClosed | HistoryLoaded | StreamUp | StreamDown
+class BookSeen(Event, frozen=True, eq=False):
+    """The order book of a followed symbol as it stands, in sequence since its snapshot.
+
+    Sides are `(levels, 2)` float64 of price and base quantity, best first, at most 50 levels; the
+    newest replaces older ones in the inbox.
+    """
+
+    symbol: str
+    bids: NDArray[np.float64]
+    asks: NDArray[np.float64]
+    exchange_ms: Ms
+
+
+class BookLost(Event, frozen=True):
+    """A gap, a crossed or one-sided book: nothing is known of it until the next `BookSeen`."""
+
+    symbol: str
+    reason: str
+
+
+class PrintsSeen(Event, frozen=True):
+    """Trades of a followed symbol, each once, oldest first; none is dropped in the inbox."""
+
+    symbol: str
+    prints: tuple[Print, ...]
+
+
+class FlowUp(Event, frozen=True):
+    """Book and trades of these symbols are delivered, without a hole, from `exchange_ms` on."""
+
+    symbols: tuple[str, ...]
+    exchange_ms: Ms
+
+
+class FlowDown(Event, frozen=True):
+    """Book and trades of these symbols are not delivered any more: what was counted has a hole."""
+
+    symbols: tuple[str, ...]
+    reason: str
+
+
+class InterestLoaded(Event, frozen=True):
+    """Open interest of one symbol in its base asset, `(exchange_ms, quantity)`, oldest first."""
+
+    symbol: str
+    samples: tuple[tuple[Ms, float], ...]
+
+
+MarketEvent = (
+    QuoteSeen
+    | CandlesClosed
+    | HistoryLoaded
+    | StreamUp
+    | StreamDown
+    | BookSeen
+    | BookLost
+    | PrintsSeen
+    | FlowUp
+    | FlowDown
+)
 
 
 class FetchFailed(Event, frozen=True):
@@ -207,6 +267,18 @@ class NoticeDelivered(Event, frozen=True):
     of_seq: int
     chat_id: int
     message_id: int
+
+
+class ExchangeSeen(Event, frozen=True):
+    """The account cannot be reached or lets us do nothing (`problem` says why), or can (None)."""
+
+    problem: str | None
+
+
+class ClockSeen(Event, frozen=True):
+    """How far the host's clock is from the venue's, in ms; positive = the venue is ahead."""
+
+    offset_ms: float
 
 
 class DiskSeen(Event, frozen=True):

@@ -62,10 +62,21 @@ class FetchHistory(Intent, frozen=True):
     since_ms: Ms
 
 
+class FetchInterest(Intent, frozen=True):
+    """Read open interest from `since_ms` to now."""
+
+    symbol: str
+    since_ms: Ms
+
+
 class Subscribe(Intent, frozen=True):
-    """The complete set of symbols to stream; the stream works out the difference."""
+    """The complete set of symbols to stream; the stream works out the difference.
+
+    All get candles and best prices, those in `deep` order book and trades as well.
+    """
 
     symbols: tuple[str, ...]
+    deep: tuple[str, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True):

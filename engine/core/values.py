@@ -214,6 +214,17 @@ class Ticker(msgspec.Struct, frozen=True):
     ask: float | None
     volume_24h_usd: float | None
     change_24h_pct: float | None
+    open_interest: float | None = None  # base asset
+    open_interest_usd: float | None = None
+
+
+class Print(msgspec.Struct, frozen=True, gc=False):
+    """One trade of the market; `side` is the aggressor's."""
+
+    exchange_ms: Ms
+    price: float
+    qty: float  # base asset
+    side: OrderSide
 
 
 class Book(msgspec.Struct, frozen=True):

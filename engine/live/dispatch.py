@@ -34,6 +34,7 @@ DEADLINES_S: Mapping[type[i.Intent], float] = {
     i.FetchTickers: 20.0,
     i.FetchInstruments: 60.0,
     i.FetchHistory: 60.0,
+    i.FetchInterest: 60.0,
 }
 
 
@@ -77,7 +78,7 @@ class Dispatch:
         """Take intents on; never blocks. After `stop` they are dropped: start-up asks again."""
         for intent in () if self._stopped.is_set() else intents:
             if isinstance(intent, i.Subscribe):
-                self._world.data.subscribe(intent.symbols)
+                self._world.data.subscribe(intent.symbols, intent.deep)
                 continue
             job = _job(intent, self._world)
             if (self._takes_reads or job.lane != "read") and not self._is_asked(job):
@@ -217,6 +218,10 @@ def _reading(intent: i.Intent, world: World) -> _Job:
             key = f"history {symbol}"
             fetch = partial(reader.history, symbol, since_ms)
             return _Job(intent, "read", key, fetch, _read_failed(key))
+        case i.FetchInterest(symbol, since_ms):
+            key = f"interest {symbol}"
+            ask = partial(reader.interest, symbol, since_ms)
+            return _Job(intent, "read", key, ask, _read_failed(key))
         case _:
             raise AssertionError(f"an intent nobody carries out: {intent!r}")
 

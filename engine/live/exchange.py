@@ -18,7 +18,7 @@ from ccxt.async_support.bybit import bybit
 from ccxt.base.errors import BaseError
 
 from engine.core import settings
-from engine.core.events import HistoryLoaded, InstrumentsLoaded, TickersLoaded
+from engine.core.events import HistoryLoaded, InstrumentsLoaded, InterestLoaded, TickersLoaded
 from engine.core.indicators import Floats
 from engine.core.market import sound
 from engine.core.terms import Sim
@@ -30,6 +30,7 @@ from engine.log import Log
 
 PAGE_BARS = 1000  # most candles one call returns
 HISTORY_MAX_BARS = 200_000  # farther back is a mistake of the caller
+INTEREST_MAX = 200  # most samples of open interest one call returns
 HISTORY_CALLS = 8  # candle requests at once
 DEADLINE_S = 10.0  # one try of one call, queueing included
 BACKOFF_S = (0.25, 1.0)  # before the second and the third try
@@ -103,6 +104,8 @@ def ticker_of(row: Mapping[str, Any]) -> Ticker:
         ask=_price(row.get("ask1Price")),
         volume_24h_usd=volume if volume is not None and volume >= 0 else None,
         change_24h_pct=None if change is None else 100 * change,
+        open_interest=_price(row.get("openInterest")),
+        open_interest_usd=_price(row.get("openInterestValue")),
     )
 
 
@@ -272,6 +275,20 @@ class BybitReader:
             _log.warning("candles.dropped", symbol=symbol, count=int((~is_sound).sum()))
         table = table[is_closed & is_sound]
         return table[np.unique(table[:, 0], return_index=True)[1]]
+
+    async def interest(self, symbol: str, since_ms: Ms) -> InterestLoaded:
+        """Open interest from `since_ms` to now, oldest first; what cannot be one is left out."""
+        query = {"category": "linear", "symbol": symbol, "intervalTime": "1h"}
+        query |= {"startTime": str(since_ms), "limit": str(INTEREST_MAX)}
+
+        async def call() -> tuple[tuple[Ms, float], ...]:
+            reply = await self._wire.publicGetV5MarketOpenInterest(query)
+            rows = [
+                (int(r["timestamp"]), _price(r["openInterest"])) for r in reply["result"]["list"]
+            ]
+            return tuple(sorted((at_ms, qty) for at_ms, qty in rows if qty is not None))
+
+        return InterestLoaded(symbol, await self._read(f"interest {symbol}", call))
 
     async def book(self, symbol: str, depth: int) -> Book:
         """Order book, best first, at most `depth` rows a side."""

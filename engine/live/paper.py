@@ -14,6 +14,7 @@ from engine.core.events import (
     Event,
     HistoryLoaded,
     InstrumentsLoaded,
+    InterestLoaded,
     QuoteSeen,
     TickersLoaded,
 )
@@ -103,6 +104,10 @@ class PaperExchange:
     async def history(self, symbol: str, since_ms: Ms) -> HistoryLoaded:
         """The venue's closed candles."""
         return await self._reader.history(symbol, since_ms)
+
+    async def interest(self, symbol: str, since_ms: Ms) -> InterestLoaded:
+        """The venue's open interest."""
+        return await self._reader.interest(symbol, since_ms)
 
     async def book(self, symbol: str, depth: int) -> Book:
         """The venue's order book."""

@@ -44,6 +44,7 @@ LISTS: Mapping[str, tuple[tuple[str, ...], Callable[[object], bool]]] = {
     "/v5/market/instruments-info": (("list",), _is_item),
     "/v5/market/tickers": (("list",), _is_item),
     "/v5/market/kline": (("list",), _is_candle),
+    "/v5/market/open-interest": (("list",), _is_item),
     "/v5/market/orderbook": (("a", "b"), _is_rung),
 }
 

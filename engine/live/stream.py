@@ -280,8 +280,9 @@ class PublicStream:
         self._links: list[_Link] = []
         self._tasks: list[asyncio.Task[None]] | None = None  # one a link, while events are taken
 
-    def subscribe(self, symbols: Sequence[str]) -> None:
-        """Replace the wanted set; the difference is sent within a tick."""
+    def subscribe(self, symbols: Sequence[str], deep: Sequence[str] = ()) -> None:
+        """Replace the wanted sets; the difference is sent within a tick."""
+        del deep
         wanted = dict.fromkeys(symbols)
         for link in self._links:
             for symbol in [s for s in link.symbols if s not in wanted]:

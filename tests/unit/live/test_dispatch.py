@@ -13,6 +13,7 @@ from engine.core.events import (
     FetchFailed,
     HistoryLoaded,
     InstrumentsLoaded,
+    InterestLoaded,
     MarketEvent,
     OrderAccepted,
     OrderGone,
@@ -28,6 +29,7 @@ from engine.core.intents import (
     FetchAccount,
     FetchHistory,
     FetchInstruments,
+    FetchInterest,
     FetchTickers,
     FindOrder,
     Intent,
@@ -117,6 +119,10 @@ class Venue:
         await self._call(f"history {symbol} {since_ms}", ACCOUNT)
         return HISTORY
 
+    async def interest(self, symbol: str, since_ms: Ms) -> InterestLoaded:
+        await self._call(f"interest {symbol} {since_ms}", ACCOUNT)
+        return InterestLoaded(symbol, ())
+
     async def book(self, symbol: str, depth: int) -> Book:
         raise NotImplementedError
 
@@ -126,8 +132,8 @@ class Venue:
     async def close(self) -> None:
         raise NotImplementedError
 
-    def subscribe(self, symbols: Sequence[str]) -> None:
-        self.wanted = symbols
+    def subscribe(self, symbols: Sequence[str], deep: Sequence[str] = ()) -> None:
+        self.wanted = (*symbols, *deep)
 
     def events(self) -> AsyncGenerator[MarketEvent, None]:
         raise NotImplementedError
@@ -177,6 +183,7 @@ async def settle() -> None:
         (FetchTickers(), "tickers", TickersLoaded(())),
         (FetchInstruments(), "instruments", InstrumentsLoaded(())),
         (FetchHistory("A", 5), "history A 5", HISTORY),
+        (FetchInterest("A", 5), "interest A 5", InterestLoaded("A", ())),
     ],
 )
 async def test_each_intent_is_one_call_and_one_event(
@@ -207,6 +214,7 @@ FAILURES: list[tuple[Intent, Failure]] = [
     (FetchTickers(), partial(FetchFailed, "tickers")),
     (FetchInstruments(), partial(FetchFailed, "instruments")),
     (FetchHistory("A", 5), partial(FetchFailed, "history A")),
+    (FetchInterest("A", 5), partial(FetchFailed, "interest A")),
 ]
 
 

@@ -9,6 +9,7 @@ from rest_venue import (
     BOOK,
     FRAME,
     INSTRUMENTS,
+    INTEREST,
     KLINE,
     NOW,
     TICKERS,
@@ -23,9 +24,12 @@ from rest_venue import (
     reply,
 )
 
+from engine.core.events import InterestLoaded
 from engine.core.values import Book, Instrument, Ticker
 from engine.errors import Transient
 from engine.live.exchange import PAGE_BARS, BybitReader
+
+ZERO_INTEREST = {"openInterest": "0", "openInterestValue": ""}
 
 
 @pytest.fixture
@@ -131,15 +135,16 @@ async def test_an_empty_or_shrunken_list_is_refused_and_forgotten(
 async def test_tickers_are_one_call_and_missing_is_none(venue: Venue, reader: BybitReader) -> None:
     venue.quotes = [
         quoted("BTCUSDT"),
-        quoted("ETHUSDT", bid1Price="", ask1Price="0", lastPrice="-3", turnover24h="-1"),
+        quoted("ETHUSDT", bid1Price="", ask1Price="0", lastPrice="-3", turnover24h="-1")
+        | ZERO_INTEREST,
         {"symbol": "XUSDT"},
         quoted("YUSDT", lastPrice="inf", bid1Price="nan", price24hPcnt="-0.5"),
     ]
     assert (await reader.tickers()).tickers == (
-        Ticker("BTCUSDT", 100.5, 100.4, 100.6, 1234567.8, 12.5),
+        Ticker("BTCUSDT", 100.5, 100.4, 100.6, 1234567.8, 12.5, 2.0, 201.0),
         Ticker("ETHUSDT", None, None, None, None, 12.5),
         Ticker("XUSDT", None, None, None, None, None),
-        Ticker("YUSDT", None, None, 100.6, 1234567.8, -50.0),
+        Ticker("YUSDT", None, None, 100.6, 1234567.8, -50.0, 2.0, 201.0),
     )
     assert venue.count(TICKERS) == 1
 
@@ -216,6 +221,22 @@ async def test_histories_share_one_load_and_few_connections(
     assert [f.symbol for f in found] == symbols
     assert venue.count(INSTRUMENTS) == 2  # the list, and what is not launched yet
     assert 1 < venue.busiest <= 8
+
+
+async def test_interest_is_oldest_first_and_never_made_up(
+    venue: Venue, reader: BybitReader
+) -> None:
+    rows = [
+        {"openInterest": "12.5", "timestamp": "7200000"},
+        {"openInterest": "", "timestamp": "5400000"},
+        {"openInterest": "11", "timestamp": "3600000"},
+    ]
+    venue.fault(INTEREST, reply(envelope({"symbol": "BTCUSDT", "list": rows})))
+    found = await reader.interest("BTCUSDT", 3_600_000)
+    assert found == InterestLoaded("BTCUSDT", ((3_600_000, 11.0), (7_200_000, 12.5)))
+    venue.fault(INTEREST, *[reply(envelope({"symbol": "BTCUSDT"})) for _ in range(3)])
+    with pytest.raises(Transient, match=r"expected result\.list"):
+        await reader.interest("BTCUSDT", 0)
 
 
 async def test_a_book_is_best_first(venue: Venue, reader: BybitReader) -> None:

@@ -12,6 +12,7 @@ from engine.core.events import (
     FundingSeen,
     HistoryLoaded,
     InstrumentsLoaded,
+    InterestLoaded,
     OrderAccepted,
     OrderGone,
     OrderMissing,
@@ -46,6 +47,10 @@ class Reader:
     async def history(self, symbol: str, since_ms: Ms) -> HistoryLoaded:
         self.asked.append((symbol, since_ms))
         return HISTORY
+
+    async def interest(self, symbol: str, since_ms: Ms) -> InterestLoaded:
+        self.asked.append((symbol, since_ms))
+        return InterestLoaded(symbol, ((5, 1.0),))
 
     async def book(self, symbol: str, depth: int) -> Book:
         self.asked.append((symbol, depth))
@@ -156,10 +161,11 @@ async def test_market_data_is_the_readers_own(world: PaperWorld) -> None:
     assert await world.exchange.instruments() == InstrumentsLoaded((INSTRUMENT,))
     assert await world.exchange.tickers() == TickersLoaded(())
     assert await world.exchange.history(SYMBOL, 5) is HISTORY
+    assert await world.exchange.interest(SYMBOL, 5) == InterestLoaded(SYMBOL, ((5, 1.0),))
     assert await world.exchange.book(SYMBOL, 3) is BOOK
     assert await world.exchange.time_ms() == 77
     await world.exchange.close()
-    assert world.reader.asked == [(SYMBOL, 5), (SYMBOL, 3), "close"]
+    assert world.reader.asked == [(SYMBOL, 5), (SYMBOL, 5), (SYMBOL, 3), "close"]
 
 
 async def test_an_exit_before_the_markets_first_word_is_not_refused() -> None:

@@ -7,7 +7,13 @@ import pytest
 from conftest import Disk
 
 from builders import INSTRUMENT
-from engine.core.events import HistoryLoaded, InstrumentsLoaded, MarketEvent, TickersLoaded
+from engine.core.events import (
+    HistoryLoaded,
+    InstrumentsLoaded,
+    InterestLoaded,
+    MarketEvent,
+    TickersLoaded,
+)
 from engine.core.facts import CommandDone, GateClosed, Record
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
@@ -42,6 +48,9 @@ class Market:
         self.asked.set()
         raise AssertionError(await asyncio.Event().wait(), symbol, since_ms)
 
+    async def interest(self, symbol: str, since_ms: Ms) -> InterestLoaded:
+        raise NotImplementedError
+
     async def book(self, symbol: str, depth: int) -> Book:
         raise NotImplementedError
 
@@ -51,7 +60,8 @@ class Market:
     async def close(self) -> None:
         raise NotImplementedError
 
-    def subscribe(self, symbols: Sequence[str]) -> None:
+    def subscribe(self, symbols: Sequence[str], deep: Sequence[str] = ()) -> None:
+        assert deep == ()
         assert symbols == ("SOLUSDT",)
 
     async def events(self) -> AsyncGenerator[MarketEvent, None]:
