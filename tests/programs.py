@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,18 @@ class Program:
                 assert not self._reading.done(), f"ended without {part!r}: {self.lines[-20:]}"
                 await self._grown.wait()
             return found[count - 1]
+
+    async def until(self, found: Callable[[], Awaitable[str | None]], patience_s: float) -> str:
+        """What `found` says, asked again whenever the program said something; `TimeoutError`."""
+        async with asyncio.timeout(patience_s):
+            while True:
+                known = len(self.lines)
+                if (words := await found()) is not None:
+                    return words
+                async with self._grown:
+                    while len(self.lines) == known:
+                        assert not self._reading.done(), f"ended: {self.lines[-20:]}"
+                        await self._grown.wait()
 
     async def address(self) -> str:
         """The address it says it listens on."""
