@@ -8,6 +8,7 @@ venue's, never retry a write, and never show a ccxt type or exception.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -20,9 +21,9 @@ from ccxt.base.errors import BaseError
 
 from engine.core.terms import Sim
 from engine.core.values import Instrument, Ms, exact
-from engine.errors import ConfigError, Denied, RateLimited, Transient
+from engine.errors import ConfigError, Denied, ExchangeError, RateLimited, Transient
 from engine.live.limits import Address, Limits
-from engine.live.replies import LATE_CODE, Coded, Reply, problem_of
+from engine.live.replies import Coded, Meaning, Reply, problem_of
 from engine.log import Log
 
 DEADLINE_S = 10.0  # one try of one call, queueing included
@@ -177,10 +178,14 @@ class PrivateWire(Wire):
             raise ConfigError("exchange", [f"rest_url   {problem}"])
         super().__init__(url, Sim(), address, deadline_s)
         self.apiKey, self.secret = keys.key, keys.secret
-        self.problem: str | None = None  # why the venue denied us, until it lets us again
+        self._reads, self._writes = _Door(), _Door()
         self._now_ms = now_ms
         self._synced: tuple[float, float] | None = None  # venue's ms at a monotonic second
-        self._denied_at = -inf
+
+    @property
+    def problem(self) -> str | None:
+        """Why the venue denied us, until it lets us again."""
+        return self._reads.problem or self._writes.problem
 
     def nonce(self) -> Ms:
         """The time our requests are stamped with: the venue's."""
@@ -205,39 +210,78 @@ class PrivateWire(Wire):
             raise Denied(problem)
         return await super().fetch(*request)
 
-    async def ask(self, path: str, **query: str) -> Result:
-        """A signed read of linear contracts, tried three times; the reply's `result`."""
-        return await self.patiently(path, lambda: self._ask(path, query))
+    async def ask(
+        self, path: str, query: Mapping[str, str], *, is_optional: bool = False
+    ) -> Result:
+        """A signed read, tried three times; the `result` of its reply.
 
-    async def _ask(self, path: str, query: Mapping[str, str]) -> Result:
+        The denial of what is optional says nothing about the rest.
+        """
+        return await self.patiently(path, lambda: self._ask(path, query, is_optional=is_optional))
+
+    async def _ask(self, path: str, query: Mapping[str, str], *, is_optional: bool) -> Result:
         try:
-            return await self._signed(path, "GET", query, is_entry=False)
+            return await self._signed(path, "GET", query, is_optional=is_optional)
         except Coded as problem:
-            if problem.code != LATE_CODE:
+            if problem.meaning is not Meaning.LATE:
                 raise
         await self.sync()
-        return await self._signed(path, "GET", query, is_entry=False)
+        return await self._signed(path, "GET", query, is_optional=is_optional)
 
-    async def tell(self, path: str, body: Mapping[str, Any], *, is_entry: bool = False) -> Result:
-        """A signed write, sent once; `is_entry` when nothing is lost by not sending it."""
-        return await self.once(path, lambda: self._signed(path, "POST", body, is_entry=is_entry))
+    async def tell(
+        self, path: str, body: Mapping[str, Any], *, is_optional: bool = False
+    ) -> Result:
+        """A signed write, sent once; `is_optional` when nothing is lost by not sending it."""
+        try:
+            return await self.once(
+                path, lambda: self._signed(path, "POST", body, is_optional=is_optional)
+            )
+        except Coded as problem:
+            if problem.meaning is Meaning.LATE:
+                with suppress(ExchangeError):  # the next one tries again
+                    await self.sync()
+            raise
 
     async def _signed(
-        self, path: str, method: str, params: Mapping[str, Any], *, is_entry: bool
+        self, path: str, method: str, params: Mapping[str, Any], *, is_optional: bool
     ) -> Result:
-        """The private door: after a denial only supervision knocks, and slowly."""
-        waited_s = self.timing.monotonic() - self._denied_at
-        if self.problem is not None and (is_entry or waited_s < DENIED_S):
-            raise Denied(self.problem)
-        if self.problem is not None:
-            self._denied_at = self.timing.monotonic()  # one knocks, the others wait for its answer
+        """The private door: denied reads shut it for everything, denied writes for writes."""
+        doors = (self._reads, self._writes) if method == "POST" else (self._reads,)
+        for door in doors:
+            door.check(self.timing.monotonic(), is_optional=is_optional)
         try:
             envelope = await self.request(path, ["private"], method, dict(params))
         except Denied as denial:
-            self._denied_at, self.problem = self.timing.monotonic(), str(denial)
+            if method == "POST" or not is_optional:
+                doors[-1].shut(self.timing.monotonic(), str(denial))
             raise
-        self.problem = None
+        for door in doors:
+            door.problem = None
         return cast("Result", envelope["result"])
+
+
+class Unsent(Denied):
+    """Not sent: the venue denied what went before, and it is too early to try again."""
+
+
+class _Door:
+    """Shut by a denial; then only what supervises may knock, one at a time and slowly."""
+
+    def __init__(self) -> None:
+        self.problem: str | None = None
+        self._tried_at = -inf
+
+    def check(self, now: float, *, is_optional: bool) -> None:
+        """Raise `Unsent` unless the call may go; going counts as knocking."""
+        if self.problem is None:
+            return
+        if is_optional or now - self._tried_at < DENIED_S:
+            raise Unsent(self.problem)
+        self._tried_at = now
+
+    def shut(self, now: float, problem: str) -> None:
+        """The venue denied a call."""
+        self.problem, self._tried_at = problem, now
 
 
 def instrument_of(market: Mapping[str, Any], fees: Sim) -> Instrument | None:
