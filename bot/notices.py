@@ -35,7 +35,7 @@ from engine.core.values import GateName, Ms, StopKind
 
 HOLD_MS: Ms = 60_000  # a condition shorter than this is nobody's business
 TRAIL_MS: Ms = 900_000  # a stop that trails is told at most this often
-LOUDEST = frozenset({GateName.KILL_SWITCH, GateName.DISK_BAD})
+LOUDEST = frozenset({GateName.KILL_SWITCH, GateName.DISK_BAD, GateName.EXCHANGE_DOWN})
 QUIET = frozenset({GateName.STALE_DATA, GateName.UNRECONCILED})
 REPEATING = frozenset({"order_refused", "stop_refused"})  # asked again every few seconds
 _USER = re.compile(r"\((\d+)\)$")

@@ -21,6 +21,7 @@ from engine.core.ledger import Ledger
 from engine.core.market import Market
 from engine.core.overview import Seen, overview
 from engine.core.positions import Position
+from engine.core.reach import Reach
 from engine.core.reconcile import reconcile
 from engine.core.results import snapshot, take_signal
 from engine.core.risk import Review, review
@@ -59,6 +60,7 @@ class Engine:
         self._funnel = Funnel()
         self._looked: dict[str, Look] = {}
         self._odd: dict[str, Ms] = {}
+        self._reach = Reach()
         self._is_compared = False
         self._account_ms: Ms = 0  # when the account was last asked for
         self._at_ms: Ms = ledger.state.at_ms
@@ -146,6 +148,7 @@ class Engine:
             case e.TransferSeen():
                 answers.transferred(turn, event)
             case e.AccountSeen():
+                self._reach.read(turn)
                 reconcile(turn, event)
                 self._is_compared = True
             case e.Command():
@@ -168,6 +171,11 @@ class Engine:
                 gates.judge(turn)
             case e.FetchFailed():
                 self._watch.fetch_failed(event)
+                self._reach.failed(turn, event)
+            case e.ExchangeSeen():
+                self._reach.seen(turn, event)
+            case e.ClockSeen():
+                self._reach.clock(turn, event)
             case e.NoticeDelivered():
                 turn.tell(f.NoticeSent(event.of_seq, event.chat_id, event.message_id))
             case e.DiskSeen():
@@ -227,6 +235,7 @@ class Engine:
 
     def _tick(self, turn: Turn) -> None:
         gates.judge(turn)
+        self._reach.judge(turn)
         self._watch.look(turn)
         guard.look_up_unknown(turn)
         every_ms = self.settings.schedule.reconcile_every_s * 1000

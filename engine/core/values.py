@@ -121,7 +121,9 @@ class GateName(StrEnum):
     KILL_SWITCH = "kill_switch"
     OPERATOR = "operator"
     STALE_DATA = "stale_data"
+    EXCHANGE_DOWN = "exchange_down"
     UNRECONCILED = "unreconciled"
+    CLOCK_BAD = "clock_bad"
     DISK_BAD = "disk_bad"
     SHUTTING_DOWN = "shutting_down"
 
