@@ -29,6 +29,7 @@ from engine.core.facts import (
     SignalTaken,
     StopMissing,
     StopMoved,
+    SymbolIgnored,
     Transferred,
 )
 from engine.core.values import GateName, Ms, StopKind
@@ -82,7 +83,7 @@ class Teller:
         match record.fact:
             case Booted() as fact:
                 return [self._booted(record, fact)]
-            case GateClosed() | GateOpened() | PresetChosen() as fact:
+            case GateClosed() | GateOpened() | PresetChosen() | SymbolIgnored() as fact:
                 return self._steered(record, fact)
             case Incident() as fact:
                 return self._incident(record, fact)
@@ -92,7 +93,7 @@ class Teller:
                 return self._of_trade(record)
 
     def _steered(
-        self, record: Record, fact: GateClosed | GateOpened | PresetChosen
+        self, record: Record, fact: GateClosed | GateOpened | PresetChosen | SymbolIgnored
     ) -> list[Notice]:
         """What people, or conditions, changed about trading as such."""
         match fact:
@@ -100,9 +101,12 @@ class Teller:
                 return self._gate_closed(record, fact)
             case GateOpened():
                 return self._gate_opened(record, fact)
+            case PresetChosen():
+                words = texts.preset_chosen(fact, self._mode)
             case _:
-                notice = self._notice(record, Urgency.MONEY, texts.preset_chosen(fact, self._mode))
-                return [msgspec.structs.replace(notice, not_for=_person(fact.by))]
+                words = texts.symbol_ignored(fact, self._mode)
+        notice = self._notice(record, Urgency.MONEY, words)
+        return [msgspec.structs.replace(notice, not_for=_person(fact.by))]
 
     def _incident(self, record: Record, fact: Incident) -> list[Notice]:
         """Told at once; a refusal that repeats is counted, and told again after a while."""

@@ -60,6 +60,7 @@ class Engine:
         self._funnel = Funnel()
         self._looked: dict[str, Look] = {}
         self._odd: dict[str, Ms] = {}
+        self._foreign: dict[str, e.AccountPosition] = {}
         self._reach = Reach()
         self._is_compared = False
         self._account_ms: Ms = 0  # when the account was last asked for
@@ -76,6 +77,7 @@ class Engine:
             self.market,
             looked=self._looked,
             odd=self._odd,
+            foreign=self._foreign,
             is_compared=self._is_compared,
         )
         self._route(turn, event)
@@ -97,6 +99,7 @@ class Engine:
             self._verdicts,
             self._funnel.view(self._at_ms),
             self._watched,
+            tuple(self._foreign.values()),
         )
         return overview(turn, seen)
 

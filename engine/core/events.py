@@ -334,6 +334,13 @@ class Rescan(Command, frozen=True, kw_only=True):
     """Choose the universe anew, now."""
 
 
+class Ignore(Command, frozen=True, kw_only=True):
+    """Leave a position in this symbol alone that is not ours, or (off) count it again."""
+
+    symbol: str
+    is_on: bool = True
+
+
 class UsePreset(Command, frozen=True, kw_only=True):
     """Trade by another preset: `settings` is the whole configuration with it in place."""
 

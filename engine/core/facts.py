@@ -266,6 +266,14 @@ class PresetChosen(Fact, frozen=True, tag=True):
     by: str
 
 
+class SymbolIgnored(Fact, frozen=True, tag=True):
+    """A person said that a position in this symbol is not ours, or took that back."""
+
+    symbol: str
+    by: str
+    is_on: bool = True
+
+
 class CommandDone(Fact, frozen=True, tag=True):
     """A person's command took effect."""
 
@@ -313,6 +321,7 @@ AnyFact = (
     | Incident
     | NoticeSent
     | PresetChosen
+    | SymbolIgnored
     | CommandDone
     | CommandRefused
 )

@@ -360,3 +360,10 @@ def _remember(memory: dict[str, T], key: str, value: T, kept: int) -> None:
 @fold.register
 def _preset_chosen(fact: f.PresetChosen, state: State, _record: f.Record) -> None:
     state.preset = fact.name
+
+
+@fold.register
+def _symbol_ignored(fact: f.SymbolIgnored, state: State, record: f.Record) -> None:
+    state.ignored.pop(fact.symbol, None)
+    if fact.is_on:
+        state.ignored[fact.symbol] = record.at_ms

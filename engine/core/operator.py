@@ -11,6 +11,7 @@ from engine.core import facts as f
 from engine.core import gates, guard
 from engine.core.exits import Protection
 from engine.core.exposure import equity_now, mark_of
+from engine.core.intents import FetchAccount
 from engine.core.positions import Position
 from engine.core.turn import Turn
 from engine.core.values import GateName, StopKind, exact
@@ -18,6 +19,7 @@ from engine.core.values import GateName, StopKind, exact
 PAUSED = "paused"
 STOPPED = "stopped"
 PANIC = "panic"
+IGNORED_MAX = 50
 CRASHED = "three crashes in ten minutes"
 OTHER_PRESET = "the chosen preset is not in force"
 
@@ -61,6 +63,8 @@ def _do_rest(turn: Turn, command: e.Command) -> Answer:
     match command:
         case e.Rescan():
             return True, "the universe is chosen anew; markets are judged as their bars close"
+        case e.Ignore():
+            return _ignore(turn, command)
         case e.UsePreset():
             return _use_preset(turn, command)
         case _:
@@ -188,6 +192,25 @@ def _use_preset(turn: Turn, command: e.UsePreset) -> Answer:
     if now_s != then_s:
         return True, f"{command.name} is in force from the next start on: its bars are {then_s} s"
     return True, f"{command.name} is in force"
+
+
+def _ignore(turn: Turn, command: e.Ignore) -> Answer:
+    """Leave a stranger's position alone, or count it again; the account is read at once."""
+    symbol, state = command.symbol, turn.ledger.state
+    held = turn.ledger.position_in(symbol)
+    if (symbol in state.ignored) is command.is_on:
+        return False, f"{symbol} is {'ignored already' if command.is_on else 'not ignored'}"
+    if command.is_on and held is not None:
+        return False, f"#{held.id} in {symbol} is ours"
+    if command.is_on and symbol not in turn.foreign:
+        return False, f"the exchange shows no position in {symbol} that is not ours"
+    if command.is_on and len(state.ignored) >= IGNORED_MAX:
+        return False, f"{IGNORED_MAX} symbols are ignored already"
+    turn.tell(f.SymbolIgnored(symbol, command.by, command.is_on))
+    turn.ask(FetchAccount())
+    if command.is_on:
+        return True, f"{symbol} is left alone, and nothing is entered there"
+    return True, f"{symbol} counts again"
 
 
 def _shutdown(turn: Turn) -> Answer:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.core.events import AccountPosition
 from engine.core.exits import breakeven
 from engine.core.exposure import equity_now, mark_of, open_risk, soft_mult
 from engine.core.folds import HOUR_MS, HOURS_KEPT
@@ -18,7 +19,7 @@ from engine.core.positions import Position, Rung
 from engine.core.terms import Risk
 from engine.core.turn import Turn
 from engine.core.values import Ms, PositionState, Verdict, exact
-from engine.core.view import FunnelView, GateView, PositionView, TargetView, View
+from engine.core.view import ForeignView, FunnelView, GateView, PositionView, TargetView, View
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -29,6 +30,7 @@ class Seen(msgspec.Struct, frozen=True):
     verdicts: Mapping[str, Verdict]
     funnel: FunnelView
     watched: tuple[str, ...]
+    foreign: tuple[AccountPosition, ...] = ()
 
 
 def overview(turn: Turn, seen: Seen) -> View:
@@ -67,6 +69,8 @@ def overview(turn: Turn, seen: Seen) -> View:
         stale_symbols=market.stale_symbols(turn.at_ms),
         funnel=seen.funnel,
         watched=seen.watched,
+        foreign=tuple(ForeignView(p.symbol, p.side, p.qty) for p in seen.foreign),
+        ignored=tuple(state.ignored),
         preset=settings.bot.preset,
         next_preset=_next_preset(turn),
     )

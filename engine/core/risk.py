@@ -140,7 +140,9 @@ def _busy(turn: Turn, signal: Signal) -> Check:
     orders = ledger.state.orders.values()
     works = next((o for o in orders if o.is_live and o.order.symbol == symbol), None)
     reason = ""
-    if held is not None:
+    if symbol in ledger.state.ignored:
+        reason = f"{symbol} is ignored: what is open there is not ours"
+    elif held is not None:
         reason = f"position #{held.id} is open"
     elif works is not None:
         reason = f"order {works.order.id} still works"

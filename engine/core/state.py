@@ -67,6 +67,7 @@ class State(msgspec.Struct):
     fill_ids: dict[str, Ms] = msgspec.field(default_factory=dict)  # of fundings and transfers too
     commands: dict[str, Answer] = msgspec.field(default_factory=dict)  # so that none acts twice
     preset: str = ""  # chosen by a person; empty = the configured one
+    ignored: dict[str, Ms] = msgspec.field(default_factory=dict)  # symbols where others may trade
     alarms: dict[str, Ms] = msgspec.field(default_factory=dict)  # incident's key -> last told
 
 

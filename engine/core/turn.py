@@ -6,6 +6,7 @@ decide anything itself: it folds each fact into the ledger the moment it is stat
 
 import msgspec
 
+from engine.core.events import AccountPosition
 from engine.core.facts import AnyFact, Incident, Record
 from engine.core.intents import Intent, Outcome
 from engine.core.ledger import Ledger
@@ -34,6 +35,7 @@ class Turn(msgspec.Struct):
     intents: list[Intent] = msgspec.field(default_factory=list)
     looked: dict[str, Look] = msgspec.field(default_factory=dict)  # by order id
     is_compared: bool = True  # the account was read since the start: equity is not a guess
+    foreign: dict[str, AccountPosition] = msgspec.field(default_factory=dict)  # last read, not ours
     odd: dict[str, Ms] = msgspec.field(default_factory=dict)  # orders listed, not ours: since when
 
     def tell(self, fact: AnyFact) -> Record:

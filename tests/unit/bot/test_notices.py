@@ -261,3 +261,15 @@ def test_a_chosen_preset_is_told_once_to_those_who_did_not_choose_it() -> None:
         "⚙️ Preset scalping by @ann · 🧪 PAPER",
         "It holds from the next bar on, or from the next start if its bars are of another size.",
     ]
+
+
+def test_a_symbol_left_alone_is_told_to_the_others() -> None:
+    story = trading()
+    notice = story.one(f.SymbolIgnored("XRPUSDT", "@ann (11)"))
+    assert (notice.urgency, notice.not_for) == (Urgency.MONEY, 11)
+    assert layout.plain(notice.text.html).split("\n") == [
+        "👤 XRPUSDT is left alone, by @ann · 🧪 PAPER",
+        "What is open there is not ours.",
+    ]
+    back = story.says(f.SymbolIgnored("XRPUSDT", "@ann (11)", is_on=False))
+    assert back[0] == "👤 XRPUSDT counts again, by @ann · 🧪 PAPER"
