@@ -13,13 +13,14 @@ import msgspec
 from bot import texts_notices as texts
 from bot.trades import Trade, TradeBook
 from bot.views import money
-from bot.views.layout import Text
+from bot.views.layout import Text, marked
 from engine.core.facts import (
     Booted,
     FundingPaid,
     GateClosed,
     GateOpened,
     Incident,
+    LiveArmed,
     OrderAdopted,
     OrderEnded,
     OrderFilled,
@@ -85,6 +86,8 @@ class Teller:
                 return [self._booted(record, fact)]
             case GateClosed() | GateOpened() | PresetChosen() | SymbolIgnored() as fact:
                 return self._steered(record, fact)
+            case LiveArmed() as fact:
+                return [self._notice(record, Urgency.MONEY, texts.live_armed(fact))]
             case Incident() as fact:
                 return self._incident(record, fact)
             case Transferred() | FundingPaid(position_id=None) as fact:
@@ -136,6 +139,7 @@ class Teller:
     def _notice(
         self, record: Record, urgency: Urgency, text: Text, *, is_silent: bool = False
     ) -> Notice:
+        text = marked(text, self._mode) if self._mode else text
         return Notice((record.seq,), record.at_ms, urgency, is_silent, text)
 
     def _news(self, record: Record, text: Text) -> Notice:

@@ -367,3 +367,8 @@ def _symbol_ignored(fact: f.SymbolIgnored, state: State, record: f.Record) -> No
     state.ignored.pop(fact.symbol, None)
     if fact.is_on:
         state.ignored[fact.symbol] = record.at_ms
+
+
+@fold.register
+def _live_armed(fact: f.LiveArmed, state: State, record: f.Record) -> None:
+    state.arm, state.armed_ms = fact.arm, record.at_ms

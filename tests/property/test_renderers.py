@@ -23,6 +23,7 @@ from engine.core import facts as f
 from engine.core.checks import BOTH
 from engine.core.terms import Risk
 from engine.core.values import (
+    Arm,
     Check,
     CheckStatus,
     Funding,
@@ -202,6 +203,7 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
             f.GateClosed(GateName.KILL_SWITCH, name, why, T0, flatten=True), name
         ),
         lambda: texts_notices.gate_opened(f.GateOpened(GateName.DISK_BAD, name, why), name),
+        lambda: texts_notices.live_armed(f.LiveArmed(Arm(name, why, 1))),
         lambda: texts_notices.symbol_ignored(f.SymbolIgnored(sym, why), name),
         lambda: texts_notices.preset_chosen(f.PresetChosen(name, why), name),
         lambda: texts_notices.condition(f.GateClosed(GateName.STALE_DATA, name, why), T0),
