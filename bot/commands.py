@@ -14,6 +14,7 @@ from telegram import BotCommand
 from bot import texts
 from bot.commands_close import close, do_panic, panic
 from bot.commands_gates import do_pause, do_resume, gate, pause, resume, stop
+from bot.commands_ignore import ignore
 from bot.commands_positions import positions
 from bot.commands_preset import preset
 from bot.commands_read import chart, health, levels, pnl, signals, start, status_, why
@@ -161,6 +162,17 @@ TABLE: tuple[Verb, ...] = (
         "the strategy in force; choose another",
         "/preset [name]",
         ("/preset", "/preset conservative"),
+        stale=Stale.REFUSE,
+        in_menu=False,
+        group="Steer",
+    ),
+    Verb(
+        "ignore",
+        O,
+        ignore,
+        "a position that is not ours: leave alone",
+        "/ignore [SYM [off]]",
+        ("/ignore XRPUSDT", "/ignore XRPUSDT off"),
         stale=Stale.REFUSE,
         in_menu=False,
         group="Steer",

@@ -13,13 +13,14 @@ import msgspec
 from bot import texts_notices as texts
 from bot.trades import Trade, TradeBook
 from bot.views import money
-from bot.views.layout import Text
+from bot.views.layout import Text, marked
 from engine.core.facts import (
     Booted,
     FundingPaid,
     GateClosed,
     GateOpened,
     Incident,
+    LiveArmed,
     OrderAdopted,
     OrderEnded,
     OrderFilled,
@@ -29,13 +30,14 @@ from engine.core.facts import (
     SignalTaken,
     StopMissing,
     StopMoved,
+    SymbolIgnored,
     Transferred,
 )
 from engine.core.values import GateName, Ms, StopKind
 
 HOLD_MS: Ms = 60_000  # a condition shorter than this is nobody's business
 TRAIL_MS: Ms = 900_000  # a stop that trails is told at most this often
-LOUDEST = frozenset({GateName.KILL_SWITCH, GateName.DISK_BAD})
+LOUDEST = frozenset({GateName.KILL_SWITCH, GateName.DISK_BAD, GateName.EXCHANGE_DOWN})
 QUIET = frozenset({GateName.STALE_DATA, GateName.UNRECONCILED})
 REPEATING = frozenset({"order_refused", "stop_refused"})  # asked again every few seconds
 _USER = re.compile(r"\((\d+)\)$")
@@ -82,8 +84,10 @@ class Teller:
         match record.fact:
             case Booted() as fact:
                 return [self._booted(record, fact)]
-            case GateClosed() | GateOpened() | PresetChosen() as fact:
+            case GateClosed() | GateOpened() | PresetChosen() | SymbolIgnored() as fact:
                 return self._steered(record, fact)
+            case LiveArmed() as fact:
+                return [self._notice(record, Urgency.MONEY, texts.live_armed(fact))]
             case Incident() as fact:
                 return self._incident(record, fact)
             case Transferred() | FundingPaid(position_id=None) as fact:
@@ -92,7 +96,7 @@ class Teller:
                 return self._of_trade(record)
 
     def _steered(
-        self, record: Record, fact: GateClosed | GateOpened | PresetChosen
+        self, record: Record, fact: GateClosed | GateOpened | PresetChosen | SymbolIgnored
     ) -> list[Notice]:
         """What people, or conditions, changed about trading as such."""
         match fact:
@@ -100,9 +104,12 @@ class Teller:
                 return self._gate_closed(record, fact)
             case GateOpened():
                 return self._gate_opened(record, fact)
+            case PresetChosen():
+                words = texts.preset_chosen(fact, self._mode)
             case _:
-                notice = self._notice(record, Urgency.MONEY, texts.preset_chosen(fact, self._mode))
-                return [msgspec.structs.replace(notice, not_for=_person(fact.by))]
+                words = texts.symbol_ignored(fact, self._mode)
+        notice = self._notice(record, Urgency.MONEY, words)
+        return [msgspec.structs.replace(notice, not_for=_person(fact.by))]
 
     def _incident(self, record: Record, fact: Incident) -> list[Notice]:
         """Told at once; a refusal that repeats is counted, and told again after a while."""
@@ -132,6 +139,7 @@ class Teller:
     def _notice(
         self, record: Record, urgency: Urgency, text: Text, *, is_silent: bool = False
     ) -> Notice:
+        text = marked(text, self._mode) if self._mode else text
         return Notice((record.seq,), record.at_ms, urgency, is_silent, text)
 
     def _news(self, record: Record, text: Text) -> Notice:

@@ -29,6 +29,7 @@ from engine.core.facts import (
     GateClosed,
     GateOpened,
     Incident,
+    LiveArmed,
     OrderAdopted,
     OrderEnded,
     OrderFilled,
@@ -36,10 +37,11 @@ from engine.core.facts import (
     Record,
     StopMissing,
     StopMoved,
+    SymbolIgnored,
     Transferred,
 )
 from engine.core.gates import ENGINE
-from engine.core.values import Fill, GateName, Ms, OrderSide, Purpose, StopKind
+from engine.core.values import LIVE, Fill, GateName, Ms, OrderSide, Purpose, StopKind
 
 SOLD = {OrderSide.BUY: "bought", OrderSide.SELL: "sold"}
 MOVES = {
@@ -183,6 +185,21 @@ def preset_chosen(fact: PresetChosen, mode: str) -> Text:
     head = f"⚙️ <b>Preset {short(fact.name, 40)}</b> by {who(fact.by)} · {badge(mode)}"
     tail = "It holds from the next bar on, or from the next start if its bars are of another size."
     return Text(f"{head}\n{tail}", keyboard((read("Presets", "preset"), read("Status", "status"))))
+
+
+def live_armed(fact: LiveArmed) -> Text:
+    """Real orders are allowed from here on."""
+    head = f"⚠️ <b>Armed</b> by {who(fact.arm.by)} · {badge(LIVE)}"
+    tail = f"Real orders may go to {short(fact.arm.venue, 60)}. For a day new trades risk less."
+    return Text(f"{head}\n{tail}", keyboard((read("Status", "status"), read("Mode", "mode"))))
+
+
+def symbol_ignored(fact: SymbolIgnored, mode: str) -> Text:
+    """Somebody said whose a position is."""
+    what = "is left alone" if fact.is_on else "counts again"
+    head = f"👤 <b>{short(fact.symbol, 30)}</b> {what}, by {who(fact.by)} · {badge(mode)}"
+    tail = "What is open there is not ours." if fact.is_on else "A position there must be ours."
+    return Text(f"{head}\n{tail}", keyboard((read("Status", "status"),)))
 
 
 def no_result(fact: Transferred | FundingPaid, mode: str) -> Text:

@@ -2,7 +2,7 @@
 
 It exists so that environment variables are read in one place, all problems at once, and so that a
 secret is wrapped before anything can print it. It must never echo a secret, in an error or a repr,
-and knows nothing of exchange keys: there is no live mode yet.
+and it grants nothing: what it says about live trading is only the machine's half.
 """
 
 import re
@@ -25,6 +25,8 @@ _OPAQUE = re.compile(r"[A-Za-z0-9_-]{16,}")
 ROLES = ("viewer", "trader", "owner")  # from reading to everything
 _OURS = "BREAKOUT_"
 _KNOWN = ("BREAKOUT_CONFIG", "BREAKOUT_STATE_DIR")
+_KEY = re.compile(r"[A-Za-z0-9_-]{4,128}")
+_PLACEHOLDER = re.compile(r"change[_ -]?me|your[_ -].*|<.*>|x{3,}|\.{3}|to[_ -]?do", re.IGNORECASE)
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -45,6 +47,9 @@ class Environment(msgspec.Struct, frozen=True):
     telegram_token: Secret | None = None
     telegram_proxy: Secret | None = None  # may carry a password
     telegram_api_url: str | None = None  # None = Telegram's own
+    exchange_key: Secret | None = None  # never one without the other
+    exchange_secret: Secret | None = None
+    allow_live: bool = False  # the machine's half of enabling live trading
     allowed_users: Mapping[int, str] = {}  # user id -> one of ROLES; empty = nobody
     allowed_chats: frozenset[int] = frozenset()  # groups; private chats need no entry
     config: Path | None = None  # BREAKOUT_CONFIG
@@ -53,7 +58,13 @@ class Environment(msgspec.Struct, frozen=True):
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret that was given, for the redaction filter."""
-        return tuple(s for s in (self.telegram_token, self.telegram_proxy) if s is not None)
+        given = (
+            self.telegram_token,
+            self.telegram_proxy,
+            self.exchange_key,
+            self.exchange_secret,
+        )
+        return tuple(secret for secret in given if secret is not None)
 
 
 def read_environment(env: Mapping[str, str]) -> Environment:
@@ -106,10 +117,14 @@ class _Reader:
     def read(self) -> Environment:
         url = self._url("TELEGRAM_API_URL")
         config = self._path("BREAKOUT_CONFIG")
+        key, secret = self._exchange()
         found = Environment(
             telegram_token=self._token(is_own_server=url is not None),
             telegram_proxy=self._proxy(),
             telegram_api_url=url,
+            exchange_key=key,
+            exchange_secret=secret,
+            allow_live=self._switch("ALLOW_LIVE"),
             allowed_users=self._users(),
             allowed_chats=self._chats(),
             config=config,
@@ -156,6 +171,40 @@ class _Reader:
         if not text:
             self._problem(f"{name}_FILE", "expected a file with the secret, found it empty")
         return text
+
+    def _switch(self, name: str) -> bool:
+        text = self._text(name)
+        if text not in ("", "0", "1"):
+            self._problem(name, f"expected 1 (yes), 0 or nothing (no), found {quoted(text)}")
+        return text == "1"
+
+    def _exchange(self) -> tuple[Secret | None, Secret | None]:
+        """Key and secret of the exchange: both, or neither."""
+        names = "EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"
+        before = len(self._problems)
+        key, secret = (self._secret(name) for name in names)
+        for name, text in zip(names, (key, secret), strict=True):
+            if _PLACEHOLDER.fullmatch(text):
+                self._problem(name, "expected a real one, found a placeholder")
+        if len(self._problems) == before and bool(key) != bool(secret):
+            missing = names[bool(key)]
+            self._problem(missing, "expected key and secret together, found only the other one")
+        if len(self._problems) == before and key:
+            self._judge_key(key, secret)
+        if len(self._problems) > before or not key:
+            return None, None
+        return Secret(key), Secret(secret)
+
+    def _judge_key(self, key: str, secret: str) -> None:
+        if len(key) > len(secret):  # a secret is the longer of the two at every venue
+            words = "expected the key, found something longer than the secret: are they swapped?"
+            self._problem("EXCHANGE_API_KEY", words)
+        elif not _KEY.fullmatch(key):
+            words = "expected letters and digits, found something else (not shown)"
+            self._problem("EXCHANGE_API_KEY", words)
+        elif any(c.isspace() or not c.isprintable() for c in secret):
+            words = "expected one word, found something else (not shown)"
+            self._problem("EXCHANGE_API_SECRET", words)
 
     def _token(self, *, is_own_server: bool) -> Secret | None:
         token = self._secret("TELEGRAM_TOKEN")

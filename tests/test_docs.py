@@ -33,8 +33,6 @@ EXIT_RULES = (
     "max_hold",
 )
 STALE = (
-    "EXCHANGE_API_KEY",
-    "ALLOW_LIVE",
     "/trades",
     "backtest --",
     "ws_private",
@@ -110,10 +108,12 @@ def test_changelog_names_the_commands_and_the_program_its_version() -> None:
 
 def test_readme_lists_the_environment() -> None:
     source = Path(environment.__file__).read_text(encoding="utf-8")
-    variables = set(re.findall(r'"((?:TELEGRAM|BREAKOUT)_\w+)"', source)) | {"BREAKOUT_CONFIG"}
-    listed = re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE)
-    assert set(listed) == variables
-    for name in re.findall(r"(?:TELEGRAM|BREAKOUT)_\w+(?=[:=])", COMPOSE + DOCKERFILE):
+    variables = set(re.findall(r'"((?:TELEGRAM|BREAKOUT|EXCHANGE|ALLOW)_\w+)"', source))
+    rows = re.findall(r"^\| ((?:`[A-Z_]+` ?)+) \|", README, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"[A-Z_]+", row)} == variables
+    for name in re.findall(
+        r"(?:TELEGRAM|BREAKOUT|EXCHANGE|ALLOW)_\w+(?=[:=])", COMPOSE + DOCKERFILE
+    ):
         assert name.removesuffix("_FILE") in variables
 
 

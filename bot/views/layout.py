@@ -109,6 +109,14 @@ def icon(mode: str) -> str:
     return badge(mode).partition(" ")[0]
 
 
+def marked(text: Text, mode: str) -> Text:
+    """The message with the icon of its money in the first line, where it is not yet."""
+    first, *rest = text.html.split("\n", 1)
+    if icon(mode) in first:
+        return text
+    return Text("\n".join([f"{first} · {icon(mode)}", *rest]), text.buttons)
+
+
 def fold(words: str) -> str:
     """Escaped HTML that opens on a tap."""
     return f"<blockquote expandable>{words}</blockquote>"

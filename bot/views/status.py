@@ -55,6 +55,7 @@ _GATES = {
     GateName.DAILY_LOSS: "daily loss limit, ",
     GateName.LOSING_STREAK: "losing streak, ",
     GateName.KILL_SWITCH: "entries locked, ",
+    GateName.EXCHANGE_DOWN: "the exchange cannot be relied on: ",
     GateName.DISK_BAD: "the disk does not take our records: ",
 }
 _KINDS = {

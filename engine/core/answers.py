@@ -113,7 +113,8 @@ def _tell_foreign(turn: Turn, fill: Fill) -> None:
     words = f"fill {fill.id} of {fill.qty} {fill.symbol} belongs to no order of ours"
     incident = f.Incident("foreign_fill", words, fill.symbol, "not ours")
     is_told = incident.key in turn.ledger.state.alarms
-    if not is_told and fill.exchange_ms >= turn.ledger.state.began_ms:
+    is_ours_to_tell = not is_told and fill.symbol not in turn.ledger.state.ignored
+    if is_ours_to_tell and fill.exchange_ms >= turn.ledger.state.began_ms:
         turn.alarm(incident)
 
 

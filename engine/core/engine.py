@@ -21,13 +21,14 @@ from engine.core.ledger import Ledger
 from engine.core.market import Market
 from engine.core.overview import Seen, overview
 from engine.core.positions import Position
+from engine.core.reach import Reach
 from engine.core.reconcile import reconcile
 from engine.core.results import snapshot, take_signal
 from engine.core.risk import Review, review
 from engine.core.scan import Batch, Scanner, completed, levels_of
 from engine.core.settings import Settings
 from engine.core.turn import Look, Turn
-from engine.core.values import Bar, GateName, Ms, Purpose, Signal, Verdict
+from engine.core.values import LIVE, Bar, GateName, Ms, Purpose, Signal, Verdict
 from engine.core.view import CandlesView, View
 from engine.core.watch import Watch
 
@@ -59,7 +60,10 @@ class Engine:
         self._funnel = Funnel()
         self._looked: dict[str, Look] = {}
         self._odd: dict[str, Ms] = {}
+        self._foreign: dict[str, e.AccountPosition] = {}
+        self._reach = Reach()
         self._is_compared = False
+        self._is_armed = mode != LIVE
         self._account_ms: Ms = 0  # when the account was last asked for
         self._at_ms: Ms = ledger.state.at_ms
 
@@ -74,7 +78,9 @@ class Engine:
             self.market,
             looked=self._looked,
             odd=self._odd,
+            foreign=self._foreign,
             is_compared=self._is_compared,
+            is_armed=self._is_armed,
         )
         self._route(turn, event)
         self._note_filled(turn)
@@ -95,6 +101,7 @@ class Engine:
             self._verdicts,
             self._funnel.view(self._at_ms),
             self._watched,
+            tuple(self._foreign.values()),
         )
         return overview(turn, seen)
 
@@ -146,6 +153,7 @@ class Engine:
             case e.TransferSeen():
                 answers.transferred(turn, event)
             case e.AccountSeen():
+                self._reach.read(turn)
                 reconcile(turn, event)
                 self._is_compared = True
             case e.Command():
@@ -168,6 +176,11 @@ class Engine:
                 gates.judge(turn)
             case e.FetchFailed():
                 self._watch.fetch_failed(event)
+                self._reach.failed(turn, event)
+            case e.ExchangeSeen():
+                self._reach.seen(turn, event)
+            case e.ClockSeen():
+                self._reach.clock(turn, event)
             case e.NoticeDelivered():
                 turn.tell(f.NoticeSent(event.of_seq, event.chat_id, event.message_id))
             case e.DiskSeen():
@@ -195,6 +208,7 @@ class Engine:
 
     def _start(self, turn: Turn, event: e.Started) -> None:
         """Start-up is recovery: conditions anew, unanswered orders looked up, account read."""
+        self._arm(turn, event)
         boot = turn.ledger.state.boot + 1
         turn.tell(f.Booted(boot, event.version, event.mode, event.was_clean))
         if boot == 1:
@@ -204,6 +218,8 @@ class Engine:
         if is_often and not event.was_clean:
             operator.lock(turn, operator.CRASHED)
         self._compare_preset(turn)
+        if event.is_paused or not self._is_armed:
+            operator.lock(turn, operator.LIVE_PAUSED if self._is_armed else operator.UNARMED)
         gates.close(turn, GateName.UNRECONCILED, "starting: the account is not compared yet")
         gates.close(turn, GateName.STALE_DATA, "starting: no market data yet")
         for progress in turn.ledger.state.orders.values():
@@ -211,6 +227,14 @@ class Engine:
                 guard.look_up(turn, progress)
         self._watch.look(turn)
         self._read_account(turn)
+
+    def _arm(self, turn: Turn, event: e.Started) -> None:
+        """Live orders need a person's word for this very venue, in this very ledger."""
+        if event.arm is not None and event.arm != turn.ledger.state.arm:
+            turn.tell(f.LiveArmed(event.arm))
+        arm = turn.ledger.state.arm
+        is_valid = arm is not None and arm.venue == event.venue
+        self._is_armed = turn.is_armed = self._mode != LIVE or is_valid
 
     def _compare_preset(self, turn: Turn) -> None:
         """What a person chose could not be loaded: nothing is entered by another strategy."""
@@ -227,6 +251,7 @@ class Engine:
 
     def _tick(self, turn: Turn) -> None:
         gates.judge(turn)
+        self._reach.judge(turn)
         self._watch.look(turn)
         guard.look_up_unknown(turn)
         every_ms = self.settings.schedule.reconcile_every_s * 1000

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.core.settings import Settings
 from engine.core.values import (
+    Arm,
     Bar,
     Fill,
     Funding,
@@ -36,6 +37,9 @@ class Started(Event, frozen=True):
     mode: str
     was_clean: bool
     balance: Decimal  # of the account, taken as its start when the ledger is new
+    venue: str = ""  # where orders go
+    arm: Arm | None = None  # who allowed that; live only
+    is_paused: bool = False  # entries wait for a person
 
 
 class Tick(Event, frozen=True):
@@ -332,6 +336,13 @@ class Panic(Command, frozen=True, kw_only=True):
 
 class Rescan(Command, frozen=True, kw_only=True):
     """Choose the universe anew, now."""
+
+
+class Ignore(Command, frozen=True, kw_only=True):
+    """Leave a position in this symbol alone that is not ours, or (off) count it again."""
+
+    symbol: str
+    is_on: bool = True
 
 
 class UsePreset(Command, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from engine.core.market import Market
 from engine.core.orders import Progress
 from engine.core.positions import Position
 from engine.core.terms import Risk
-from engine.core.values import Instrument, OrderSide, exact
+from engine.core.values import DAY_MS, Instrument, Ms, OrderSide, exact
 
 BPS = Decimal(10_000)
 
@@ -107,12 +107,20 @@ def headroom(ledger: Ledger, market: Market, risk: Risk) -> Decimal | None:
     return None if floor is None else worst_equity(ledger, market) - floor
 
 
-def soft_mult(ledger: Ledger, equity: Decimal, risk: Risk) -> Decimal:
-    """What the intended risk is multiplied by: less than 1 once a limit has come near."""
-    is_near = _fell_beyond(
-        ledger.state.day_start, equity, (risk.soft_daily_frac, risk.daily_loss_limit_pct)
-    ) or _fell_beyond(ledger.state.peak, equity, (risk.soft_drawdown_frac, risk.kill_switch_pct))
-    return exact(risk.soft_mult) if is_near else Decimal(1)
+def soft_mult(ledger: Ledger, equity: Decimal, risk: Risk, at_ms: Ms) -> Decimal:
+    """What the intended risk is multiplied by: less than 1 for as long as a reason stands."""
+    return exact(risk.soft_mult) if reduced_why(ledger, equity, risk, at_ms) else Decimal(1)
+
+
+def reduced_why(ledger: Ledger, equity: Decimal, risk: Risk, at_ms: Ms) -> str:
+    """Why new trades are smaller: a limit is near, or live trading is new; empty while not."""
+    state = ledger.state
+    if _fell_beyond(state.day_start, equity, (risk.soft_daily_frac, risk.daily_loss_limit_pct)):
+        return "the day's loss is near its limit"
+    if _fell_beyond(state.peak, equity, (risk.soft_drawdown_frac, risk.kill_switch_pct)):
+        return "the drawdown is near the kill switch"
+    is_new = state.arm is not None and at_ms - state.armed_ms < DAY_MS
+    return "the first day of live trading" if is_new else ""
 
 
 def _fell_beyond(top: Decimal | None, equity: Decimal, limit: tuple[float, float]) -> bool:

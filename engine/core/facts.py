@@ -10,6 +10,7 @@ import msgspec
 
 from engine.core.terms import UNRECORDED, ExitPlan
 from engine.core.values import (
+    Arm,
     Fill,
     Funding,
     GateName,
@@ -266,6 +267,20 @@ class PresetChosen(Fact, frozen=True, tag=True):
     by: str
 
 
+class LiveArmed(Fact, frozen=True, tag=True):
+    """A person allowed real orders to this venue: without it nothing is entered live."""
+
+    arm: Arm
+
+
+class SymbolIgnored(Fact, frozen=True, tag=True):
+    """A person said that a position in this symbol is not ours, or took that back."""
+
+    symbol: str
+    by: str
+    is_on: bool = True
+
+
 class CommandDone(Fact, frozen=True, tag=True):
     """A person's command took effect."""
 
@@ -313,6 +328,8 @@ AnyFact = (
     | Incident
     | NoticeSent
     | PresetChosen
+    | LiveArmed
+    | SymbolIgnored
     | CommandDone
     | CommandRefused
 )

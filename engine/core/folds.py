@@ -360,3 +360,15 @@ def _remember(memory: dict[str, T], key: str, value: T, kept: int) -> None:
 @fold.register
 def _preset_chosen(fact: f.PresetChosen, state: State, _record: f.Record) -> None:
     state.preset = fact.name
+
+
+@fold.register
+def _symbol_ignored(fact: f.SymbolIgnored, state: State, record: f.Record) -> None:
+    state.ignored.pop(fact.symbol, None)
+    if fact.is_on:
+        state.ignored[fact.symbol] = record.at_ms
+
+
+@fold.register
+def _live_armed(fact: f.LiveArmed, state: State, record: f.Record) -> None:
+    state.arm, state.armed_ms = fact.arm, record.at_ms

@@ -11,14 +11,19 @@ from engine.core import facts as f
 from engine.core import gates, guard
 from engine.core.exits import Protection
 from engine.core.exposure import equity_now, mark_of
+from engine.core.intents import FetchAccount
 from engine.core.positions import Position
+from engine.core.state import Gate
 from engine.core.turn import Turn
 from engine.core.values import GateName, StopKind, exact
 
 PAUSED = "paused"
 STOPPED = "stopped"
 PANIC = "panic"
+IGNORED_MAX = 50
 CRASHED = "three crashes in ten minutes"
+LIVE_PAUSED = "live starts paused"
+UNARMED = "live trading is not armed for this venue"
 OTHER_PRESET = "the chosen preset is not in force"
 
 Answer = tuple[bool, str]  # whether it was done, and the words for the person
@@ -61,6 +66,8 @@ def _do_rest(turn: Turn, command: e.Command) -> Answer:
     match command:
         case e.Rescan():
             return True, "the universe is chosen anew; markets are judged as their bars close"
+        case e.Ignore():
+            return _ignore(turn, command)
         case e.UsePreset():
             return _use_preset(turn, command)
         case _:
@@ -97,14 +104,10 @@ def _stop(turn: Turn, command: e.Stop) -> Answer:
 def _resume(turn: Turn, command: e.Resume) -> Answer:
     lock = turn.ledger.state.gates.get(GateName.KILL_SWITCH)
     equity = equity_now(turn.ledger, turn.market)
-    if lock is not None and not command.reason.strip():
-        return False, "the kill switch is closed: resume needs a reason"
-    if lock is not None and lock.flatten and turn.ledger.positions:
-        return False, "positions are still being closed: resume after the account is flat"
-    if lock is not None and not turn.is_compared:
-        return False, "the account is not compared yet: resume in a moment"
-    if lock is not None and equity is None:  # it would close again at the next mark
-        return False, "an open position has no price yet: resume when the equity is known"
+    problem = _lock_problem(turn, lock, command) if lock is not None else None
+    problem = problem if turn.is_armed else UNARMED
+    if problem is not None:
+        return False, problem
     why = command.reason.strip() or "resumed"
     for gate in (GateName.KILL_SWITCH, GateName.OPERATOR):
         if turn.is_closed(gate):
@@ -113,6 +116,19 @@ def _resume(turn: Turn, command: e.Resume) -> Answer:
         turn.tell(f.EquityPeaked(equity))  # drawdown counts from here
     left = ", ".join(turn.ledger.state.gates)
     return True, f"still waiting: {left}" if left else "entries are on"
+
+
+def _lock_problem(turn: Turn, lock: Gate, command: e.Resume) -> str | None:
+    """Why the kill switch cannot be lifted now."""
+    if not command.reason.strip():
+        return "the kill switch is closed: resume needs a reason"
+    if lock.flatten and turn.ledger.positions:
+        return "positions are still being closed: resume after the account is flat"
+    if not turn.is_compared:
+        return "the account is not compared yet: resume in a moment"
+    if equity_now(turn.ledger, turn.market) is None:  # it would close again at the next mark
+        return "an open position has no price yet: resume when the equity is known"
+    return None
 
 
 def _close(turn: Turn, command: e.Close) -> Answer:
@@ -188,6 +204,25 @@ def _use_preset(turn: Turn, command: e.UsePreset) -> Answer:
     if now_s != then_s:
         return True, f"{command.name} is in force from the next start on: its bars are {then_s} s"
     return True, f"{command.name} is in force"
+
+
+def _ignore(turn: Turn, command: e.Ignore) -> Answer:
+    """Leave a stranger's position alone, or count it again; the account is read at once."""
+    symbol, state = command.symbol, turn.ledger.state
+    held = turn.ledger.position_in(symbol)
+    if (symbol in state.ignored) is command.is_on:
+        return False, f"{symbol} is {'ignored already' if command.is_on else 'not ignored'}"
+    if command.is_on and held is not None:
+        return False, f"#{held.id} in {symbol} is ours"
+    if command.is_on and symbol not in turn.foreign:
+        return False, f"the exchange shows no position in {symbol} that is not ours"
+    if command.is_on and len(state.ignored) >= IGNORED_MAX:
+        return False, f"{IGNORED_MAX} symbols are ignored already"
+    turn.tell(f.SymbolIgnored(symbol, command.by, command.is_on))
+    turn.ask(FetchAccount())
+    if command.is_on:
+        return True, f"{symbol} is left alone, and nothing is entered there"
+    return True, f"{symbol} counts again"
 
 
 def _shutdown(turn: Turn) -> Answer:

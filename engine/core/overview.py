@@ -10,15 +10,15 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.core.events import AccountPosition
 from engine.core.exits import breakeven
-from engine.core.exposure import equity_now, mark_of, open_risk, soft_mult
+from engine.core.exposure import equity_now, mark_of, open_risk, reduced_why
 from engine.core.folds import HOUR_MS, HOURS_KEPT
 from engine.core.gates import fall_pct
 from engine.core.positions import Position, Rung
-from engine.core.terms import Risk
 from engine.core.turn import Turn
 from engine.core.values import Ms, PositionState, Verdict, exact
-from engine.core.view import FunnelView, GateView, PositionView, TargetView, View
+from engine.core.view import ForeignView, FunnelView, GateView, PositionView, TargetView, View
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -29,6 +29,7 @@ class Seen(msgspec.Struct, frozen=True):
     verdicts: Mapping[str, Verdict]
     funnel: FunnelView
     watched: tuple[str, ...]
+    foreign: tuple[AccountPosition, ...] = ()
 
 
 def overview(turn: Turn, seen: Seen) -> View:
@@ -36,7 +37,8 @@ def overview(turn: Turn, seen: Seen) -> View:
     state, market, settings = turn.ledger.state, turn.market, turn.settings
     equity = equity_now(turn.ledger, market)
     unit = None if equity is None else equity * exact(settings.risk.risk_per_trade_pct) / 100
-    mult = Decimal(1) if equity is None else soft_mult(turn.ledger, equity, settings.risk)
+    risk, at_ms = settings.risk, turn.at_ms
+    why = "" if equity is None else reduced_why(turn.ledger, equity, risk, at_ms)
     return View(
         at_ms=turn.at_ms,
         mode=seen.mode,
@@ -54,8 +56,8 @@ def overview(turn: Turn, seen: Seen) -> View:
         day_loss_pct=_fall_pct(state.day_start, equity),
         drawdown_pct=_fall_pct(state.peak, equity),
         losing_streak=state.streak,
-        risk_mult=float(mult),
-        risk_reduced_why="" if mult == 1 else _reduced_why(state.day_start, equity, settings.risk),
+        risk_mult=risk.soft_mult if why else 1.0,
+        risk_reduced_why=why,
         refused=_refused(turn),
         positions=tuple(_position(turn, p) for p in turn.ledger.positions),
         trades=tuple(state.trades),
@@ -67,6 +69,8 @@ def overview(turn: Turn, seen: Seen) -> View:
         stale_symbols=market.stale_symbols(turn.at_ms),
         funnel=seen.funnel,
         watched=seen.watched,
+        foreign=tuple(ForeignView(p.symbol, p.side, p.qty) for p in seen.foreign),
+        ignored=tuple(state.ignored),
         preset=settings.bot.preset,
         next_preset=_next_preset(turn),
     )
@@ -80,14 +84,6 @@ def _next_preset(turn: Turn) -> str:
 def _fall_pct(start: Decimal | None, equity: Decimal | None) -> float | None:
     fall = None if equity is None else fall_pct(start, equity)
     return None if fall is None else float(fall)
-
-
-def _reduced_why(day_start: Decimal | None, equity: Decimal | None, risk: Risk) -> str:
-    """Which of the two limits is near."""
-    lost = _fall_pct(day_start, equity)
-    if lost is not None and lost > risk.soft_daily_frac * risk.daily_loss_limit_pct:
-        return "the day's loss is near its limit"
-    return "the drawdown is near the kill switch"
 
 
 def _refused(turn: Turn) -> dict[str, int]:

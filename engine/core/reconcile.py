@@ -26,6 +26,7 @@ class Findings(msgspec.Struct):
 
     corrections: list[str] = msgspec.field(default_factory=list)
     differences: list[str] = msgspec.field(default_factory=list)
+    foreign: list[str] = msgspec.field(default_factory=list)  # symbols among the differences
     is_unclear: bool = False  # something differs that may only be on its way
 
 
@@ -35,7 +36,8 @@ def reconcile(turn: Turn, seen: AccountSeen) -> None:
     fills = sorted(seen.fills, key=lambda x: (x.exchange_ms, not x.purpose.is_growing))
     found.corrections += [f"fill {fill.id}" for fill in fills if answers.book(turn, fill)]
     found.corrections += _book_excess(turn, seen)
-    found.corrections += [f"funding {x.id}" for x in seen.funding if answers.funded(turn, x)]
+    funding = [x for x in seen.funding if not _is_left_alone(turn, x.symbol)]
+    found.corrections += [f"funding {x.id}" for x in funding if answers.funded(turn, x)]
     shown = {p.symbol: p for p in seen.positions}
     _compare_foreign(turn, shown, found)
     for position in turn.ledger.positions:
@@ -67,25 +69,28 @@ def _book_excess(turn: Turn, seen: AccountSeen) -> list[str]:
 
 def _conclude(turn: Turn, found: Findings) -> None:
     if found.differences:
-        _alarm(turn, found.differences)
+        _alarm(turn, found)
     elif not found.is_unclear and (found.corrections or turn.is_closed(GateName.UNRECONCILED)):
         turn.tell(f.Reconciled(tuple(found.corrections)))
         gates.reopen(turn, GateName.UNRECONCILED, "ledger and exchange agree")
 
 
-def _alarm(turn: Turn, differences: list[str]) -> None:
-    """Say it once; the next read that agrees opens the gate again."""
-    words = "; ".join(differences)
+def _alarm(turn: Turn, found: Findings) -> None:
+    """Say it once, with what can be done; the next read that agrees opens the gate again."""
+    words = "; ".join(found.differences)
+    ways = "".join(f"; to leave it alone send /ignore {symbol}" for symbol in found.foreign)
     gate = turn.ledger.state.gates.get(GateName.UNRECONCILED)
     if gate is None or gate.why != words:
-        turn.alarm(f.Incident("position_mismatch", words))
+        turn.alarm(f.Incident("position_mismatch", words + ways))
         turn.tell(f.GateClosed(gate=GateName.UNRECONCILED, by=gates.ENGINE, why=words))
 
 
 def _compare_foreign(turn: Turn, shown: dict[str, AccountPosition], found: Findings) -> None:
     ours = {p.symbol for p in turn.ledger.positions}
-    for p in shown.values():
-        if p.symbol in ours:
+    turn.foreign.clear()
+    turn.foreign.update((symbol, p) for symbol, p in shown.items() if symbol not in ours)
+    for p in turn.foreign.values():
+        if _is_left_alone(turn, p.symbol):
             continue
         ended_ms = turn.ledger.state.cooling.get(p.symbol)
         if _is_recent(turn, ended_ms) or turn.ledger.stray_in(p.symbol, turn.at_ms - STRAY_MS):
@@ -93,6 +98,12 @@ def _compare_foreign(turn: Turn, shown: dict[str, AccountPosition], found: Findi
         else:
             words = f"{p.symbol} {p.side} {p.qty} is on the exchange and not ours"
             found.differences.append(words)
+            found.foreign.append(p.symbol)
+
+
+def _is_left_alone(turn: Turn, symbol: str) -> bool:
+    """Whether a person said that what happens in this symbol is not ours, and we hold nothing."""
+    return symbol in turn.ledger.state.ignored and turn.ledger.position_in(symbol) is None
 
 
 def _compare_quantity(

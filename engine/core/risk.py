@@ -15,6 +15,7 @@ from engine.core.exposure import (
     gross_notional,
     headroom,
     open_risk,
+    reduced_why,
     soft_mult,
     spread_of,
 )
@@ -94,13 +95,14 @@ def review(turn: Turn, signal: Signal) -> Review:
     rows += [_stop(plan), _cost(plan, turn)]
     if any(row.blocks for row in rows):
         return Review(tuple(rows), None, gate)
-    account = _account(turn, signal)
+    account, ledger = _account(turn, signal), turn.ledger
     if account is None:
         unknown = _row(RiskCheck.SIZE, None, reason="the mark of an open position is unknown")
         return Review((*rows, unknown), None, gate, Bound.UNKNOWN)
     sized = size(plan, account, instrument, turn.settings)
     approved = None if sized.refusal else legal(signal, plan, sized)
-    return Review((*rows, _size(sized)), approved, gate, sized.refused_by)
+    why = reduced_why(ledger, account.equity, turn.settings.risk, turn.at_ms)
+    return Review((*rows, _size(sized, why)), approved, gate, sized.refused_by)
 
 
 def _account(turn: Turn, signal: Signal) -> Account | None:
@@ -115,7 +117,7 @@ def _account(turn: Turn, signal: Signal) -> Account | None:
         open_risk=open_risk(ledger, market),
         bet_risk=bet_risk(turn, signal.symbol, signal.side, signal.open_ms),
         headroom=headroom(ledger, market, risk),
-        soft_mult=soft_mult(ledger, equity, risk),
+        soft_mult=soft_mult(ledger, equity, risk, turn.at_ms),
     )
 
 
@@ -124,6 +126,8 @@ def _closed_gate(turn: Turn, symbol: str) -> tuple[GateName | None, str]:
     closed = {name: gate.why for name, gate in turn.ledger.state.gates.items()}
     if turn.market.is_stale(symbol, turn.at_ms):
         closed.setdefault(GateName.STALE_DATA, f"{symbol} is silent")
+    if not turn.is_armed:  # whatever opened the gate
+        closed[GateName.OPERATOR] = "live trading is not armed"
     first = next((name for name in GateName if name in closed), None)
     return first, "" if first is None else f"{first}, {closed[first]}"
 
@@ -140,7 +144,9 @@ def _busy(turn: Turn, signal: Signal) -> Check:
     orders = ledger.state.orders.values()
     works = next((o for o in orders if o.is_live and o.order.symbol == symbol), None)
     reason = ""
-    if held is not None:
+    if symbol in ledger.state.ignored:
+        reason = f"{symbol} is ignored: what is open there is not ours"
+    elif held is not None:
         reason = f"position #{held.id} is open"
     elif works is not None:
         reason = f"order {works.order.id} still works"
@@ -186,8 +192,9 @@ def _cost(plan: Priced, turn: Turn) -> Check:
     return _row(RiskCheck.COST, passed, value=float(plan.cost_frac), need=need)
 
 
-def _size(sized: Size) -> Check:
+def _size(sized: Size, reduced: str) -> Check:
     words = sized.refusal or f"bound by {sized.bound_by}"
+    words += f"; risk reduced: {reduced}" if reduced else ""
     return _row(RiskCheck.SIZE, sized.refusal is None, value=float(sized.qty), reason=words)
 
 

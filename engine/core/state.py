@@ -10,7 +10,7 @@ import msgspec
 
 from engine.core.orders import Progress
 from engine.core.positions import Position
-from engine.core.values import GateName, Ms, Order, OrderState
+from engine.core.values import Arm, GateName, Ms, Order, OrderState
 from engine.core.view import SkippedView, TradeView
 
 
@@ -67,6 +67,9 @@ class State(msgspec.Struct):
     fill_ids: dict[str, Ms] = msgspec.field(default_factory=dict)  # of fundings and transfers too
     commands: dict[str, Answer] = msgspec.field(default_factory=dict)  # so that none acts twice
     preset: str = ""  # chosen by a person; empty = the configured one
+    arm: Arm | None = None  # who allowed live orders, and where
+    armed_ms: Ms = 0  # since when, on the venue's clock
+    ignored: dict[str, Ms] = msgspec.field(default_factory=dict)  # symbols where others may trade
     alarms: dict[str, Ms] = msgspec.field(default_factory=dict)  # incident's key -> last told
 
 

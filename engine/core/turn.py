@@ -6,6 +6,7 @@ decide anything itself: it folds each fact into the ledger the moment it is stat
 
 import msgspec
 
+from engine.core.events import AccountPosition
 from engine.core.facts import AnyFact, Incident, Record
 from engine.core.intents import Intent, Outcome
 from engine.core.ledger import Ledger
@@ -33,7 +34,9 @@ class Turn(msgspec.Struct):
     records: list[Record] = msgspec.field(default_factory=list)
     intents: list[Intent] = msgspec.field(default_factory=list)
     looked: dict[str, Look] = msgspec.field(default_factory=dict)  # by order id
+    is_armed: bool = True  # paper, or a person allowed real orders to this venue
     is_compared: bool = True  # the account was read since the start: equity is not a guess
+    foreign: dict[str, AccountPosition] = msgspec.field(default_factory=dict)  # last read, not ours
     odd: dict[str, Ms] = msgspec.field(default_factory=dict)  # orders listed, not ours: since when
 
     def tell(self, fact: AnyFact) -> Record:

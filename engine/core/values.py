@@ -17,6 +17,10 @@ _FINEST = Decimal("1e-16")
 _WIDE = Context(prec=60)
 
 
+PAPER, LIVE = "paper", "live"  # whose money it is
+DAY_MS: Ms = 86_400_000
+
+
 class Side(StrEnum):
     """Side of a position."""
 
@@ -121,7 +125,9 @@ class GateName(StrEnum):
     KILL_SWITCH = "kill_switch"
     OPERATOR = "operator"
     STALE_DATA = "stale_data"
+    EXCHANGE_DOWN = "exchange_down"
     UNRECONCILED = "unreconciled"
+    CLOCK_BAD = "clock_bad"
     DISK_BAD = "disk_bad"
     SHUTTING_DOWN = "shutting_down"
 
@@ -145,6 +151,14 @@ class Refusal(StrEnum):
     SYMBOL = "SYMBOL"
     STOP_SIDE = "STOP_SIDE"
     OTHER = "OTHER"
+
+
+class Arm(msgspec.Struct, frozen=True):
+    """A person's word that real orders may go to one venue."""
+
+    by: str
+    venue: str  # its REST base address
+    at_ms: Ms  # real time when it was given: which word it was
 
 
 class Instrument(msgspec.Struct, frozen=True):

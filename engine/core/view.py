@@ -94,6 +94,14 @@ class TradeView(msgspec.Struct, frozen=True):
     protected: StopKind = StopKind.INITIAL  # the kind that stood last
 
 
+class ForeignView(msgspec.Struct, frozen=True):
+    """A position the exchange shows that is not ours."""
+
+    symbol: str
+    side: Side
+    qty: Decimal
+
+
 class SkippedView(msgspec.Struct, frozen=True):
     """A complete signal that was refused."""
 
@@ -144,6 +152,8 @@ class View(msgspec.Struct, frozen=True):
     newest_quote_ms: Ms | None
     stale_symbols: tuple[str, ...]
     funnel: FunnelView = FunnelView(0, (0,) * 8, None)  # of the last 24 h, or since the start
+    foreign: tuple[ForeignView, ...] = ()  # of the last read of the account
+    ignored: tuple[str, ...] = ()  # symbols where a person lets others trade
     watched: tuple[str, ...] = ()  # may be traded at the next bar, best score first
     preset: str = ""  # in force
     next_preset: str = ""  # chosen, in force from the next start on; empty = the same

@@ -275,7 +275,8 @@ def same_ledger(scene: Scene) -> str | None:
 @at_end("I28")
 def all_up(scene: Scene) -> str | None:
     """At the end the process lives, everything is saved and compared, and markets speak."""
-    conditions = {GateName.UNRECONCILED, GateName.STALE_DATA, GateName.DISK_BAD}
+    lasting = {GateName.DAILY_LOSS, GateName.LOSING_STREAK, GateName.KILL_SWITCH, GateName.OPERATOR}
+    conditions = set(GateName) - lasting - {GateName.SHUTTING_DOWN}
     closed = sorted(conditions & set(scene.shadow.gates))
     unsaved = scene.ledger.seq - len(scene.disk.lines)
     if closed or unsaved or not scene.shadow.is_reconciled:

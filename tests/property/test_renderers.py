@@ -14,7 +14,7 @@ from bot import texts, texts_notices
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
-from bot.views import layout, market, money, presets, status
+from bot.views import layout, market, money, presets, status, strangers
 from bot.views import signals as listing
 from bot.views import why as reasons
 from bot.views.layout import Text
@@ -23,6 +23,7 @@ from engine.core import facts as f
 from engine.core.checks import BOTH
 from engine.core.terms import Risk
 from engine.core.values import (
+    Arm,
     Check,
     CheckStatus,
     Funding,
@@ -33,7 +34,7 @@ from engine.core.values import (
     StopKind,
     Target,
 )
-from engine.core.view import SkippedView, View, ranked
+from engine.core.view import ForeignView, SkippedView, View, ranked
 from engine.preset import Change
 
 NASTIEST = [
@@ -136,6 +137,9 @@ def _looks(bad: Bad, shown: View, done: Trade) -> list[Callable[[], Text]]:
 
 def _answers(bad: Bad) -> list[Callable[[], Text]]:
     sym, why, name = bad.symbol, bad.reason, bad.name
+    odd = view(
+        mode=name, foreign=(ForeignView(sym, Side.LONG, D(5)),) * 20, ignored=(why, name) * 15
+    )
     changes = [Change(f"signals.key_{n}", why, name, "1/min") for n in range(20)]
     return [
         lambda: texts.not_judged(sym),
@@ -153,6 +157,10 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: texts.rescanned(why),
         lambda: texts.stale_refused("preset", 99.0),
         lambda: presets.used(why),
+        lambda: strangers.strangers(odd),
+        lambda: Text(strangers.question(sym, odd.foreign[0], odd, is_on=True)),
+        lambda: Text(strangers.question(sym, None, odd, is_on=False)),
+        lambda: strangers.done(why),
         lambda: presets.unknown(why * 5),
         lambda: presets.in_force(name),
         lambda: presets.refused(name, [why] * 30),
@@ -195,6 +203,8 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
             f.GateClosed(GateName.KILL_SWITCH, name, why, T0, flatten=True), name
         ),
         lambda: texts_notices.gate_opened(f.GateOpened(GateName.DISK_BAD, name, why), name),
+        lambda: texts_notices.live_armed(f.LiveArmed(Arm(name, why, 1))),
+        lambda: texts_notices.symbol_ignored(f.SymbolIgnored(sym, why), name),
         lambda: texts_notices.preset_chosen(f.PresetChosen(name, why), name),
         lambda: texts_notices.condition(f.GateClosed(GateName.STALE_DATA, name, why), T0),
         lambda: texts_notices.recovered(f.GateOpened(GateName.STALE_DATA, name, why), 90_000),

@@ -14,6 +14,7 @@ from engine.environment import (
 from engine.errors import ConfigError
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+KEY, KEY_SECRET = "xQ3nfaNwqWe7Hg5Rkp", "tZ8vLm2Qw0Ke4Rb6Yu1Io3Pa5Sd7Fg9Hj2Kl"
 
 
 def problems(env: dict[str, str]) -> list[str]:
@@ -162,3 +163,77 @@ def test_keys_and_tokens_are_secrets(text: str) -> None:
 
 def test_long_text_is_cut() -> None:
     assert quoted("a" * 100) == '"' + "a" * 60 + '..."'
+
+
+def exchange(**changes: str) -> dict[str, str]:
+    return {"EXCHANGE_API_KEY": KEY, "EXCHANGE_API_SECRET": KEY_SECRET, **changes}
+
+
+def test_the_exchange_key_and_the_permission(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{KEY_SECRET}\n", encoding="utf-8")
+    given = exchange(EXCHANGE_API_SECRET="", EXCHANGE_API_SECRET_FILE=str(file), ALLOW_LIVE=" 1 ")
+
+    found = read_environment(given)
+
+    assert found == Environment(
+        exchange_key=Secret(KEY), exchange_secret=Secret(KEY_SECRET), allow_live=True
+    )
+    assert [s.reveal() for s in found.secrets] == [KEY, KEY_SECRET]
+    assert KEY not in repr(found)
+    assert KEY_SECRET not in repr(found)
+    assert not read_environment({"ALLOW_LIVE": "0"}).allow_live
+    assert read_environment(
+        {"EXCHANGE_API_KEY": "sandbox", "EXCHANGE_API_SECRET": "sandbox"}
+    ).exchange_secret == Secret("sandbox")
+
+
+@pytest.mark.parametrize(
+    ("env", "found"),
+    [
+        ({"ALLOW_LIVE": "yes"}, 'ALLOW_LIVE   expected 1 (yes), 0 or nothing (no), found "yes"'),
+        (
+            exchange(EXCHANGE_API_KEY="CHANGE_ME"),
+            "EXCHANGE_API_KEY   expected a real one, found a placeholder",
+        ),
+        (
+            exchange(EXCHANGE_API_SECRET="<secret>"),
+            "EXCHANGE_API_SECRET   expected a real one, found a placeholder",
+        ),
+        (
+            exchange(EXCHANGE_API_SECRET=""),
+            "EXCHANGE_API_SECRET   expected key and secret together, found only the other one",
+        ),
+        (
+            exchange(EXCHANGE_API_KEY=""),
+            "EXCHANGE_API_KEY   expected key and secret together, found only the other one",
+        ),
+        (
+            exchange(EXCHANGE_API_KEY=KEY_SECRET, EXCHANGE_API_SECRET=KEY),
+            (
+                "EXCHANGE_API_KEY   expected the key, found something longer than the secret: "
+                "are they swapped?"
+            ),
+        ),
+        (
+            exchange(EXCHANGE_API_KEY="key: abc"),
+            "EXCHANGE_API_KEY   expected letters and digits, found something else (not shown)",
+        ),
+        (
+            exchange(EXCHANGE_API_SECRET="two words and more"),
+            "EXCHANGE_API_SECRET   expected one word, found something else (not shown)",
+        ),
+        (
+            exchange(EXCHANGE_API_KEY_FILE="/nowhere"),
+            (
+                "EXCHANGE_API_KEY   expected either EXCHANGE_API_KEY or EXCHANGE_API_KEY_FILE, "
+                "found both"
+            ),
+        ),
+    ],
+)
+def test_an_exchange_key_that_does_not_serve(env: dict[str, str], found: str) -> None:
+    (said,) = problems(env)
+    assert said == found
+    assert KEY not in said
+    assert KEY_SECRET not in said

@@ -9,6 +9,7 @@ from builders import T0, D, fill, order
 from engine.core import facts as f
 from engine.core.facts import AnyFact
 from engine.core.values import (
+    Arm,
     Funding,
     GateName,
     Ms,
@@ -87,12 +88,12 @@ def test_a_target_says_its_rung_and_how_much_of_it() -> None:
     story.tell(f.OrderPlaced(aim))
     part = sold(Purpose.TARGET, "t2", "1.5", price=D("107.26"))
     assert story.says(part) == [
-        "🎯 SOLUSDT LONG target 2 of 2: sold 1.5 of 4 @ 107.26, 8.5 left · #17"
+        "🎯 SOLUSDT LONG target 2 of 2: sold 1.5 of 4 @ 107.26, 8.5 left · #17 · 🧪"
     ]
     rest = sold(Purpose.TARGET, "t2", "2.5", price=D("107.26"))
-    assert story.says(rest) == ["🎯 SOLUSDT LONG target 2 of 2: sold 4.0 @ 107.26, 6.0 left · #17"]
+    assert story.says(rest) == ["🎯 SOLUSDT LONG target 2 of 2: sold 4.0 @ 107.26, 6.0 left · #17 · 🧪"]
     strange = sold(Purpose.TARGET, "t9", "1", price=D("107.26"))
-    assert story.says(strange) == ["🎯 SOLUSDT LONG target: sold 1 @ 107.26, 5.0 left · #17"]
+    assert story.says(strange) == ["🎯 SOLUSDT LONG target: sold 1 @ 107.26, 5.0 left · #17 · 🧪"]
 
 
 def test_an_add_on_says_what_is_held_now() -> None:
@@ -103,27 +104,27 @@ def test_an_add_on_says_what_is_held_now() -> None:
         Purpose.ADDON, id="a", order_id="a1", qty=D(3), price=D("104.5"), side=OrderSide.BUY
     )
     assert story.says(f.OrderFilled(17, bought)) == [
-        "🚀 SOLUSDT LONG added: bought 3 @ 104.50, 13 held · #17"
+        "🚀 SOLUSDT LONG added: bought 3 @ 104.50, 13 held · #17 · 🧪"
     ]
     unknown = f.OrderFilled(99, bought)
-    assert story.says(unknown) == ["🚀 position #99 added: bought 3 @ 104.5 · #99"]
+    assert story.says(unknown) == ["🚀 position #99 added: bought 3 @ 104.5 · #99 · 🧪"]
 
 
 def test_an_exit_says_which_rule_or_person_or_exchange_it_was() -> None:
     story = trading()
     story.tell(leaving("failed_breakout"))
     assert story.says(sold(Purpose.EXIT, "x1", "4")) == [
-        "✖ SOLUSDT LONG back through the level: sold 4 of 10 @ 105.28, 6 left · #17"
+        "✖ SOLUSDT LONG back through the level: sold 4 of 10 @ 105.28, 6 left · #17 · 🧪"
     ]
     assert story.says(sold(Purpose.EXIT, "v1", "1", cause="adl")) == [
-        "✖ SOLUSDT LONG auto-deleveraged by the exchange: sold 1 @ 105.28, 5 left · #17"
+        "✖ SOLUSDT LONG auto-deleveraged by the exchange: sold 1 @ 105.28, 5 left · #17 · 🧪"
     ]
     assert story.says(sold(Purpose.EXIT, "v2", "1")) == [
-        "✖ SOLUSDT LONG exit: sold 1 @ 105.28, 4 left · #17"
+        "✖ SOLUSDT LONG exit: sold 1 @ 105.28, 4 left · #17 · 🧪"
     ]
     story.tell(moved("104.10"))
     assert story.says(sold(Purpose.STOP, "s1", "4")) == [
-        "🛑 SOLUSDT LONG trailing stop: sold 4 @ 105.28, 0 left · #17"
+        "🛑 SOLUSDT LONG trailing stop: sold 4 @ 105.28, 0 left · #17 · 🧪"
     ]
 
 
@@ -134,10 +135,10 @@ def test_a_stop_that_trails_is_silent_and_rare() -> None:
     story = trading()
     first = story.one(moved("104.10"))
     assert (first.is_silent, first.key) == (True, "stop:17")
-    assert layout.plain(first.text.html) == ("🛑 SOLUSDT LONG stop trails to 104.10 (+0.72R) · #17")
+    assert layout.plain(first.text.html) == ("🛑 SOLUSDT LONG stop trails to 104.10 (+0.72R) · #17 · 🧪")
     assert [story.tell(moved(f"104.{n}"), n * 60_000) for n in range(11, 15)] == [[]] * 4
     assert story.says(moved("105.00"), TRAIL_MS) == [
-        "🛑 SOLUSDT LONG stop trails to 105.00 (+1.32R) · #17"
+        "🛑 SOLUSDT LONG stop trails to 105.00 (+1.32R) · #17 · 🧪"
     ]
     assert story.tell(moved("105.10"), TRAIL_MS + 1) == []
 
@@ -145,17 +146,17 @@ def test_a_stop_that_trails_is_silent_and_rare() -> None:
 def test_other_moves_are_each_told_and_a_return_of_the_stop_too() -> None:
     story = trading()
     assert story.says(moved("103.30", StopKind.BREAKEVEN)) == [
-        "🛑 SOLUSDT LONG stop to breakeven 103.30 (+0.20R) · #17"
+        "🛑 SOLUSDT LONG stop to breakeven 103.30 (+0.20R) · #17 · 🧪"
     ]
     assert story.says(moved("103.40", StopKind.MANUAL)) == [
-        "🛑 SOLUSDT LONG stop moved by hand to 103.40 (+0.26R) · #17"
+        "🛑 SOLUSDT LONG stop moved by hand to 103.40 (+0.26R) · #17 · 🧪"
     ]
     story.tell(f.StopMissing(17, "gone"))
     back = story.one(moved("103.40", StopKind.TRAILING))
     assert "stop is back at 103.40" in back.text.html
     assert back.key == ""
     assert story.says(f.StopMoved(99, D("5.5"), StopKind.MANUAL)) == [
-        "🛑 position #99 stop moved by hand to 5.5 · #99"
+        "🛑 position #99 stop moved by hand to 5.5 · #99 · 🧪"
     ]
 
 
@@ -260,4 +261,25 @@ def test_a_chosen_preset_is_told_once_to_those_who_did_not_choose_it() -> None:
     assert layout.plain(notice.text.html).split("\n") == [
         "⚙️ Preset scalping by @ann · 🧪 PAPER",
         "It holds from the next bar on, or from the next start if its bars are of another size.",
+    ]
+
+
+def test_a_symbol_left_alone_is_told_to_the_others() -> None:
+    story = trading()
+    notice = story.one(f.SymbolIgnored("XRPUSDT", "@ann (11)"))
+    assert (notice.urgency, notice.not_for) == (Urgency.MONEY, 11)
+    assert layout.plain(notice.text.html).split("\n") == [
+        "👤 XRPUSDT is left alone, by @ann · 🧪 PAPER",
+        "What is open there is not ours.",
+    ]
+    back = story.says(f.SymbolIgnored("XRPUSDT", "@ann (11)", is_on=False))
+    assert back[0] == "👤 XRPUSDT counts again, by @ann · 🧪 PAPER"
+
+
+def test_arming_is_told_with_the_venue() -> None:
+    notice = Story().one(f.LiveArmed(Arm("@ann (11)", "https://api.bybit.com", 1)))
+    assert (notice.urgency, notice.is_silent) == (Urgency.MONEY, False)
+    assert layout.plain(notice.text.html).split("\n") == [
+        "⚠️ Armed by @ann · 💵 LIVE",
+        "Real orders may go to https://api.bybit.com. For a day new trades risk less.",
     ]

@@ -76,12 +76,12 @@ async def test_a_trade_is_told_as_a_chain_of_replies() -> None:
     said = wire.sent[1:]
     assert [words.split("\n")[0] for words in texts(wire)[1:]] == [
         "🚀 <b>SOLUSDT LONG</b> breakout · 🧪 <code>#17</code>",
-        "🚀 <b>SOLUSDT LONG</b> filled: bought 4 of 10 @ 103.00 (slip +0.0 bps) · <code>#17</code>",
-        "🚀 <b>SOLUSDT LONG</b> filled: bought 10 @ 103.06 (slip +5.8 bps) · <code>#17</code>",
-        "🎯 <b>SOLUSDT LONG</b> target: sold 5 @ 105.28, 5 left · <code>#17</code>",
-        "🛑 <b>SOLUSDT LONG</b> stop to breakeven 103.30 · <code>#17</code>",
-        "🛑 <b>SOLUSDT LONG</b> breakeven stop: sold 5 @ 103.20, 0 left · <code>#17</code>",
-        "🛑 <b>SOLUSDT LONG</b> closed <b>-1.02R</b>, -11.00 USDT",
+        "🚀 <b>SOLUSDT LONG</b> filled: bought 4 of 10 @ 103.00 (slip +0.0 bps) · <code>#17</code> · 🧪",
+        "🚀 <b>SOLUSDT LONG</b> filled: bought 10 @ 103.06 (slip +5.8 bps) · <code>#17</code> · 🧪",
+        "🎯 <b>SOLUSDT LONG</b> target: sold 5 @ 105.28, 5 left · <code>#17</code> · 🧪",
+        "🛑 <b>SOLUSDT LONG</b> stop to breakeven 103.30 · <code>#17</code> · 🧪",
+        "🛑 <b>SOLUSDT LONG</b> breakeven stop: sold 5 @ 103.20, 0 left · <code>#17</code> · 🧪",
+        "🛑 <b>SOLUSDT LONG</b> closed <b>-1.02R</b>, -11.00 USDT · 🧪",
     ]
     assert said[0]["photo"] == "attached"
     assert [s["reply_parameters"]["message_id"] for s in said[1:]] == [said[0]["id"]] * 6

@@ -189,4 +189,4 @@ def test_a_flat_position_needs_no_mark() -> None:
 def test_risk_is_reduced_once_a_limit_is_near(
     day: int | None, peak: int | None, equity: str, mult: str
 ) -> None:
-    assert soft_mult(anchored(day, peak), D(equity), RISK) == D(mult)
+    assert soft_mult(anchored(day, peak), D(equity), RISK, 0) == D(mult)

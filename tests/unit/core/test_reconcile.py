@@ -68,7 +68,8 @@ def test_a_difference_nobody_can_explain_stops_entries_and_is_told_once(
     world.wait(RECENT_MS)
     for _ in range(2):
         world.feed(seen(world, positions=positions))
-    assert [x.detail for x in world.facts(f.Incident)] == [words]
+    way = "" if symbol == held.symbol else "; to leave it alone send /ignore XRPUSDT"
+    assert [x.detail for x in world.facts(f.Incident)] == [words + way]
     assert world.gates == {"unreconciled"}
     world.feed(seen(world))
     assert world.gates == set()
