@@ -21,15 +21,14 @@ from engine.errors import StreamError
 from engine.live.pacing import Attention, Dialer, Outlet, Timing
 from engine.live.venues.bybit import (
     ARGS_MAX_CHARS,
-    TICKERS,
     Ack,
     BybitPublic,
-    Data,
     Pong,
     args_chars,
     symbol_of,
     topics,
 )
+from engine.live.venues.bybit_rows import TICKERS, Data
 from engine.log import Log
 
 TICK_S = 1.0  # how often a connection is looked after

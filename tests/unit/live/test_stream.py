@@ -301,7 +301,7 @@ async def test_garbage_is_counted_and_survived(station: Station) -> None:
     ws = await station.up("AUSDT")
     await ws.send(b"\xff\xfe")
     await ws.send("[" * 10_000)
-    await ws.send('{"topic":"orderbook.1.AUSDT","ts":5,"data":{}}')
+    await ws.send('{"topic":"orderbook.1.AUSDT","ts":5,"data":{"u":1}}')
     await ws.send(ticker("AUSDT") * 2)
     await ws.send(ticker("AUSDT"))
     await ws.send(ticker("AUSDT"))  # a repetition is the engine's to judge
