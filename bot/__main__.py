@@ -90,6 +90,8 @@ def _check(options: argparse.Namespace) -> int:
     print("\n".join(config.effective(settings)))
     token = "given" if environment.telegram_token else "missing"
     print(f"# token {token}, {len(environment.allowed_users)} people allowed")
+    key = "given" if environment.exchange_key else "missing"
+    print(f"# exchange key {key}, live trading {'' if environment.allow_live else 'not '}permitted")
     return 0
 
 

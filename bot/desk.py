@@ -5,6 +5,7 @@ chat module must never reach past it.
 """
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ from engine.chart import Picture
 from engine.core.events import AccountSeen, Command
 from engine.core.facts import Record
 from engine.core.settings import Settings
+from engine.core.terms import Risk
 from engine.core.values import Ms, Verdict
 from engine.core.view import CandlesView, Quote, View
 
@@ -39,6 +41,17 @@ class Pulse(msgspec.Struct, frozen=True):
     outbox_oldest_s: float | None
     strangers: int
     trouble: str  # the last complaint of Telegram, "" when none
+
+
+class Prospect(msgspec.Struct, frozen=True):
+    """The account live trading would use, as its exchange and our own records show it."""
+
+    equity: Decimal
+    preset: str  # what it would trade by
+    risk: Risk  # with that preset in force
+    held: int  # open positions of ours there
+    refusals: tuple[str, ...]  # why it cannot be
+    warnings: tuple[str, ...]
 
 
 class Desk(Protocol):
@@ -90,6 +103,22 @@ class Desk(Protocol):
 
     async def account(self) -> AccountSeen | None:
         """A fresh read of the account from the exchange; None when it gave no answer."""
+        ...
+
+    def mode_problems(self) -> tuple[str, ...]:
+        """What this machine and its settings lack for live trading; empty when nothing."""
+        ...
+
+    async def prospect(self) -> Prospect:
+        """Look at the live account with our key; raises `EngineError`."""
+        ...
+
+    def choose_mode(self, mode: str, by: str) -> None:
+        """Write down what the next start is; raises `StoreError`."""
+        ...
+
+    def change_over(self) -> None:
+        """End what runs, in order, and begin what was chosen."""
         ...
 
     async def chart(self, picture: Picture) -> bytes:

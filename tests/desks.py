@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from telegram_wire import T_S
 
-from bot.desk import Health, Pulse
+from bot.desk import Health, Prospect, Pulse
 from bot.trades import Trade, TradeBook
 from bot.views.layout import Text
 from builders import T0, D, signal
@@ -52,7 +52,7 @@ from engine.core.view import (
     TradeView,
     View,
 )
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StoreError
 
 FRAME_MS = 300_000
 PNG = b"\x89PNG"
@@ -196,6 +196,11 @@ HEALTH = Health(
 )
 
 
+PROSPECT = Prospect(
+    equity=D(10_000), preset="breakout_v1", risk=Settings().risk, held=0, refusals=(), warnings=()
+)
+
+
 def taken(number: int = 17, /, **changes: object) -> SignalTaken:
     fields: dict[str, object] = {
         "signal": signal(),
@@ -263,6 +268,10 @@ class FakeDesk:
         self.chosen = Settings()  # in force
         self.configured: dict[str, Settings] = {}  # by preset; others are the settings in force
         self.misconfigured = ""  # what is wrong with every preset
+        self.lacking: tuple[str, ...] = ()  # for live trading
+        self.looked: Prospect | Exception = PROSPECT
+        self.unwritable = ""  # why no mode can be written down
+        self.modes: list[tuple[str, str]] = []  # chosen by whom, and change-overs
         self._listeners: list[Callable[[Record], None]] = []
 
     def view(self) -> View:
@@ -326,6 +335,22 @@ class FakeDesk:
 
     async def account(self) -> AccountSeen | None:
         return self.seen
+
+    def mode_problems(self) -> tuple[str, ...]:
+        return self.lacking
+
+    async def prospect(self) -> Prospect:
+        if isinstance(self.looked, Exception):
+            raise self.looked
+        return self.looked
+
+    def choose_mode(self, mode: str, by: str) -> None:
+        if self.unwritable:
+            raise StoreError(self.unwritable)
+        self.modes.append((mode, by))
+
+    def change_over(self) -> None:
+        self.modes.append(("over", ""))
 
     async def chart(self, picture: Picture) -> bytes:
         self.pictures.append(picture)
