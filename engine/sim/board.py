@@ -174,9 +174,30 @@ class Board:
         asks = np.concatenate([[ask], (ask // grid + 1) * grid + away])
         return self._sized(row, bids[bids > 0]), self._sized(row, asks)
 
+    def interest(self, row: int, first_ms: Ms, frame_ms: int, count: int) -> Floats:
+        """Open interest `(count,)` of one symbol at moments `frame_ms` apart, as shown then.
+
+        NaN where its price was not known yet; all moments are opens of base bars.
+        """
+        step, at_ms = self.feed.step_ms, first_ms + frame_ms * np.arange(count)
+        begin_ms = max(first_ms - DAY_MS, self.feed.start_ms)
+        moments = (at_ms - begin_ms) // step
+        opens = np.append(self.feed.series(row, begin_ms, int(moments[-1]))[:, OPEN], np.nan)
+        known = np.where(np.isnan(opens), len(opens) - 1, np.arange(len(opens)))
+        known = np.minimum.accumulate(known[::-1])[::-1]  # the next known bar of each
+        of_day = known[np.maximum(moments - DAY_MS // step, 0)]
+        price = np.where(of_day < moments, opens[of_day], np.nan)
+        return self._interest(np.full(count, row), at_ms, price)
+
     def prints(self, row: int) -> Iterator[Print]:
         """Trades of one symbol between the last moment shown and this one, oldest first."""
-        bar, begin, end = self._span.bar, self._span.begin, self._span.end
+        return self._prints(row, self._span.bar, self._span.begin, self._span.end)
+
+    def trades(self, row: int) -> Iterator[Print]:
+        """Trades of one symbol in the bar of the last move up to now, oldest first."""
+        return self._prints(row, self._span.bar, 0, self._span.end)
+
+    def _prints(self, row: int, bar: _Bar, begin: int, end: int) -> Iterator[Print]:
         seconds = np.arange(begin + 1, end + 1)
         volume = np.round(bar.paths.volume[row, begin : end + 1], self.lot_decimals[row])
         is_buy = self._coin(row, bar.open_ms // SECOND_MS + seconds)
@@ -198,7 +219,7 @@ class Board:
             paths=draw_paths(candles, np.array(self.decimals), key),
             day=day,
             hour_open=self._merged_since(bar_ms, HOUR_MS)[:, OPEN],
-            interest=self._interest(bar_ms, day[:, OPEN]),
+            interest=self._interest(np.arange(len(day)), bar_ms, day[:, OPEN]),
         )
 
     def _merged_since(self, bar_ms: Ms, length_ms: int) -> Floats:
@@ -276,11 +297,11 @@ class Board:
         sizes: Floats = np.maximum(1, np.rint(usd / prices * self._lot_scale[rows]))
         return sizes / self._lot_scale[rows]
 
-    def _interest(self, at_ms: Ms, price: Floats) -> Floats:
+    def _interest(self, rows: _Ints, at_ms: Ms | _Ints, price: Floats) -> Floats:
         """Open interest in base asset: a few days' worth, rising and falling by some percent."""
-        phase = noise(self.feed.seed, _INTEREST, np.arange(len(price)))
+        phase = noise(self.feed.seed, _INTEREST, rows)
         hours = at_ms / HOUR_MS
         wave = 0.05 * np.sin(2 * np.pi * (hours / 17 + phase))
         wave += 0.04 * np.sin(2 * np.pi * (hours / 5.3 + 3 * phase))
-        interest: Floats = INTEREST_DAYS * self.feed.daily_usd / price * (1 + wave)
+        interest: Floats = INTEREST_DAYS * self.feed.daily_usd[rows] / price * (1 + wave)
         return interest

@@ -1,4 +1,4 @@
-"""The embedded exchange: a market clock, and Bybit v5 market data on somebody else's web server.
+"""The embedded exchange: a market clock, and Bybit v5 on somebody else's web server.
 
 It exists so that sandbox, tests and newcomers trade against real sockets without a network or an
 account. Its clock is the market's: it advances in steps, at `speed` times real time at most, and
@@ -16,8 +16,17 @@ from engine.core.values import Ms
 from engine.errors import DataError
 from engine.sim.board import Board
 from engine.sim.feed import SECOND_MS, Feed
+from engine.sim.venue_account import Account
+from engine.sim.venue_bell import Bell
+from engine.sim.venue_call import ROOT
+from engine.sim.venue_clock import Clock
+from engine.sim.venue_control import Control, Parts
+from engine.sim.venue_door import MARKET, Behind, Door
+from engine.sim.venue_faults import Faults
+from engine.sim.venue_history import History
 from engine.sim.venue_rest import Rest
-from engine.sim.venue_stream import PATIENCE_S, Stream
+from engine.sim.venue_socket import PATIENCE_S, Crowd
+from engine.sim.venue_stream import Stream
 
 PACE_S = 0.25  # real time between two steps
 STAND_S = 5.0  # real time between two repetitions of prices that no longer move
@@ -43,10 +52,29 @@ class Venue:
         """`speed` is market over real time; raises `DataError` for a start outside the feed."""
         self._end_ms = feed.end_ms
         self._board = Board(feed, _start(feed, start_ms))
-        self._rest = Rest(self._board)
-        self._stream = Stream(self._board, patience_s)
+        self._clock = Clock(self._board, speed)
         self._speed = speed
         self._hold = hold_until_client
+        found = Faults(feed.seed)
+        self._account = Account(self._board, found)
+        self._stream = Stream(self._board, Crowd("public", found, patience_s))
+        crowd = Crowd("private", found, patience_s)
+        self._bell = Bell(self._account.desk.news, self._clock, crowd)
+        rest = Rest(self._board)
+        self._market = {"time": self._clock.tell, **rest.paths, **History(self._board).paths}
+        behind = Behind(self._market, self._account, self._bell)
+        self._door = Door(behind, self._clock, found)
+        parts = Parts(
+            board=self._board,
+            rest=rest,
+            account=self._account,
+            clock=self._clock,
+            door=self._door,
+            stream=self._stream,
+            bell=self._bell,
+            faults=found,
+        )
+        self._control = Control(parts, self._market)
 
     @property
     def now_ms(self) -> Ms:
@@ -61,12 +89,23 @@ class Venue:
     @property
     def clients(self) -> int:
         """Open stream connections."""
-        return self._stream.clients
+        return len(self._stream.crowd.clients) + len(self._bell.crowd.clients)
 
     def routes(self) -> list[web.RouteDef]:
-        """Everything under `/v5/`, to be mounted on an application."""
-        rest = [web.get(f"/v5/market/{path}", _guarded(self._market)) for path in self._rest.paths]
-        return [*rest, web.get("/v5/public/linear", _guarded(self._stream.serve))]
+        """Everything under `/v5/` and `/venue/`, to be mounted on an application."""
+        door, control = self._door, self._control
+        return [
+            *(web.get(ROOT + MARKET + path, _guarded(door.market)) for path in self._market),
+            *(
+                web.route(method, ROOT + path, _guarded(door.account))
+                for method, path in sorted(self._account.paths)
+            ),
+            web.get("/v5/public/linear", _guarded(self._stream.serve)),
+            web.get("/v5/private", _guarded(self._bell.serve)),
+            web.get("/venue/faults", _guarded(control.list_faults)),
+            web.post("/venue/faults", _guarded(control.set_faults)),
+            web.get("/venue/truth", _guarded(control.truth)),
+        ]
 
     async def run(self) -> None:
         """Advance the market until canceled; returns at the end of a recording."""
@@ -74,13 +113,15 @@ class Venue:
             await self._stream.subscribed.wait()
         loop = asyncio.get_running_loop()
         due = loop.time()
+        if not self.at_end:
+            self._clock.stepped()
         while not self.at_end:
             step_ms = self._step_ms()
             # A late step moves all later ones: the market does not run to catch up.
             due = max(loop.time(), due + step_ms / SECOND_MS / self._speed)
             await asyncio.sleep(due - loop.time())
-            self._board.seek(self.now_ms + step_ms)
-            await self._stream.publish()
+            self._step(step_ms)
+            await asyncio.gather(self._stream.publish(), self._bell.publish())
 
     async def stand(self) -> None:
         """Repeat the last prices until canceled: what a market does after its recording."""
@@ -90,19 +131,23 @@ class Venue:
 
     async def close(self) -> None:
         """End all stream connections."""
-        await self._stream.close()
+        await asyncio.gather(self._stream.crowd.close(), self._bell.crowd.close())
+
+    def _step(self, step_ms: int) -> None:
+        """Move the market, and the account with it."""
+        self._board.seek(self.now_ms + step_ms)
+        if self.at_end:
+            self._clock.stand()
+        else:
+            self._clock.stepped()
+        self._account.desk.step()
+        self._door.step()  # what comes late meets the market as it is now
 
     def _step_ms(self) -> int:
         """The next step: whole seconds, never over the close of a bar."""
         paced = int(self._speed * PACE_S) * SECOND_MS
         to_close = self._board.feed.step_ms - self.now_ms % self._board.feed.step_ms
         return min(max(STEP_MIN_MS, min(paced, STEP_MAX_MS)), to_close)
-
-    async def _market(self, request: web.Request) -> web.Response:
-        path = request.path.removeprefix("/v5/market/")
-        return web.Response(
-            body=self._rest.answer(path, request.query), content_type="application/json"
-        )
 
 
 def _start(feed: Feed, start_ms: Ms | None) -> Ms:

@@ -7,7 +7,6 @@ read it. It must never touch a socket, and never answer with a number the board 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from engine.core.values import Instrument, Ms
@@ -19,11 +18,17 @@ FRAMES = {str(n): n * MINUTE_MS for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 72
 FRAMES["D"] = DAY_MS
 
 PARAMETER_ERROR = 10001
+DIGITS_MAX = 18  # of a number that somebody asks for
 FUNDING_RATE = "0.0001"
 MAX_LOTS, MAX_MARKET_LOTS = 2_000_000, 500_000
+BOOK_MAX = 1000
+EMPTY_CATEGORIES = frozenset(
+    {"spot", "inverse", "option"}
+)  # of the exchange, without a market here
 
 Query = Mapping[str, str]
 Json = dict[str, Any]
+Endpoint = Callable[[Query], Json]
 
 
 class Refused(Exception):
@@ -38,50 +43,34 @@ class Rest:
     """The market endpoints, by path below `/v5/market/`."""
 
     def __init__(self, board: Board) -> None:
+        self.closed: frozenset[str] = frozenset()  # symbols whose trading has ended: a fault
         self._board = board
-        self.paths: dict[str, Callable[[Query], Json]] = {
-            "time": self._time,
+        self.paths: dict[str, Endpoint] = {
             "instruments-info": self._instruments,
             "tickers": self._tickers,
             "kline": self._kline,
             "orderbook": self._orderbook,
         }
 
-    def answer(self, path: str, query: Query) -> bytes:
-        """The envelope with a result, or with an error code and an empty one."""
-        code, message, result = 0, "OK", {}
-        try:
-            result = self.paths[path](query)
-        except Refused as e:
-            code, message = e.code, str(e)
-        return msgspec.json.encode(
-            {
-                "retCode": code,
-                "retMsg": message,
-                "result": result,
-                "retExtInfo": {},
-                "time": self._board.shown.at_ms,
-            }
-        )
-
-    def _time(self, _query: Query) -> Json:
-        now_ms = self._board.shown.at_ms
-        return {"timeSecond": str(now_ms // 1000), "timeNano": str(now_ms * 1_000_000)}
-
     def _instruments(self, query: Query) -> Json:
-        _check_category(query)
+        if query.get("category") in EMPTY_CATEGORIES:
+            return {"category": query["category"], "list": [], "nextPageCursor": ""}
+        check_category(query)
         wanted = list(self._board.feed.instruments)
         if "symbol" in query:
-            wanted = [wanted[self._row(query)]]
-        if query.get("status", "Trading") != "Trading":
-            wanted = []
-        first = _int(query, "cursor", 0)
-        last = first + max(1, min(_int(query, "limit", 500), 1000))
+            wanted = [wanted[row_of(self._board, query)]]
+        if "status" in query:
+            wanted = [i for i in wanted if self._status(i) == query["status"]]
+        first = number(query, "cursor", 0)
+        last = first + max(1, min(number(query, "limit", 500), 1000))
         return {
             "category": "linear",
             "list": [self._instrument(i) for i in wanted[first:last]],
             "nextPageCursor": str(last) if last < len(wanted) else "",
         }
+
+    def _status(self, instrument: Instrument) -> str:
+        return "Closed" if instrument.symbol in self.closed else "Trading"
 
     def _instrument(self, instrument: Instrument) -> Json:
         row = self._board.rows[instrument.symbol]
@@ -91,7 +80,7 @@ class Rest:
             "symbol": instrument.symbol,
             "symbolId": row + 1,
             "contractType": "LinearPerpetual",
-            "status": "Trading",
+            "status": self._status(instrument),
             "baseCoin": instrument.base,
             "quoteCoin": instrument.quote,
             "settleCoin": instrument.quote,
@@ -119,17 +108,17 @@ class Rest:
         }
 
     def _tickers(self, query: Query) -> Json:
-        _check_category(query)
-        rows = [self._row(query)] if "symbol" in query else self._board.rows.values()
+        check_category(query)
+        rows = [row_of(self._board, query)] if "symbol" in query else self._board.rows.values()
         tickers = (ticker(self._board, row) for row in rows)
         return {"category": "linear", "list": [t for t in tickers if t is not None]}
 
     def _kline(self, query: Query) -> Json:
-        _check_category(query)
-        row, frame_ms = self._row(query), FRAMES.get(query.get("interval", ""), 0)
+        check_category(query)
+        row, frame_ms = row_of(self._board, query), FRAMES.get(query.get("interval", ""), 0)
         if not is_served(self._board, frame_ms):
             raise Refused(PARAMETER_ERROR, "Invalid period!")
-        limit = max(1, min(_int(query, "limit", 200), 1000))
+        limit = max(1, min(number(query, "limit", 200), 1000))
         first_ms, count = self._span(query, frame_ms, limit)
         rows = self._board.candles(row, frame_ms, first_ms, count) if count else ()
         known = [
@@ -142,28 +131,22 @@ class Rest:
     def _span(self, query: Query, frame_ms: int, limit: int) -> tuple[Ms, int]:
         """First open and count: from `start` on, or up to `end` or now, at most `limit`."""
         feed, last = self._board.feed, self._board.shown.at_ms // frame_ms * frame_ms
-        start = max(_int(query, "start", 0), feed.start_ms // frame_ms * frame_ms)
+        start = max(number(query, "start", 0), feed.start_ms // frame_ms * frame_ms)
         first = -(-start // frame_ms) * frame_ms
         if "end" in query:
-            last = min(last, _int(query, "end", 0) // frame_ms * frame_ms)
+            last = min(last, number(query, "end", 0) // frame_ms * frame_ms)
         elif "start" in query:
             last = min(last, first + (limit - 1) * frame_ms)
         first = max(first, last - (limit - 1) * frame_ms)
         return first, max(0, (last - first) // frame_ms + 1)
 
     def _orderbook(self, query: Query) -> Json:
-        _check_category(query)
-        row = self._row(query)
-        bids, asks = book_texts(self._board, row, max(1, min(_int(query, "limit", 25), 500)))
+        check_category(query)
+        row = row_of(self._board, query)
+        bids, asks = book_texts(self._board, row, max(1, min(number(query, "limit", 25), BOOK_MAX)))
         now_ms = self._board.shown.at_ms
         numbers = {"ts": now_ms, "cts": now_ms, "u": now_ms // 1000, "seq": now_ms}
         return {"s": query["symbol"], "b": bids, "a": asks, **numbers}
-
-    def _row(self, query: Query) -> int:
-        symbol = query.get("symbol", "")
-        if symbol not in self._board.rows:
-            raise Refused(PARAMETER_ERROR, f"params error: symbol invalid {symbol}".rstrip())
-        return self._board.rows[symbol]
 
 
 def is_served(board: Board, frame_ms: int) -> bool:
@@ -253,13 +236,23 @@ _UNUSED_FIELDS = {
 }
 
 
-def _check_category(query: Query) -> None:
+def check_category(query: Query) -> None:
+    """Raise `Refused` unless linear contracts are asked for."""
     if query.get("category") != "linear":
         raise Refused(PARAMETER_ERROR, "params error: Category is invalid")
 
 
-def _int(query: Query, name: str, default: int) -> int:
+def row_of(board: Board, query: Query) -> int:
+    """The row of the symbol that is asked for; raises `Refused`."""
+    symbol = query.get("symbol", "")
+    if symbol not in board.rows:
+        raise Refused(PARAMETER_ERROR, f"params error: symbol invalid {symbol}".rstrip())
+    return board.rows[symbol]
+
+
+def number(query: Query, name: str, default: int) -> int:
+    """A whole number that is asked for, or the default; raises `Refused`."""
     text = query.get(name, str(default))
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
         raise Refused(PARAMETER_ERROR, f"params error: {name} invalid")
     return int(text)

@@ -16,7 +16,7 @@ from engine.sim.board import Board
 from engine.sim.feed import OPEN, Floats
 from engine.sim.venue_rest import FRAMES, book_texts, candle_texts, is_served, ticker
 
-DEPTHS = ("1", "50", "200")
+DEPTHS = ("1", "50", "200", "1000")
 PRINTS_MAX = 1024  # trades in one message
 REPEAT_MS = 3000  # a book of depth 1 is pushed again after this long without a change
 
@@ -56,6 +56,14 @@ def parse_topic(board: Board, text: str) -> Topic | None:
     return Topic(text, kind, detail, row) if row is not None and is_known.get(kind) else None
 
 
+def is_front(board: Board, text: str) -> bool:
+    """Whether a text is a topic, or a topic without its symbol, or only the kind of one."""
+    symbol = board.feed.instruments[0].symbol
+    details = {"kline": FRAMES, "orderbook": DEPTHS}.get(text, ("",))
+    tries = [f"{text}.{detail}.{symbol}" if detail else f"{text}.{symbol}" for detail in details]
+    return any(parse_topic(board, name) is not None for name in (text, *tries))
+
+
 class Topics:
     """Messages of all topics somebody is subscribed to."""
 
@@ -63,6 +71,13 @@ class Topics:
         self._board = board
         self._tickers: dict[Topic, dict[str, str]] = {}
         self._books: dict[Topic, _Book] = {}
+        self._update_base = 0  # what update ids count from: the last restart, in seconds
+
+    def restart(self) -> None:
+        """Forget what was sent; update ids start at 1 again."""
+        self._tickers.clear()
+        self._books.clear()
+        self._update_base = self._now_ms // 1000 - 1
 
     def first(self, topic: Topic) -> list[str]:
         """What a new subscriber is sent: the state its deltas will build on."""
@@ -149,7 +164,7 @@ class Topics:
                     "v": f"{trade.qty:.{lot}f}",
                     "p": f"{trade.price:.{price}f}",
                     "L": _direction(trade.price, before),
-                    "i": str(UUID(int=trade.at_ms << 32 | topic.row)),
+                    "i": trade_id(trade.at_ms, topic.row),
                     "BT": False,
                     "RPI": False,
                     "seq": trade.at_ms,
@@ -178,7 +193,7 @@ class Topics:
     def _new_book(self, topic: Topic) -> _Book:
         bids, asks = book_texts(self._board, topic.row, int(topic.detail))
         # Whoever comes back later finds a larger number: there is at most one update a second.
-        return _Book(dict(bids), dict(asks), self._now_ms // 1000, self._now_ms)
+        return _Book(dict(bids), dict(asks), self._now_ms // 1000 - self._update_base, self._now_ms)
 
     def _book_message(
         self, topic: Topic, kind: str, book: _Book, sides: tuple[_Side, _Side]
@@ -197,6 +212,11 @@ class Topics:
         if topic.kind == "tickers":
             message["cs"] = self._now_ms
         return msgspec.json.encode(message | extra).decode()
+
+
+def trade_id(at_ms: Ms, row: int) -> str:
+    """What a trade is called; there is at most one a second and symbol."""
+    return str(UUID(int=at_ms << 32 | row))
 
 
 def _changes(before: _Side, after: _Side) -> _Side:

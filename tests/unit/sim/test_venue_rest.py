@@ -6,7 +6,7 @@ import pytest
 
 from engine.sim.board import Board
 from engine.sim.feed import MINUTE_MS, merge_whole
-from engine.sim.venue_rest import Rest, ticker
+from engine.sim.venue_rest import Refused, Rest, ticker
 from markets import FIRST_MS, FIVE_MS, recorded
 
 NOW_MS = FIRST_MS + 351 * FIVE_MS + 100_000
@@ -17,36 +17,21 @@ def board(**feed: Any) -> Board:  # noqa: ANN401 -- what `recorded` takes
     return Board(recorded(**feed), NOW_MS)
 
 
-def ask(on: Board, path: str, **query: str) -> Any:  # noqa: ANN401 -- JSON
-    answer = json.loads(Rest(on).answer(path, query))
-    assert sorted(answer) == ["result", "retCode", "retExtInfo", "retMsg", "time"]
-    assert (answer["time"], answer["retExtInfo"]) == (NOW_MS, {})
-    return answer
-
-
 def result(on: Board, path: str, **query: str) -> Any:  # noqa: ANN401 -- JSON
-    answer = ask(on, path, **query)
-    assert (answer["retCode"], answer["retMsg"]) == (0, "OK")
-    return answer["result"]
+    rest = Rest(on)
+    return json.loads(json.dumps(rest.paths[path](query)))
 
 
 def refusal(path: str, **query: str) -> tuple[int, str]:
-    answer = ask(board(), path, **query)
-    assert answer["result"] == {}
-    return answer["retCode"], answer["retMsg"]
+    with pytest.raises(Refused) as refused:
+        Rest(board()).paths[path](query)
+    return refused.value.code, str(refused.value)
 
 
 def opens(**query: str) -> list[int]:
     """Open times of a kline answer in bars before the forming one, as sent."""
     found = result(board(), "kline", category="linear", symbol="AAAUSDT", interval="5", **query)
     return [(OPEN_MS - int(row[0])) // FIVE_MS for row in found["list"]]
-
-
-def test_the_time_is_the_markets() -> None:
-    assert result(board(), "time") == {
-        "timeSecond": str(NOW_MS // 1000),
-        "timeNano": str(NOW_MS * 1_000_000),
-    }
 
 
 def test_an_instrument_is_described_as_the_exchange_does() -> None:
@@ -100,6 +85,25 @@ def test_instruments_come_in_pages() -> None:
     assert page(limit="1", cursor="1") == (["BBBUSDT"], "")
     assert page(status="Trading") == (["AAAUSDT", "BBBUSDT"], "")
     assert page(status="PreLaunch") == ([], "")
+
+
+@pytest.mark.parametrize("category", ["spot", "inverse", "option"])
+def test_other_categories_have_no_instruments(category: str) -> None:
+    found = result(board(), "instruments-info", category=category)
+    assert found == {"category": category, "list": [], "nextPageCursor": ""}
+
+
+def test_a_closed_symbol_says_so() -> None:
+    rest = Rest(board())
+    rest.closed = frozenset({"BBBUSDT"})
+
+    def status(**query: str) -> dict[str, str]:
+        found = rest.paths["instruments-info"]({"category": "linear", **query})
+        return {row["symbol"]: row["status"] for row in found["list"]}
+
+    assert status() == {"AAAUSDT": "Trading", "BBBUSDT": "Closed"}
+    assert status(status="Closed") == {"BBBUSDT": "Closed"}
+    assert status(status="Trading") == {"AAAUSDT": "Trading"}
 
 
 def test_tickers_show_the_board() -> None:
@@ -209,7 +213,7 @@ def test_closed_candles_are_read_back_exactly(symbol: str, interval: str, minute
     feed = recorded(1800, MINUTE_MS)
     now = Board(feed, FIRST_MS + 1750 * MINUTE_MS)
     query = {"category": "linear", "symbol": symbol, "interval": interval, "limit": "101"}
-    rows = json.loads(Rest(now).answer("kline", query))["result"]["list"][:0:-1]
+    rows = Rest(now).paths["kline"](query)["list"][:0:-1]
     first_ms = FIRST_MS + (1750 - 100 * minutes) * MINUTE_MS
     known = merge_whole(feed.series(now.rows[symbol], first_ms, 100 * minutes), minutes)
     assert int(rows[0][0]) == first_ms
@@ -220,7 +224,7 @@ def test_closed_candles_are_read_back_exactly(symbol: str, interval: str, minute
 def test_only_linear_symbols_of_the_feed_are_known(path: str) -> None:
     known = {"interval": "5", "symbol": "AAAUSDT"}
     assert refusal(path, **known) == (10001, "params error: Category is invalid")
-    assert refusal(path, **known, category="spot") == (10001, "params error: Category is invalid")
+    assert refusal(path, **known, category="coin") == (10001, "params error: Category is invalid")
     unknown = {**known, "category": "linear", "symbol": "ZZZUSDT"}
     assert refusal(path, **unknown) == (10001, "params error: symbol invalid ZZZUSDT")
 
@@ -237,7 +241,6 @@ def test_other_bad_parameters_are_refused() -> None:
 
 def test_minutes_serve_every_interval() -> None:
     on = Board(recorded(1600, MINUTE_MS), FIRST_MS + 1550 * MINUTE_MS)
-    rest = Rest(on)
     for interval in ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D"):
         query = {"category": "linear", "symbol": "AAAUSDT", "interval": interval}
-        assert json.loads(rest.answer("kline", query))["retCode"] == 0
+        assert result(on, "kline", **query)["list"]
