@@ -27,10 +27,10 @@ from engine.core.settings import Settings
 from engine.environment import Environment, read_environment
 from engine.errors import ChatRefused, ConfigError, EngineError, StoreError
 from engine.live.clock import VenueClock
-from engine.live.exchange import BybitReader
 from engine.live.heartbeat import Heartbeat
 from engine.live.inbox import Inbox
 from engine.live.paper import PaperExchange
+from engine.live.reader import BybitReader
 from engine.live.station import Ports, Start, Station
 from engine.live.store import FileStore
 from engine.live.stream import PublicStream

@@ -10,8 +10,8 @@ from aiohttp.test_utils import TestServer
 
 from engine.core import settings
 from engine.core.terms import Sim
-from engine.live.exchange import BybitReader
 from engine.live.pacing import Timing
+from engine.live.reader import BybitReader
 
 NOW = 1_750_000_200_000  # a bar boundary
 FRAME = 300_000

@@ -12,7 +12,7 @@ from engine.core import settings
 from engine.core.events import CandlesClosed, QuoteSeen, StreamUp
 from engine.core.terms import Sim
 from engine.core.values import Bar
-from engine.live.exchange import BybitReader
+from engine.live.reader import BybitReader
 from engine.live.stream import PublicStream
 from engine.sim.synthetic import SyntheticFeed
 from engine.sim.venue import Venue

@@ -30,7 +30,7 @@ from engine.core.ledger import Ledger
 from engine.core.settings import Settings
 from engine.core.terms import Sim
 from engine.core.values import Check, CheckStatus, Ms, Setup, Verdict
-from engine.live.exchange import BybitReader
+from engine.live.reader import BybitReader
 from engine.scanning import Scan, scan
 from engine.sim.recorded import load
 from engine.sim.venue import Venue

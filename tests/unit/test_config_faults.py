@@ -38,8 +38,8 @@ from engine.core.settings import Settings
 from engine.core.values import Ms, Purpose, Side
 from engine.environment import Environment, read_environment
 from engine.errors import ConfigError, StoreError
-from engine.live.exchange import BybitReader
 from engine.live.paper import PaperExchange
+from engine.live.reader import BybitReader
 from engine.live.store import FileStore
 from engine.sim.matching import Matching
 from series import FRAME_MS
@@ -156,7 +156,8 @@ async def test_paper_writes_without_any_venue() -> None:
 
 def test_the_reader_of_the_venue_cannot_write() -> None:
     public = {name for name in vars(BybitReader) if not name.startswith("_")}
-    assert public == {"instruments", "tickers", "history", "book", "time_ms", "close"}
+    reads = {"instruments", "tickers", "history", "interest", "book", "time_ms"}
+    assert public == reads | {"rules_age_s", "qty_max", "close"}
 
 
 # -- FT84: changed under open positions -----------------------------------------------------------

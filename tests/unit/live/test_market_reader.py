@@ -27,7 +27,7 @@ from rest_venue import (
 from engine.core.events import InterestLoaded
 from engine.core.values import Book, Instrument, Ticker
 from engine.errors import Transient
-from engine.live.exchange import PAGE_BARS, BybitReader
+from engine.live.reader import PAGE_BARS, BybitReader
 
 ZERO_INTEREST = {"openInterest": "0", "openInterestValue": ""}
 
