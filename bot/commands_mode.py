@@ -36,7 +36,7 @@ async def mode(room: Room, ask: Ask) -> Answer:
     no_more(ask, 1)
     view = room.desk.view()
     if not ask.args:
-        return cards.standing(view, room.desk.mode_problems())
+        return cards.standing(view, room.desk.modes.problems())
     wanted = ask.args[0].lower()
     if wanted not in (PAPER, LIVE):
         raise Unclear("a mode is paper or live")
@@ -61,7 +61,7 @@ async def _ask_live(room: Room) -> Answer:
     if problems:
         return cards.refused(problems)
     try:
-        prospect = await room.desk.prospect()
+        prospect = await room.desk.modes.prospect()
     except EngineError as problem:
         return cards.refused((f"the account cannot be looked at: {problem}",))
     if prospect.refusals:
@@ -74,7 +74,7 @@ async def _ask_live(room: Room) -> Answer:
 
 def _obstacles(room: Room) -> tuple[str, ...]:
     held = _held(room)
-    return (*room.desk.mode_problems(), *((held,) if held else ()))
+    return (*room.desk.modes.problems(), *((held,) if held else ()))
 
 
 def _listen(room: Room, phrase: Phrase, html: str) -> Question:
@@ -101,14 +101,14 @@ def _hear(room: Room, phrase: Phrase, tap: Tap, words: str) -> Answer:
 def _change(room: Room, mode: str, tap: Tap) -> Answer:
     """Write it down, answer, and only then let everything end."""
     try:
-        room.desk.choose_mode(mode, tap.caller.by)
+        room.desk.modes.choose(mode, tap.caller.by)
     except EngineError as problem:
         return cards.gone(str(problem))
 
     async def nothing_more(_chat_id: int, _message_id: int) -> None:
         return
 
-    return Followed(cards.changing(mode), nothing_more, room.desk.change_over)
+    return Followed(cards.changing(mode), nothing_more, room.desk.modes.change_over)
 
 
 # Paper

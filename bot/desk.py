@@ -54,8 +54,33 @@ class Prospect(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
 
 
+class ModeDoor(Protocol):
+    """The way from paper to live and back."""
+
+    def problems(self) -> tuple[str, ...]:
+        """What this machine and its settings lack for live trading; empty when nothing."""
+        ...
+
+    async def prospect(self) -> Prospect:
+        """Look at the live account with our key; raises `EngineError`."""
+        ...
+
+    def choose(self, mode: str, by: str) -> None:
+        """Write down what the next start is; raises `StoreError`."""
+        ...
+
+    def change_over(self) -> None:
+        """End what runs, in order, and begin what was chosen."""
+        ...
+
+
 class Desk(Protocol):
     """What the composition root hands to the chat."""
+
+    @property
+    def modes(self) -> ModeDoor:
+        """Paper and live."""
+        ...
 
     def view(self) -> View:
         """The frozen read model, as of the last turn."""
@@ -103,22 +128,6 @@ class Desk(Protocol):
 
     async def account(self) -> AccountSeen | None:
         """A fresh read of the account from the exchange; None when it gave no answer."""
-        ...
-
-    def mode_problems(self) -> tuple[str, ...]:
-        """What this machine and its settings lack for live trading; empty when nothing."""
-        ...
-
-    async def prospect(self) -> Prospect:
-        """Look at the live account with our key; raises `EngineError`."""
-        ...
-
-    def choose_mode(self, mode: str, by: str) -> None:
-        """Write down what the next start is; raises `StoreError`."""
-        ...
-
-    def change_over(self) -> None:
-        """End what runs, in order, and begin what was chosen."""
         ...
 
     async def chart(self, picture: Picture) -> bytes:

@@ -250,6 +250,32 @@ class Clock:
         return self.now
 
 
+class FakeModes:
+    """The `ModeDoor` port: what is missing is told by a test, what is chosen is kept."""
+
+    def __init__(self) -> None:
+        self.lacking: tuple[str, ...] = ()  # for live trading
+        self.looked: Prospect | Exception = PROSPECT
+        self.unwritable = ""  # why no mode can be written down
+        self.done: list[tuple[str, str]] = []  # chosen by whom, and change-overs
+
+    def problems(self) -> tuple[str, ...]:
+        return self.lacking
+
+    async def prospect(self) -> Prospect:
+        if isinstance(self.looked, Exception):
+            raise self.looked
+        return self.looked
+
+    def choose(self, mode: str, by: str) -> None:
+        if self.unwritable:
+            raise StoreError(self.unwritable)
+        self.done.append((mode, by))
+
+    def change_over(self) -> None:
+        self.done.append(("over", ""))
+
+
 class FakeDesk:
     """The `Desk` port over a list of records; commands are answered from `replies`."""
 
@@ -268,10 +294,7 @@ class FakeDesk:
         self.chosen = Settings()  # in force
         self.configured: dict[str, Settings] = {}  # by preset; others are the settings in force
         self.misconfigured = ""  # what is wrong with every preset
-        self.lacking: tuple[str, ...] = ()  # for live trading
-        self.looked: Prospect | Exception = PROSPECT
-        self.unwritable = ""  # why no mode can be written down
-        self.modes: list[tuple[str, str]] = []  # chosen by whom, and change-overs
+        self.modes = FakeModes()
         self._listeners: list[Callable[[Record], None]] = []
 
     def view(self) -> View:
@@ -335,22 +358,6 @@ class FakeDesk:
 
     async def account(self) -> AccountSeen | None:
         return self.seen
-
-    def mode_problems(self) -> tuple[str, ...]:
-        return self.lacking
-
-    async def prospect(self) -> Prospect:
-        if isinstance(self.looked, Exception):
-            raise self.looked
-        return self.looked
-
-    def choose_mode(self, mode: str, by: str) -> None:
-        if self.unwritable:
-            raise StoreError(self.unwritable)
-        self.modes.append((mode, by))
-
-    def change_over(self) -> None:
-        self.modes.append(("over", ""))
 
     async def chart(self, picture: Picture) -> bytes:
         self.pictures.append(picture)

@@ -29,7 +29,7 @@ def live() -> FakeDesk:
 async def test_the_mode_says_what_is_missing() -> None:
     async with talking() as talk:
         assert "an owner sends <code>/mode live</code>" in (await talk.say("/mode"))["text"]
-        talk.desk.lacking = ("ALLOW_LIVE: expected 1", "EXCHANGE_API_KEY: expected a key")
+        talk.desk.modes.lacking = ("ALLOW_LIVE: expected 1", "EXCHANGE_API_KEY: expected a key")
         said = (await talk.say("/mode"))["text"]
         assert said == (
             "<b>Mode</b> 🧪 PAPER\nLive trading is not possible here:\n"
@@ -53,12 +53,12 @@ async def test_the_whole_way_to_live() -> None:
             "Open     0 live positions",
         ]
         assert [b["text"] for b in buttons(asked)] == ["Cancel"]
-        assert talk.desk.modes == []
+        assert talk.desk.modes.done == []
         done = await talk.say(phrase(asked))
         assert done["text"].startswith("✔ <b>Changing over to 💵 LIVE</b>, in a few seconds.")
-        assert talk.desk.modes == OVER
+        assert talk.desk.modes.done == OVER
         assert "Commands start" in (await talk.say(phrase(asked)))["text"]  # used up
-        assert talk.desk.modes == OVER
+        assert talk.desk.modes.done == OVER
 
 
 async def test_each_card_has_a_code_of_its_own() -> None:
@@ -69,12 +69,14 @@ async def test_each_card_has_a_code_of_its_own() -> None:
 
 async def test_warnings_are_shown_and_refusals_end_it() -> None:
     async with talking() as talk:
-        talk.desk.looked = msgspec.structs.replace(PROSPECT, warnings=("the key has no addresses",))
+        talk.desk.modes.looked = msgspec.structs.replace(
+            PROSPECT, warnings=("the key has no addresses",)
+        )
         assert "⚠️ the key has no addresses" in (await talk.say("/mode live"))["text"]
-        talk.desk.looked = msgspec.structs.replace(PROSPECT, refusals=("hedge mode",))
+        talk.desk.modes.looked = msgspec.structs.replace(PROSPECT, refusals=("hedge mode",))
         said = await talk.say("/mode live")
         assert said["text"] == "Live trading is not possible here:\n✖ hedge mode"
-        talk.desk.looked = Denied("10003 invalid key")
+        talk.desk.modes.looked = Denied("10003 invalid key")
         said = await talk.say("/mode live")
         assert "✖ the account cannot be looked at: 10003 invalid key" in said["text"]
 
@@ -82,8 +84,8 @@ async def test_warnings_are_shown_and_refusals_end_it() -> None:
 async def test_what_the_machine_lacks_and_open_positions_stand_in_the_way() -> None:
     async with talking() as talk:
         talk.desk.show(positions=(position(17),))
-        talk.desk.lacking = ("ALLOW_LIVE: expected 1",)
-        talk.desk.looked = AssertionError("nobody looks before")
+        talk.desk.modes.lacking = ("ALLOW_LIVE: expected 1",)
+        talk.desk.modes.looked = AssertionError("nobody looks before")
         said = (await talk.say("/mode live"))["text"]
         assert "✖ ALLOW_LIVE: expected 1\n✖ 1 open (#17 SOLUSDT): close them first" in said
 
@@ -93,7 +95,7 @@ async def test_a_trade_taken_meanwhile_stops_the_phrase() -> None:
         asked = await talk.say("/mode live")
         talk.desk.show(positions=(position(17),))
         assert "close them first" in (await talk.say(phrase(asked)))["text"]
-        assert talk.desk.modes == []
+        assert talk.desk.modes.done == []
 
 
 async def test_three_tries() -> None:
@@ -108,7 +110,7 @@ async def test_three_tries() -> None:
         said = await talk.say(f"{right} now")
         assert said["text"].startswith("✖ the phrase was not typed; ask for a new one.")
         await talk.say(right)
-        assert talk.desk.modes == []
+        assert talk.desk.modes.done == []
 
 
 async def test_a_wrong_try_may_be_followed_by_the_right_one() -> None:
@@ -116,7 +118,7 @@ async def test_a_wrong_try_may_be_followed_by_the_right_one() -> None:
         asked = await talk.say("/mode live")
         await talk.say("LIVE")
         await talk.say(f"  {phrase(asked)} ")
-        assert talk.desk.modes == OVER
+        assert talk.desk.modes.done == OVER
 
 
 async def test_after_its_time_the_phrase_is_only_words() -> None:
@@ -131,7 +133,7 @@ async def test_after_its_time_the_phrase_is_only_words() -> None:
         await talk.dispatch.tidy()
         await settle()
         assert "expired, nothing done" in talk.wire.named("editMessageText")[-1]["text"]
-        assert talk.desk.modes == []
+        assert talk.desk.modes.done == []
 
 
 async def test_the_last_second_is_no_time_to_try_again() -> None:
@@ -147,9 +149,9 @@ async def test_nobody_else_and_nowhere_else() -> None:
         words = phrase(asked)
         assert "Commands start" in (await talk.say(words, TRADER))["text"]
         assert await talk.say(words, OWNER, chat=GROUP) == {}
-        assert talk.desk.modes == []
+        assert talk.desk.modes.done == []
         await talk.say(words)
-        assert talk.desk.modes == OVER
+        assert talk.desk.modes.done == OVER
 
 
 async def test_another_command_cancels_the_question() -> None:
@@ -157,7 +159,7 @@ async def test_another_command_cancels_the_question() -> None:
         asked = await talk.say("/mode live")
         await talk.hear(message("/status"))
         await talk.say(phrase(asked))
-        assert talk.desk.modes == []
+        assert talk.desk.modes.done == []
 
 
 async def test_after_a_restart_the_phrase_means_nothing() -> None:
@@ -165,16 +167,16 @@ async def test_after_a_restart_the_phrase_means_nothing() -> None:
         words = phrase(await talk.say("/mode live"))
     async with talking() as fresh:
         assert "Commands start" in (await fresh.say(words))["text"]
-        assert fresh.desk.modes == []
+        assert fresh.desk.modes.done == []
 
 
 async def test_a_mode_that_cannot_be_written_changes_nothing() -> None:
     async with talking() as talk:
         asked = await talk.say("/mode live")
-        talk.desk.unwritable = "mode.json: expected to write it, found: read-only"
+        talk.desk.modes.unwritable = "mode.json: expected to write it, found: read-only"
         said = await talk.say(phrase(asked))
         assert "read-only. Nothing was changed." in said["text"]
-        assert talk.desk.modes == []
+        assert talk.desk.modes.done == []
 
 
 async def test_back_to_paper_is_one_tap_while_flat() -> None:
@@ -182,7 +184,7 @@ async def test_back_to_paper_is_one_tap_while_flat() -> None:
         asked = await talk.say("/mode paper")
         assert "Back to 🧪 PAPER" in asked["text"]
         await talk.tap(asked, "Back to paper")
-        assert talk.desk.modes == [("paper", "@u11 (11)"), ("over", "")]
+        assert talk.desk.modes.done == [("paper", "@u11 (11)"), ("over", "")]
 
 
 async def test_back_to_paper_waits_for_what_is_open() -> None:
@@ -192,7 +194,7 @@ async def test_back_to_paper_waits_for_what_is_open() -> None:
         assert "close them first" in (await talk.tap(asked, "Back to paper"))["text"]
         said = await talk.say("/mode paper")
         assert said["text"] == "✖ 1 open (#17 SOLUSDT): close them first. Nothing was changed."
-        assert talk.desk.modes == []
+        assert talk.desk.modes.done == []
 
 
 @pytest.mark.parametrize(
@@ -212,4 +214,4 @@ async def test_an_owner_now_and_nobody_later() -> None:
     async with talking() as talk:
         assert "for the role owner" in (await talk.say("/mode live", TRADER))["text"]
         assert "too old to act on" in (await talk.say("/mode live", date=T_S - 120))["text"]
-        assert talk.desk.modes == []
+        assert talk.desk.modes.done == []
