@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from engine import arguments
+from engine.core.values import LIVE, PAPER
 from engine.errors import EngineError
 
 PORT = 8090
@@ -73,8 +74,8 @@ def _trade(options: argparse.Namespace) -> int:
         seed=options.seed,
         data=options.data,
         say=partial(print, flush=True),
+        mode=options.mode,
     )
-    return asyncio.run(app.run(chosen, os.environ))
     return asyncio.run(app.run(chosen, os.environ))
 
 
@@ -90,14 +91,18 @@ def _check(options: argparse.Namespace) -> int:
     print("\n".join(config.effective(settings)))
     token = "given" if environment.telegram_token else "missing"
     print(f"# token {token}, {len(environment.allowed_users)} people allowed")
+    key = "given" if environment.exchange_key else "missing"
+    print(f"# exchange key {key}, live trading {'' if environment.allow_live else 'not '}permitted")
     return 0
 
 
 def _health(options: argparse.Namespace) -> int:
     from engine.environment import read_environment
     from engine.live.heartbeat import read_health
+    from engine.live.mode import read_mode
 
-    folder = options.state_dir or read_environment(os.environ).state_dir / "paper"
+    root = read_environment(os.environ).state_dir
+    folder = options.state_dir or root / read_mode(root).mode
     is_healthy, words = read_health(folder)
     print(words)
     return 0 if is_healthy else 1
@@ -122,7 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speed", type=arguments.speed, help="market over real time (sandbox: 60)")
     parser.add_argument("--seed", type=arguments.count, help="of the invented market")
     parser.add_argument("--data", type=Path, help="a recording to replay instead")
-    parser.add_argument("--mode", choices=["paper"], default="paper", help="only paper yet")
+    parser.add_argument(
+        "--mode", choices=[PAPER, LIVE], help="of the sandbox; /mode changes others"
+    )
     commands = parser.add_subparsers(title="commands", required=False)
     for name, words in COMMANDS.items():
         command = commands.add_parser(name, help=words)

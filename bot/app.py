@@ -7,37 +7,33 @@ It must never decide a trade, and never end without the journal closed.
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from bot import last_words, worlds
 from bot.floor import Floor
-from bot.gate import Role
+from bot.gate import Gate, Role
+from bot.memory import Load, Memory, open_memory
+from bot.modes import Asked, Modes
 from bot.sandbox.host import Place, Sandbox, identify, remember
 from bot.sandbox.people import OWNER_ID, TRADER_ID, VIEWER_ID
 from bot.sandbox.serve import EXAMPLE_TOKEN
 from bot.telegram_app import Account, TelegramChat
-from engine import __version__, config, log
+from engine import config, log
 from engine.core.facts import Record
-from engine.core.ledger import Ledger
 from engine.core.settings import Settings
+from engine.core.values import LIVE, Ms
 from engine.environment import Environment, read_environment
-from engine.errors import ChatRefused, ConfigError, EngineError, StoreError
-from engine.live.clock import VenueClock
+from engine.errors import ChatRefused, ConfigError, Denied, EngineError
+from engine.live.access import Access
 from engine.live.heartbeat import Heartbeat
-from engine.live.inbox import Inbox
-from engine.live.paper import PaperExchange
-from engine.live.reader import BybitReader
-from engine.live.station import Ports, Start, Station
+from engine.live.station import Station
 from engine.live.store import FileStore
-from engine.live.stream import PublicStream
 from engine.log import Log
-from engine.sim.matching import Holding, Matching
 
-MODE = "paper"
 CHAT_AGAIN_S = 5.0
 _LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
@@ -57,86 +53,83 @@ class Options(NamedTuple):
     seed: int | None
     data: Path | None
     say: Callable[[str], None]  # to the person who started us
+    mode: str | None = None  # None: the one that was chosen last
 
 
-def state_folder(options: Options, environment: Environment) -> Path:
-    """The directory of this account: given, or named after its world below the state directory."""
-    world = "sandbox" if options.is_sandbox else MODE
-    return options.state_dir or environment.state_dir / world
+class Plan(NamedTuple):
+    """What stays the same from one world of this process to the next."""
+
+    options: Options
+    environment: Environment
+    load: Load
+    modes: Modes
 
 
 async def run(options: Options, env: Mapping[str, str]) -> int:
     """Run the bot until SIGTERM or SIGINT; raises `EngineError` with the exit code inside."""
     environment = read_environment(env)
-    settings = config.load(config.locate(options.config, env), options.sets, env)
+    load: Load = partial(config.load, config.locate(options.config, env), options.sets, env)
+    settings = load(None)
     secrets = [secret.reveal() for secret in environment.secrets]
     log.setup(settings.log.level, as_json=settings.log.json, secrets=secrets)
     if not options.is_sandbox and environment.telegram_token is None:
         problem = "expected a bot token, found none; talk to @BotFather, or try --sandbox"
         raise ConfigError("environment", [f"TELEGRAM_TOKEN  {problem}"])
-    folder = state_folder(options, environment)
-    store = FileStore(folder, "sandbox" if options.is_sandbox else MODE)
-    is_clean = False
-    try:
-        ledger = _restore(store)
-        load = partial(config.load, config.locate(options.config, env), options.sets, env)
-        settings = _as_chosen(load, settings, ledger.state.preset)
-        _check_frame(ledger, settings.market.frame_s)
-        if options.is_sandbox:
-            await _in_sandbox(options, environment, settings, (store, ledger, load))
-        else:
-            account = _account(environment)
-            pace = options.speed, settings.exchange.id
-            await _trade(settings, account, (store, ledger, load), pace)
-        is_clean = True
-    finally:
-        store.close(is_clean=is_clean)
+    asked = Asked(options.mode, options.state_dir, options.is_sandbox, options.speed)
+    plan = Plan(options, environment, load, Modes(environment, asked))
+    has_changed = await _one_world(plan)
+    while has_changed:
+        has_changed = await _next_world(plan)
     return 0
 
 
-Load = Callable[[str], Settings]  # the configuration with that preset in place
-Memory = tuple[FileStore, Ledger, Load]
-
-
-def _as_chosen(load: Load, settings: Settings, chosen: str) -> Settings:
-    """The configuration with the preset a person chose; one that is gone is not followed."""
-    if not chosen or chosen == settings.bot.preset:
-        return settings
+async def _one_world(plan: Plan) -> bool:
+    """One account from its directory to its end; whether it ended for another mode."""
+    store = FileStore(plan.modes.folder, plan.modes.kind)
+    is_clean = False
     try:
-        return load(chosen)
-    except ConfigError as problem:
-        _log.error("preset.refused", chosen=chosen, used=settings.bot.preset, problem=problem)
-        return settings
+        memory = open_memory(store, plan.load, plan.load(None))
+        begin = _in_sandbox if plan.options.is_sandbox else _joined
+        has_changed = await begin(plan, memory)
+        is_clean = True
+    finally:
+        store.close(is_clean=is_clean)
+    return has_changed
 
 
-def _restore(store: FileStore) -> Ledger:
-    """Checkpoint plus newer records."""
-    loaded = store.load()
+async def _next_world(plan: Plan) -> bool:
+    """The mode a person chose; if it cannot begin, paper again, and that is told."""
     try:
-        ledger = Ledger() if loaded.state is None else Ledger.load(loaded.state)
-    except msgspec.ValidationError as problem:
-        raise StoreError(
-            f"{store.folder}: expected a checkpoint of this version, found: {problem}; "
-            f"nothing was changed"
-        ) from problem
-    for record in loaded.records:
-        ledger.apply(record)
-    return ledger
+        return await _one_world(plan)
+    except (EngineError, ExceptionGroup) as problem:
+        if not plan.modes.is_new:
+            raise
+        _log.error("mode.refused", mode=plan.modes.mode, problem=problem, exc_info=True)
+        words = f"{problem}. It stays on paper."
+        await _tell(_account(plan.environment), plan.modes.mode, words)
+    plan.modes.fall_back()
+    return await _one_world(plan)
 
 
-def _check_frame(ledger: Ledger, frame_s: int) -> None:
-    """An open trade counts bars of its own frame: another would age and trail it wrongly."""
-    held = [p for p in ledger.positions if p.frame_s not in (0, frame_s)]
-    if held:
-        names = ", ".join(f"#{p.id} {p.symbol}" for p in held)
-        problem = f"expected {held[0].frame_s} while {names} is open, found {frame_s}"
-        raise ConfigError("settings", [f"market.frame_s   {problem}; close it before the change"])
+async def _joined(plan: Plan, memory: Memory) -> bool:
+    """A venue and a chat that are not ours."""
+    account = _account(plan.environment)
+    try:
+        world = await _world(plan, memory)
+    except Denied as denial:
+        if not plan.modes.is_new:  # else who chose it is told that paper goes on
+            await _tell(account, plan.modes.mode, str(denial))
+        raise
+    return await _trade(plan, memory, world, (account, memory.settings.exchange.id))
 
 
-async def _in_sandbox(
-    options: Options, environment: Environment, settings: Settings, memory: Memory
-) -> None:
-    store, ledger, _ = memory
+async def _tell(account: Account, mode: str, words: str) -> None:
+    await last_words.say(account, Gate(account.users, account.chats).places, mode, words)
+
+
+async def _in_sandbox(plan: Plan, memory: Memory) -> bool:
+    store, ledger, settings = memory
+    options, environment = plan.options, plan.environment
     market = identify(store.folder, options.seed, options.data)
     joins = environment.telegram_api_url or ""
     is_joined = joins.startswith(_LOOPBACK)
@@ -149,15 +142,27 @@ async def _in_sandbox(
             settings.exchange, rest_url=sandbox.rest_url, ws_public_url=sandbox.stream_url
         )
         settings = msgspec.structs.replace(settings, exchange=exchange)
+        memory = memory._replace(settings=settings)
         account = _account(environment) if is_joined else _embedded_account(sandbox)
         page = joins if is_joined else sandbox.rest_url
         options.say(f"Breakout sandbox ({sandbox.words}): open {page}/")
         async with asyncio.TaskGroup() as group:
             pacing = group.create_task(sandbox.run(), name="market")
-            await _trade(settings, account, memory, (options.speed, sandbox.words))
+            world = await _world(plan, memory)
+            await _trade(plan, memory, world, (account, sandbox.words))
             pacing.cancel()
     finally:
         await sandbox.close()
+    return False  # its mode is the command line's
+
+
+async def _world(plan: Plan, memory: Memory) -> worlds.World:
+    """The adapters of the mode in force."""
+    store, ledger, settings = memory
+    if plan.modes.mode == LIVE:
+        right = plan.modes.right(settings, ledger)
+        return await worlds.live(settings, (store, ledger), plan.options.speed, right)
+    return worlds.paper(settings, store, ledger, plan.options.speed)
 
 
 def _embedded_account(sandbox: Sandbox) -> Account:
@@ -182,69 +187,63 @@ def _account(environment: Environment) -> Account:
 
 
 async def _trade(
-    settings: Settings, account: Account, memory: Memory, pace: tuple[float, str]
-) -> None:
-    """Run engine and chat side by side until a signal, then bring both down in order."""
-    speed, source = pace
-    ports, matching = _paper_ports(settings, memory[0], speed)
-    _restore_account(matching, memory[1], settings)
-    start = Start(__version__, MODE, Decimal(repr(settings.sim.equity_start_usd)))
-    station = Station(settings, memory[1], ports, start)
-    floor = Floor(station, ports, source, memory[2])
+    plan: Plan, memory: Memory, world: worlds.World, chat_of: tuple[Account, str]
+) -> bool:
+    """Run engine and chat side by side until they shall end, then bring both down in order."""
+    (account, source), (store, ledger, settings) = chat_of, memory
+    station = Station(settings, ledger, world.ports, world.start)
+    floor = Floor(station, world.ports, source, (plan.load, plan.modes))
     chat = _Chat(account, floor, settings, station)
     station.listen(chat.offer)
     ages = chat.poll_age_s, lambda: station.feed_age_s
-    beat = Heartbeat(memory[0].folder, *ages, failing=lambda: station.failing)
+    beat = Heartbeat(store.folder, *ages, failing=lambda: station.failing)
     station.runner.after_turn(beat.beat)
     try:
-        await _until_signal(station, chat)
+        return await _until_over(plan.modes, station, chat, world.access)
     finally:
         floor.close()
         await beat.settle()
-        await ports.exchange.close()
+        await world.ports.exchange.close()
 
 
-def _paper_ports(settings: Settings, store: FileStore, speed: float) -> tuple[Ports, Matching]:
-    """The paper world: the venue's market data, and an account of our own."""
-    clock, inbox = VenueClock(speed), Inbox()
-    reader = BybitReader(settings.exchange, settings.market.frame_s, settings.sim)
-    stream = PublicStream(settings.exchange.ws_public_url, settings.market.frame_s, clock.observe)
-    slippage_bps, funding_bps = settings.sim.slippage_base_bps, settings.sim.funding_8h_bps
-    matching = Matching(Decimal(0), Decimal(repr(slippage_bps)), Decimal(repr(funding_bps)))
-    exchange = PaperExchange(reader, matching, clock.now_ms, inbox.put)
-    return Ports(exchange, stream, store, clock, inbox, exchange), matching
+async def _until_over(modes: Modes, station: Station, chat: "_Chat", access: Access | None) -> bool:
+    """Until a signal, or another mode was chosen; True for the latter."""
+    stop, signaled, begun = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
+    def end() -> None:
+        signaled.set()
+        stop.set()
 
-def _restore_account(matching: Matching, ledger: Ledger, settings: Settings) -> None:
-    """Paper has no exchange that outlives us: its account is what the ledger remembers."""
-    holdings = [
-        # A stop we were never shown stood all the same: on paper it comes with its entry's fill.
-        Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop or p.asked_stop, p.funded_ms)
-        for p in ledger.positions
-        if p.qty
-    ]
-    live = [(o.order, o.filled_qty) for o in ledger.state.orders.values() if o.is_live]
-    start = Decimal(repr(settings.sim.equity_start_usd))
-    matching.restore(ledger.balance if ledger.seq else start, holdings, live)
+    def begin(_at_ms: Ms) -> None:
+        begun.set()
+        modes.is_new = False
 
-
-async def _until_signal(station: Station, chat: "_Chat") -> None:
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
+    modes.listen(stop.set)
+    station.runner.after_turn(begin)
     async with asyncio.TaskGroup() as group:
-        talking = group.create_task(chat.run(stop), name="chat")
+        watching = group.create_task(_watch(access, begun), name="access")
+        talking = group.create_task(chat.run(end), name="chat")
         trading = group.create_task(station.run(), name="engine")
         await stop.wait()
         _log.info("process.stopping")
         if station.has_begun:
             await station.stop(lambda: _ended(talking))
             await trading
-        trading.cancel()
-        talking.cancel()
+        for task in (trading, talking, watching):
+            task.cancel()
     if chat.refused is not None:
         raise chat.refused
+    return not signaled.is_set()
+
+
+async def _watch(access: Access | None, begun: asyncio.Event) -> None:
+    """Look after the right to trade, where that can end, once the engine listens."""
+    await begun.wait()
+    if access is not None:
+        await access.run()
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:
@@ -275,7 +274,7 @@ class _Chat:
         """Real seconds since Telegram last answered."""
         return None if self._chat is None else self._chat.pulse().poll_age_s
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, end: Callable[[], None]) -> None:
         """Talk until canceled; a refused token stops everything unless money is at risk."""
         while True:
             self._chat = TelegramChat(self._account, self._floor, self._settings)
@@ -285,7 +284,7 @@ class _Chat:
                 _log.error("chat.refused", problem=refused)
                 if not self._station.engine.ledger.positions:
                     self.refused = refused
-                    stop.set()
+                    end()
                     return
             except EngineError as problem:
                 _log.error("chat.failed", problem=problem)

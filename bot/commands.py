@@ -15,6 +15,7 @@ from bot import texts
 from bot.commands_close import close, do_panic, panic
 from bot.commands_gates import do_pause, do_resume, gate, pause, resume, stop
 from bot.commands_ignore import ignore
+from bot.commands_mode import mode
 from bot.commands_positions import positions
 from bot.commands_preset import preset
 from bot.commands_read import chart, health, levels, pnl, signals, start, status_, why
@@ -162,6 +163,17 @@ TABLE: tuple[Verb, ...] = (
         "the strategy in force; choose another",
         "/preset [name]",
         ("/preset", "/preset conservative"),
+        stale=Stale.REFUSE,
+        in_menu=False,
+        group="Steer",
+    ),
+    Verb(
+        "mode",
+        O,
+        mode,
+        "paper or live, and what live needs",
+        "/mode [paper or live]",
+        ("/mode", "/mode live"),
         stale=Stale.REFUSE,
         in_menu=False,
         group="Steer",

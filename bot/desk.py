@@ -5,6 +5,7 @@ chat module must never reach past it.
 """
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ from engine.chart import Picture
 from engine.core.events import AccountSeen, Command
 from engine.core.facts import Record
 from engine.core.settings import Settings
+from engine.core.terms import Risk
 from engine.core.values import Ms, Verdict
 from engine.core.view import CandlesView, Quote, View
 
@@ -41,8 +43,44 @@ class Pulse(msgspec.Struct, frozen=True):
     trouble: str  # the last complaint of Telegram, "" when none
 
 
+class Prospect(msgspec.Struct, frozen=True):
+    """The account live trading would use, as its exchange and our own records show it."""
+
+    equity: Decimal
+    preset: str  # what it would trade by
+    risk: Risk  # with that preset in force
+    held: int  # open positions of ours there
+    refusals: tuple[str, ...]  # why it cannot be
+    warnings: tuple[str, ...]
+
+
+class ModeDoor(Protocol):
+    """The way from paper to live and back."""
+
+    def problems(self) -> tuple[str, ...]:
+        """What this machine and its settings lack for live trading; empty when nothing."""
+        ...
+
+    async def prospect(self) -> Prospect:
+        """Look at the live account with our key; raises `EngineError`."""
+        ...
+
+    def choose(self, mode: str, by: str) -> None:
+        """Write down what the next start is; raises `StoreError`."""
+        ...
+
+    def change_over(self) -> None:
+        """End what runs, in order, and begin what was chosen."""
+        ...
+
+
 class Desk(Protocol):
     """What the composition root hands to the chat."""
+
+    @property
+    def modes(self) -> ModeDoor:
+        """Paper and live."""
+        ...
 
     def view(self) -> View:
         """The frozen read model, as of the last turn."""

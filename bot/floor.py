@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from bot.desk import Health
+from bot.memory import Load
+from bot.modes import Door, Modes
 from engine import __version__
 from engine.chart import Picture, render
 from engine.core.events import AccountSeen, Command, NoticeDelivered
@@ -30,10 +32,11 @@ class Floor:
     """The `Desk` of the chat."""
 
     def __init__(
-        self, station: Station, ports: Ports, source: str, load: Callable[[str], Settings]
+        self, station: Station, ports: Ports, source: str, plans: tuple[Load, Modes]
     ) -> None:
         self._station = station
-        self._load = load  # the configuration with another preset in place
+        self._load, modes = plans  # the configuration with another preset; another mode
+        self.modes = Door(modes, self.settings, self._load)
         self._ports = ports
         self._source = source
         self._pencil = ThreadPoolExecutor(1, "chart")

@@ -128,7 +128,10 @@ class TelegramChat:
         settings: Settings,
         requests: tuple[BaseRequest, BaseRequest] | None = None,
     ) -> None:
-        sending, polling = requests or (_request(account, 20.0), _request(account, POLL_S + 10.0))
+        sending, polling = requests or (
+            quiet_request(account, 20.0),
+            quiet_request(account, POLL_S + 10.0),
+        )
         self._desk = desk
         self._ear = Ear(polling, desk.now_real)
         self._app = _build(account, sending, self._ear)
@@ -287,7 +290,8 @@ def _look(task: asyncio.Future[None]) -> None:
         _log.warning("chat.stop_failed", reason=type(task.exception()).__name__)
 
 
-def _request(account: Account, read_s: float) -> HTTPXRequest:
+def quiet_request(account: Account, read_s: float) -> HTTPXRequest:
+    """A request object that uses the account's proxy and none of the host's."""
     return HTTPXRequest(
         connect_timeout=10.0,
         read_timeout=read_s,

@@ -211,6 +211,7 @@ def close_all_question(lines: Sequence[str], share: Decimal) -> str:
     return f"✖ <b>Close {what}</b>? Entries are paused first.\n{pre(lines)}"
 
 
+BACK_TO_PAPER = "✅ Back to paper"
 LEAVE_ALONE, COUNT = "✅ Leave it alone", "✅ Count again"
 APPLY = "✅ Apply"
 CHANGED = "⚠️ The settings changed since you asked; here is the new difference.\n"

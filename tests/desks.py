@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from telegram_wire import T_S
 
-from bot.desk import Health, Pulse
+from bot.desk import Health, Prospect, Pulse
 from bot.trades import Trade, TradeBook
 from bot.views.layout import Text
 from builders import T0, D, signal
@@ -52,7 +52,7 @@ from engine.core.view import (
     TradeView,
     View,
 )
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StoreError
 
 FRAME_MS = 300_000
 PNG = b"\x89PNG"
@@ -196,6 +196,11 @@ HEALTH = Health(
 )
 
 
+PROSPECT = Prospect(
+    equity=D(10_000), preset="breakout_v1", risk=Settings().risk, held=0, refusals=(), warnings=()
+)
+
+
 def taken(number: int = 17, /, **changes: object) -> SignalTaken:
     fields: dict[str, object] = {
         "signal": signal(),
@@ -245,6 +250,32 @@ class Clock:
         return self.now
 
 
+class FakeModes:
+    """The `ModeDoor` port: what is missing is told by a test, what is chosen is kept."""
+
+    def __init__(self) -> None:
+        self.lacking: tuple[str, ...] = ()  # for live trading
+        self.looked: Prospect | Exception = PROSPECT
+        self.unwritable = ""  # why no mode can be written down
+        self.done: list[tuple[str, str]] = []  # chosen by whom, and change-overs
+
+    def problems(self) -> tuple[str, ...]:
+        return self.lacking
+
+    async def prospect(self) -> Prospect:
+        if isinstance(self.looked, Exception):
+            raise self.looked
+        return self.looked
+
+    def choose(self, mode: str, by: str) -> None:
+        if self.unwritable:
+            raise StoreError(self.unwritable)
+        self.done.append((mode, by))
+
+    def change_over(self) -> None:
+        self.done.append(("over", ""))
+
+
 class FakeDesk:
     """The `Desk` port over a list of records; commands are answered from `replies`."""
 
@@ -263,6 +294,7 @@ class FakeDesk:
         self.chosen = Settings()  # in force
         self.configured: dict[str, Settings] = {}  # by preset; others are the settings in force
         self.misconfigured = ""  # what is wrong with every preset
+        self.modes = FakeModes()
         self._listeners: list[Callable[[Record], None]] = []
 
     def view(self) -> View:

@@ -60,6 +60,9 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("bot.__main__", ("engine", "bot")),
     ("bot.app", ("engine", "bot")),
     ("bot.floor", ("engine", "bot")),
+    ("bot.memory", ("engine", "bot")),
+    ("bot.modes", ("engine", "bot")),
+    ("bot.worlds", ("engine", "bot")),
     ("bot.sandbox", ("engine.core", "engine.errors", "engine.log", "engine.sim", "bot.sandbox")),
     (
         "bot",
@@ -74,7 +77,15 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
 )
-COMPOSED = ("bot.app", "bot.floor", "bot.__main__", "bot.sandbox")  # imported by each other only
+COMPOSED = (  # imported by each other only
+    "bot.app",
+    "bot.floor",
+    "bot.memory",
+    "bot.modes",
+    "bot.worlds",
+    "bot.__main__",
+    "bot.sandbox",
+)
 VENDORS = ("ccxt", "websockets", "tinydb", "apscheduler", "matplotlib")
 PURE = {
     "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal",

@@ -32,6 +32,9 @@ class Bot(Section, frozen=True):
     confirm_s: Annotated[int, num(5, 60, "s", "life of a confirmation button, in real seconds")] = (
         30
     )
+    resume_live: Annotated[
+        bool, text("after a restart live entries go on by themselves instead of after /resume")
+    ] = False
 
 
 class Exchange(Section, frozen=True):

@@ -8,6 +8,7 @@ always says in which direction it rounds. Nothing here may hold state, do I/O or
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -17,7 +18,8 @@ _FINEST = Decimal("1e-16")
 _WIDE = Context(prec=60)
 
 
-PAPER, LIVE = "paper", "live"  # whose money it is
+PAPER: Final = "paper"  # whose money it is
+LIVE: Final = "live"
 DAY_MS: Ms = 86_400_000
 
 

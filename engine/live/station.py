@@ -17,6 +17,7 @@ from engine.core.facts import Record
 from engine.core.intents import FetchInstruments
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
+from engine.core.values import Arm
 from engine.errors import Denied, ExchangeError, StoreError
 from engine.live.clock import VenueClock
 from engine.live.dispatch import Dispatch, World
@@ -61,6 +62,9 @@ class Start(NamedTuple):
     version: str
     mode: str
     balance: Decimal  # of the account, when the ledger is new
+    venue: str = ""  # where orders go
+    arm: Arm | None = None  # who allowed that
+    is_paused: bool = False  # entries wait for a person
 
 
 class Station:
@@ -107,6 +111,9 @@ class Station:
         # The venue read its clock about half a round trip ago.
         half_ms = self.latency_ms / 2 if self._ports.clock.speed == 1 else 0.0
         self._ports.clock.observe(int(venue_ms + half_ms))
+        skew_ms = self._ports.clock.skew_ms
+        if self.has_begun and self._ports.clock.speed == 1 and skew_ms is not None:
+            self._ports.inbox.put(e.ClockSeen(skew_ms))
 
     async def _first_clock(self) -> None:
         """At a scaled pace only the venue knows the time: without it nothing can begin."""
@@ -129,9 +136,7 @@ class Station:
         """Trade until `stop`; any exception ends everything, and a restart recovers."""
         await self._first_clock()
         self.has_begun = True
-        start = self._start
-        was_clean = self._ports.store.was_clean
-        self._ports.inbox.put(e.Started(start.version, start.mode, was_clean, start.balance))
+        self._ports.inbox.put(self._started())
         async with asyncio.TaskGroup() as group:
             dispatch = group.create_task(self._dispatch.run(), name="dispatch")
             helpers = [
@@ -149,6 +154,18 @@ class Station:
                 f"{self._recorder.unsaved} records could not be written before the stop; make room "
                 f"on the disk, start again and compare the account"
             )
+
+    def _started(self) -> e.Started:
+        start = self._start
+        return e.Started(
+            version=start.version,
+            mode=start.mode,
+            was_clean=self._ports.store.was_clean,
+            balance=start.balance,
+            venue=start.venue,
+            arm=start.arm,
+            is_paused=start.is_paused,
+        )
 
     async def stop(self, farewell: Callable[[], Awaitable[None]] | None = None) -> None:
         """No more entries, the answers under way booked, the last checkpoint written.

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bot.app import MODE, _restore, _restore_account
+from bot.memory import restore
+from bot.worlds import _restore_account
 from engine.core import facts as f
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
-from engine.core.values import Fill, GateName, OrderKind, OrderState, Purpose
+from engine.core.values import PAPER, Fill, GateName, OrderKind, OrderState, Purpose
 from engine.live.checkpoint import CURRENT, read_checkpoint
 from engine.live.journal import Scan, journal_files, read_after
 from engine.live.store import FileStore
@@ -104,9 +105,9 @@ def check_rebuilt(copy: Copy, settings: Settings) -> None:
 
     It opens the copy as the bot does, and so may cut a torn tail off it.
     """
-    store = FileStore(copy.folder, MODE)
+    store = FileStore(copy.folder, PAPER)
     try:
-        ledger = _restore(store)
+        ledger = restore(store)
     finally:
         store.close()
     check(

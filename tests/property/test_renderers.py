@@ -6,8 +6,21 @@ from dataclasses import dataclass
 
 import msgspec
 import pytest
-from desks import CHECKS, HEALTH, PULSE, candles, gate, position, taken, trade, verdict, view
-from hypothesis import given, settings
+from desks import (
+    CHECKS,
+    HEALTH,
+    PROSPECT,
+    PULSE,
+    candles,
+    gate,
+    position,
+    taken,
+    trade,
+    verdict,
+    view,
+)
+from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from bot import texts, texts_notices
@@ -15,12 +28,14 @@ from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
 from bot.views import layout, market, money, presets, status, strangers
+from bot.views import mode as modes
 from bot.views import signals as listing
 from bot.views import why as reasons
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
 from engine.core.checks import BOTH
+from engine.core.settings import Exchange, Settings
 from engine.core.terms import Risk
 from engine.core.values import (
     Arm,
@@ -157,6 +172,7 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: texts.rescanned(why),
         lambda: texts.stale_refused("preset", 99.0),
         lambda: presets.used(why),
+        *_modes(bad, odd),
         lambda: strangers.strangers(odd),
         lambda: Text(strangers.question(sym, odd.foreign[0], odd, is_on=True)),
         lambda: Text(strangers.question(sym, None, odd, is_on=False)),
@@ -167,6 +183,20 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: presets.presets(dict.fromkeys([name, sym, "x"], why), view(preset=name)),
         lambda: Text(presets.question(name, why, changes, view(preset=name))),
         lambda: texts.help_verb("/x", why, (name,), "owner"),
+    ]
+
+
+def _modes(bad: Bad, shown: View) -> list[Callable[[], Text]]:
+    why, name = bad.reason, bad.name
+    worst = msgspec.structs.replace(PROSPECT, preset=name, warnings=(why,) * 20)
+    settings = Settings(exchange=Exchange(rest_url=why))
+    return [
+        lambda: modes.standing(shown, [why] * 20),
+        lambda: modes.refused([why] * 20),
+        lambda: Text(modes.question(worst, settings, name, 60)),
+        lambda: Text(modes.wrong(1, name, 60)),
+        lambda: modes.gone(why),
+        lambda: modes.changing(name),
     ]
 
 
@@ -239,7 +269,7 @@ def test_the_nastiest_strings(words: str) -> None:
     check(Bad(words, words, words))
 
 
-@settings(max_examples=25)
+@effort(max_examples=25)
 @given(BAD)
 def test_any_strings(bad: Bad) -> None:
     check(bad)

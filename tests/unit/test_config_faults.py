@@ -30,6 +30,7 @@ import pytest
 
 from bot import app
 from bot.__main__ import main
+from bot.modes import Asked, Modes
 from builders import INSTRUMENT, T0, D, order
 from engine import catalog, config, log
 from engine.core import events as e
@@ -108,18 +109,18 @@ def test_the_environment_sets_no_key(
     assert problems(env) == [f"{name}   unknown; settings come from config.toml or --set{hint}"]
 
 
-@pytest.mark.parametrize("mode", ["live", "LIVE", "testnet", ""])
-def test_there_is_no_live_mode(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("mode", ["LIVE", "testnet", ""])
+def test_there_is_no_third_mode(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--mode", mode])
     assert ended.value.code == 2
-    assert f"--mode: invalid choice: '{mode}' (choose from 'paper')" in capsys.readouterr().err
+    assert f"--mode: invalid choice: '{mode}' (choose from " in capsys.readouterr().err
 
 
 def test_sandbox_and_paper_never_share_a_directory(tmp_path: Path) -> None:
     environment = Environment(state_dir=tmp_path)
-    paper = app.state_folder(options(None), environment)
-    sandbox = app.state_folder(options(None, is_sandbox=True), environment)
+    paper = Modes(environment, Asked(None, None, is_sandbox=False, speed=1)).folder
+    sandbox = Modes(environment, Asked(None, None, is_sandbox=True, speed=60)).folder
     assert (paper, sandbox) == (tmp_path / "paper", tmp_path / "sandbox")
     FileStore(sandbox, "sandbox").close()
     with pytest.raises(StoreError, match="expected a paper directory, found 'sandbox'"):

@@ -91,7 +91,9 @@ def test_a_target_says_its_rung_and_how_much_of_it() -> None:
         "🎯 SOLUSDT LONG target 2 of 2: sold 1.5 of 4 @ 107.26, 8.5 left · #17 · 🧪"
     ]
     rest = sold(Purpose.TARGET, "t2", "2.5", price=D("107.26"))
-    assert story.says(rest) == ["🎯 SOLUSDT LONG target 2 of 2: sold 4.0 @ 107.26, 6.0 left · #17 · 🧪"]
+    assert story.says(rest) == [
+        "🎯 SOLUSDT LONG target 2 of 2: sold 4.0 @ 107.26, 6.0 left · #17 · 🧪"
+    ]
     strange = sold(Purpose.TARGET, "t9", "1", price=D("107.26"))
     assert story.says(strange) == ["🎯 SOLUSDT LONG target: sold 1 @ 107.26, 5.0 left · #17 · 🧪"]
 
@@ -135,7 +137,9 @@ def test_a_stop_that_trails_is_silent_and_rare() -> None:
     story = trading()
     first = story.one(moved("104.10"))
     assert (first.is_silent, first.key) == (True, "stop:17")
-    assert layout.plain(first.text.html) == ("🛑 SOLUSDT LONG stop trails to 104.10 (+0.72R) · #17 · 🧪")
+    assert layout.plain(first.text.html) == (
+        "🛑 SOLUSDT LONG stop trails to 104.10 (+0.72R) · #17 · 🧪"
+    )
     assert [story.tell(moved(f"104.{n}"), n * 60_000) for n in range(11, 15)] == [[]] * 4
     assert story.says(moved("105.00"), TRAIL_MS) == [
         "🛑 SOLUSDT LONG stop trails to 105.00 (+1.32R) · #17 · 🧪"

@@ -22,6 +22,7 @@ from engine.core.values import GateName, OrderState, Purpose, Side, StopKind
 from engine.core.view import CandlesView
 
 WORDS = Text("<b>hello</b>")
+TAIL = "<code>#17</code> · 🧪"
 BOOT = f.Booted(boot=1, version="0.1.0", mode="paper", was_clean=True)
 INCIDENT = f.Incident("foreign_fill", "too <small>", "SOLUSDT")
 STOP_MISSING = f.StopMissing(17, "the exchange shows no stop")
@@ -76,7 +77,7 @@ async def test_a_trade_is_told_as_a_chain_of_replies() -> None:
     said = wire.sent[1:]
     assert [words.split("\n")[0] for words in texts(wire)[1:]] == [
         "🚀 <b>SOLUSDT LONG</b> breakout · 🧪 <code>#17</code>",
-        "🚀 <b>SOLUSDT LONG</b> filled: bought 4 of 10 @ 103.00 (slip +0.0 bps) · <code>#17</code> · 🧪",
+        f"🚀 <b>SOLUSDT LONG</b> filled: bought 4 of 10 @ 103.00 (slip +0.0 bps) · {TAIL}",
         "🚀 <b>SOLUSDT LONG</b> filled: bought 10 @ 103.06 (slip +5.8 bps) · <code>#17</code> · 🧪",
         "🎯 <b>SOLUSDT LONG</b> target: sold 5 @ 105.28, 5 left · <code>#17</code> · 🧪",
         "🛑 <b>SOLUSDT LONG</b> stop to breakeven 103.30 · <code>#17</code> · 🧪",

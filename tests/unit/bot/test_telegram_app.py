@@ -244,7 +244,7 @@ async def test_the_token_is_in_no_log_line(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_requests_have_our_timeouts_and_no_proxy_of_the_host() -> None:
-    request = telegram_app._request(ACCOUNT, 20.0)
+    request = telegram_app.quiet_request(ACCOUNT, 20.0)
     timeout = request._client_kwargs["timeout"]
     assert (timeout.connect, timeout.read, timeout.write, timeout.pool) == (10.0, 20.0, 20.0, 10.0)
     assert request._client_kwargs["trust_env"] is False
