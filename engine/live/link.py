@@ -23,6 +23,7 @@ from engine.core.events import (
 )
 from engine.core.values import Ms
 from engine.errors import StreamError
+from engine.live.frames import ERRORS, dial, refusal
 from engine.live.pacing import Dialer, Outlet, Timing
 from engine.live.session import Session
 from engine.live.venues.bybit import (
@@ -35,7 +36,6 @@ from engine.live.venues.bybit import (
     topics,
 )
 from engine.live.venues.bybit_rows import TRADES, Data, Sign
-from engine.live.wire import ERRORS, dial, refusal
 from engine.log import Log
 
 TICK_S = 1.0  # how often a connection is looked after

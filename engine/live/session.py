@@ -10,11 +10,11 @@ from math import inf
 
 from engine.core.values import Ms
 from engine.errors import StreamError
+from engine.live.frames import Wire
 from engine.live.pacing import Attention, Timing
 from engine.live.venues.bybit import BybitPublic, deep_topics, is_deep, symbol_of
 from engine.live.venues.bybit_book import BOOKS
 from engine.live.venues.bybit_rows import TICKERS, TRADES, Data, Sign
-from engine.live.wire import Wire
 
 PING_S = 20.0
 PONG_S = 10.0  # no answer to a ping for this long: dead

@@ -8,9 +8,9 @@ from websockets.asyncio.server import ServerConnection
 
 from engine.core.events import CandlesClosed, QuoteSeen, StreamDown, StreamUp
 from engine.core.values import Bar
+from engine.live.frames import FRAME_MAX_BYTES
 from engine.live.stream import PublicStream
 from engine.live.venues.bybit import ARGS_MAX_CHARS, topics
-from engine.live.wire import FRAME_MAX_BYTES
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ async def test_other_refusals_and_redirects_are_tried_again_soon(
 async def test_a_handshake_that_hangs_ends(
     station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.live.wire.OPEN_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("engine.live.frames.OPEN_TIMEOUT_S", 0.02)
     hung = asyncio.Event()
 
     async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -22,10 +22,10 @@ from engine.core.events import (
     StreamDown,
     StreamUp,
 )
+from engine.live.frames import FRAME_MAX_BYTES
 from engine.live.pacing import DIALS_MAX, DIALS_WINDOW_S
 from engine.live.session import PING_S
 from engine.live.venues.bybit_rows import REMEMBERED
-from engine.live.wire import FRAME_MAX_BYTES
 
 PONG = '{"success":true,"ret_msg":"pong","conn_id":"c","req_id":"","op":"ping"}'
 PONGS = (PONG, '{"args":["1"],"op":"pong"}', '{"req_id":"t","op":"pong","args":["1"]}')

@@ -13,7 +13,7 @@ from websockets.frames import CONT, PING, PONG, TEXT, Frame
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from engine.live.wire import (
+from engine.live.frames import (
     BATCH_MAX,
     FRAME_MAX_BYTES,
     HELD_MAX_BYTES,
