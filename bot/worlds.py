@@ -70,13 +70,18 @@ def paper(settings: Settings, store: FileStore, ledger: Ledger, speed: float) ->
     """The venue's market data, and an account of our own."""
     clock, inbox = VenueClock(speed), Inbox()
     reader = BybitReader(settings.exchange, settings.market.frame_s, settings.sim)
-    stream = PublicStream(settings.exchange.ws_public_url, settings.market.frame_s, clock.observe)
+    stream = _stream(settings, clock)
     slippage_bps, funding_bps = settings.sim.slippage_base_bps, settings.sim.funding_8h_bps
     matching = Matching(Decimal(0), Decimal(repr(slippage_bps)), Decimal(repr(funding_bps)))
     _restore_account(matching, ledger, settings)
     exchange = PaperExchange(reader, matching, clock.now_ms, inbox.put)
     start = Start(__version__, PAPER, Decimal(repr(settings.sim.equity_start_usd)))
     return World(Ports(exchange, stream, store, clock, inbox, exchange), start)
+
+
+def _stream(settings: Settings, clock: VenueClock) -> PublicStream:
+    address, frame_s = settings.exchange.ws_public_url, settings.market.frame_s
+    return PublicStream(address, frame_s, clock.hear, clock.now_ms)
 
 
 def _restore_account(matching: Matching, ledger: Ledger, settings: Settings) -> None:
@@ -112,7 +117,7 @@ async def live(
     except BaseException:
         await exchange.close()
         raise
-    stream = PublicStream(settings.exchange.ws_public_url, settings.market.frame_s, clock.observe)
+    stream = _stream(settings, clock)
     ports = Ports(exchange, stream, store, clock, inbox, Unseen())
     venue = right.arm.venue
     start = Start(__version__, LIVE, balance, venue, right.arm, is_paused=right.is_paused)

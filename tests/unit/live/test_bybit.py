@@ -278,6 +278,7 @@ def test_unanswered_requests_are_remembered_up_to_a_bound() -> None:
         (b"[" * 100_000, "unreadable"),
         (b'{"topic":"tickers.A","ts":1,"data":' + b"[" * 5000 + b"]" * 5000 + b"}", "unreadable"),
         (b'{"topic":"tickers.A","ts":1,"type":"snapshot"}', "unreadable"),
+        (b'{"topic":"tickers.A","ts":0,"type":"snapshot","data":{}}', "no time"),
         (b'{"topic":"kline.5.A","ts":1,"data":[{"start":1}]}', "unreadable"),
         (b'{"topic":"kline.5.A","data":[]}', "no time"),
         (b'{"topic":"kline.5.A","ts":0,"data":[]}', "no time"),
