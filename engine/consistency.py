@@ -191,6 +191,7 @@ RULES = (
         "exits.target_adjust_max_bps",
         _order("exits.target_buffer_bps", "exits.target_adjust_max_bps"),
     ),
+    _order("walls.refresh_dip_frac", "walls.eaten_min_frac", strictly=True),
     Rule(("checks.excluded",), lambda s: _names(s.checks.excluded, CHECKS)),
     Rule(("universe.whitelist",), lambda s: _symbols(s.universe.whitelist, "SOLUSDT")),
     Rule(("universe.blacklist",), lambda s: _symbols(s.universe.blacklist, "SOLUSDT or SOL*")),
@@ -202,3 +203,16 @@ RULES = (
         lambda s: url_problem(s.exchange.ws_public_url, ("wss", "ws")),
     ),
 )
+
+
+def live_problems(settings: Settings) -> list[str]:
+    """What these settings may not say where money is real, each `key: expected ..., found ...`."""
+    checks = settings.checks
+    problems = []
+    if checks.excluded:
+        names = ", ".join(map(quoted, checks.excluded))
+        problems.append(f"checks.excluded: expected no names in live mode, found [{names}]")
+    if checks.unknown_policy != "fail":
+        found = quoted(checks.unknown_policy)
+        problems.append(f'checks.unknown_policy: expected "fail" in live mode, found {found}')
+    return problems
