@@ -14,7 +14,7 @@ from engine.core.events import AccountSeen, Command
 from engine.core.facts import Record
 from engine.core.settings import Settings
 from engine.core.values import Ms, Verdict
-from engine.core.view import CandlesView, Quote, View
+from engine.core.view import CandlesView, FlowView, Quote, View
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -58,6 +58,10 @@ class Desk(Protocol):
 
     def verdict(self, symbol: str) -> Verdict | None:
         """The last verdict of a symbol, with the level it faced; None before its first."""
+        ...
+
+    def flow(self, symbol: str) -> FlowView | None:
+        """Order flow of a symbol; None when it is not followed."""
         ...
 
     def settings(self) -> Settings:

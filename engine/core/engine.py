@@ -14,6 +14,7 @@ from engine.core import events as e
 from engine.core import facts as f
 from engine.core.checks import APPROVED, FILLED
 from engine.core.exits import Leave, activity, exit_rule, protect
+from engine.core.flow_view import flow_view
 from engine.core.following import Following
 from engine.core.funnel import Funnel
 from engine.core.indicators import ATR_N, atr
@@ -29,7 +30,7 @@ from engine.core.scan import Batch, Scanner, completed, levels_of
 from engine.core.settings import Settings
 from engine.core.turn import Look, Turn
 from engine.core.values import Bar, GateName, Ms, Purpose, Signal, Verdict
-from engine.core.view import CandlesView, View
+from engine.core.view import CandlesView, FlowView, View
 from engine.core.watch import Watch
 
 Judge = Callable[[Market, Sequence[str], Ms, Ms, Settings], Batch]
@@ -113,6 +114,14 @@ class Engine:
         open_ms, ohlcv = self.market.candles(symbol, bars)
         levels = levels_of(self.market, symbol, self.settings)
         return CandlesView(symbol, self.settings.market.frame_s, open_ms, ohlcv, levels)
+
+    def flow(self, symbol: str) -> FlowView | None:
+        """Order flow of a symbol as its checks would read it; None when it is not followed."""
+        follow = self.market.flow.get(symbol)
+        if follow is None:
+            return None
+        follow.catch_up(self._at_ms)
+        return flow_view(symbol, follow, self._at_ms)
 
     # -- routing ---------------------------------------------------------------------------------
 

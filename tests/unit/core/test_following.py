@@ -70,6 +70,10 @@ def test_order_flow_on_the_side_of_the_break_lets_it_pass() -> None:
     assert told["spread"].value == pytest.approx(0.9709, abs=1e-3)  # of the book, not the quote
     assert told["wall_ahead"].status is CheckStatus.PASS
     assert told["wall_ahead"].reason == "no wall ahead"
+    shown = world.engine.flow(SYMBOL)
+    assert shown is not None
+    assert (shown.imbalance, shown.at_ms) == (told["imbalance"].value, world.now)
+    assert world.engine.flow("AUSDT") is None
     assert told["size"].reason == "bound by depth"  # a quarter of the asks within 30 bps
 
 
