@@ -208,7 +208,8 @@ def _paper_ports(settings: Settings, store: FileStore, speed: float) -> tuple[Po
     """The paper world: the venue's market data, and an account of our own."""
     clock, inbox = VenueClock(speed), Inbox()
     reader = BybitReader(settings.exchange, settings.market.frame_s, settings.sim)
-    stream = PublicStream(settings.exchange.ws_public_url, settings.market.frame_s, clock.observe)
+    address, frame_s = settings.exchange.ws_public_url, settings.market.frame_s
+    stream = PublicStream(address, frame_s, clock.hear, clock.now_ms)
     slippage_bps, funding_bps = settings.sim.slippage_base_bps, settings.sim.funding_8h_bps
     matching = Matching(Decimal(0), Decimal(repr(slippage_bps)), Decimal(repr(funding_bps)))
     exchange = PaperExchange(reader, matching, clock.now_ms, inbox.put)

@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from itertools import count
 from typing import Any, TypeVar
@@ -12,8 +12,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from engine.core.events import Event
+from engine.live.link import TICK_S
 from engine.live.pacing import Timing
-from engine.live.stream import TICK_S, PublicStream
+from engine.live.stream import PublicStream
 
 T = TypeVar("T")
 PATIENCE_S = 5.0
@@ -140,6 +141,73 @@ class Listener:
         await asyncio.wait([self.task])
 
 
+class Station:
+    """A stream, its venue, its time and its reader."""
+
+    def __init__(self, venue: StreamVenue) -> None:
+        self.venue = venue
+        self.time = MovedTime()
+        self.stamps: list[int] = []
+        self.ms = 0  # the exchange's time: nothing is late
+        self.stream = self.to(venue.url)
+        self.listener: Listener | None = None
+
+    def to(self, url: str) -> PublicStream:
+        """A stream whose clock is set by the test."""
+        return PublicStream(url, 300, self.stamps.append, lambda: self.ms, self.time.timing())
+
+    def listen(self, *symbols: str, deep: Sequence[str] = ()) -> None:
+        """Subscribe and take every event."""
+        self.stream.subscribe(symbols, deep)
+        self.listener = Listener(self.stream)
+
+    async def accept(self) -> ServerConnection:
+        """The next connection, its first subscription taken."""
+        ws = await soon(self.venue.arrived.get())
+        await self.venue.asked("subscribe")
+        return ws
+
+    async def next(self, number: int = 1) -> list[Event]:
+        """The next events."""
+        assert self.listener is not None
+        return await self.listener.next(number)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether every event was taken."""
+        assert self.listener is not None
+        return self.listener.events.empty()
+
+    async def up(self, *symbols: str) -> ServerConnection:
+        """A connection that delivers all symbols."""
+        self.listen(*symbols)
+        ws = await self.accept()
+        for symbol in symbols:
+            await ws.send(ticker(symbol))
+        await self.next(2 * len(symbols))
+        return ws
+
+    async def flowing(self, *symbols: str) -> ServerConnection:
+        """A connection that delivers all symbols, with their books and trades."""
+        self.listen(*symbols, deep=symbols)
+        ws = await self.accept()
+        for symbol in symbols:
+            await ws.send(ticker(symbol))
+            await ws.send(book(symbol, "snapshot", 10))
+        await self.next(4 * len(symbols))
+        return ws
+
+
+@asynccontextmanager
+async def at_venue() -> AsyncIterator[Station]:
+    """A station beside a running venue."""
+    async with StreamVenue().running() as venue:
+        station = Station(venue)
+        yield station
+        if station.listener is not None:
+            await station.listener.stop()
+
+
 def ticker(symbol: str, ts: int = 7, kind: str = "snapshot", padding: int = 0) -> str:
     """A ticker message with all three prices."""
     prices = {"bid1Price": "10", "ask1Price": "11", "lastPrice": "10.5", "x": " " * padding}
@@ -152,3 +220,18 @@ def kline(symbol: str, start: int = 300_000, *, confirm: bool = True) -> str:
     prices = {"open": "10", "high": "12", "low": "9", "close": "11", "volume": "3"}
     candle = {"start": start, "confirm": confirm, **prices}
     return json.dumps({"topic": f"kline.5.{symbol}", "data": [candle], "ts": start + 300_000})
+
+
+def book(symbol: str, kind: str, u: int, bid: float = 10.0, ts: int = 7) -> str:
+    """An order book message of depth 50: one level of a side; as a delta it names the bid alone."""
+    asks = [[str(bid + 1), "2"]] if kind == "snapshot" else []
+    data = {"s": symbol, "b": [[str(bid), "3"]], "a": asks, "u": u, "seq": 1}
+    return json.dumps({"topic": f"orderbook.50.{symbol}", "type": kind, "ts": ts, "data": data})
+
+
+def trades(symbol: str, *numbers: int, ts: int = 7) -> str:
+    """A message of trades with these numbers; a trade's number is its quantity, too."""
+    rows = [{"T": ts, "S": "Buy", "v": str(n), "p": "10.5", "i": f"id-{n}"} for n in numbers]
+    return json.dumps(
+        {"topic": f"publicTrade.{symbol}", "type": "snapshot", "ts": ts, "data": rows}
+    )

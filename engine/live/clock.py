@@ -63,6 +63,15 @@ class VenueClock:
         self.skew_ms = venue_ms - ours
         self._pace.observe(venue_ms)
 
+    def hear(self, stamp_ms: Ms) -> None:
+        """Take a stamp that traveled for an unknown time: the venue's time is this or later.
+
+        It sets a clock that nothing set before, and moves it forward only: data that come ever
+        later must look late, not slow the clock down.
+        """
+        if not self.is_anchored or stamp_ms > self._pace.estimate_ms():
+            self.observe(stamp_ms)
+
     def now_ms(self) -> Ms:
         """Epoch milliseconds of the venue; never less than the reading before."""
         self._last_ms = max(self._last_ms, int(self._pace.estimate_ms()))

@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
@@ -68,37 +68,48 @@ class Attention:
 
 
 class Outlet:
-    """Hands events from the links to the reader of the stream, no faster than it asks."""
+    """Hands events from the links to the reader of the stream; links read when it asks for more.
+
+    A link adds at most one batch an ask, so what waits is bounded by the number of links; news that
+    cannot wait for an ask are added beside that, in the order in which they were decided.
+    """
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
         """Forget what nobody took."""
-        self._queue: asyncio.Queue[tuple[MarketEvent, ...] | Exception] = asyncio.Queue(maxsize=1)
+        self._ready: list[MarketEvent] = []
+        self._defect: Exception | None = None
         self._wanted = asyncio.Event()
+        self._arrived = asyncio.Event()
 
     async def asked(self) -> None:
         """Return while somebody waits for an event."""
         await self._wanted.wait()
 
-    async def put(self, events: tuple[MarketEvent, ...]) -> None:
-        """Hand over; waits while an earlier one was not taken."""
-        await self._queue.put(events)
-        self._wanted.clear()
+    def put(self, events: Iterable[MarketEvent]) -> None:
+        """Hand over."""
+        self._ready.extend(events)
+        if self._ready:
+            self._wanted.clear()
+            self._arrived.set()
 
-    async def get(self) -> tuple[MarketEvent, ...]:
+    async def get(self) -> list[MarketEvent]:
         """Ask, and wait for what comes; raises what broke a link."""
-        if self._queue.empty():
+        while not self._ready and self._defect is None:
             self._wanted.set()
-        item = await self._queue.get()
-        if isinstance(item, Exception):
-            raise item
-        return item
+            self._arrived.clear()
+            await self._arrived.wait()
+        if self._defect is not None:
+            raise self._defect
+        taken, self._ready = self._ready, []
+        return taken
 
     async def guard(self, link: Awaitable[None]) -> None:
         """Run a link; a defect in it is the reader's to see, never a silent end."""
         try:
             await link
         except Exception as defect:  # noqa: BLE001 -- handed on, whatever it is
-            await self._queue.put(defect)
+            self._defect = defect
+            self._arrived.set()

@@ -32,7 +32,7 @@ class Desk:
         self.reader = BybitReader(settings.Exchange(rest_url=base), FRAME_S, Sim())
         self.stamps: list[int] = []
         url = base.replace("http", "ws") + "/v5/public/linear"
-        self.stream = PublicStream(url, FRAME_S, self.stamps.append)
+        self.stream = PublicStream(url, FRAME_S, self.stamps.append, lambda: self.stamps[-1])
 
 
 @pytest.fixture

@@ -1,34 +1,22 @@
 """Bybit v5 public linear stream without a socket: subscribe messages out, bytes in, events out.
 
 It exists so that recorded bytes are its tests and the stream knows no venue. It must never raise on
-anything the venue sends, and never make a price up: a field that was not sent stays as it was, one
-that cannot be a price is unknown until the next.
+anything the venue sends, and never believe that a request was answered because data came.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from math import inf
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from engine.core.events import CandlesClosed, MarketEvent, QuoteSeen
-from engine.core.values import Bar, Ms
+from engine.core.events import BookSeen
+from engine.live.venues.bybit_book import BOOKS, Books
+from engine.live.venues.bybit_rows import TICKERS, TRADES, Candles, Data, Quotes, Tapes
 
 ARGS_MAX_CHARS = 21_000  # of all topics of one connection, in the venue's documents
-TICKERS = "tickers."
 BATCH_TOPICS = 100  # a request; a refused one may void its whole batch
 PENDING_MAX = 1000  # requests without an answer that are remembered
-TIME_MAX_MS: Ms = 10**13  # a stamp beyond it is not milliseconds
-EARLY_MS: Ms = 2000  # how far a bar's end may lie beyond the stamp of the message that closed it
-
-
-class Data(msgspec.Struct, frozen=True):
-    """A message of a topic: alive, whether or not it holds events."""
-
-    topic: str
-    symbol: str
-    ts: Ms
-    events: tuple[MarketEvent, ...]
+KIND = slice(10, 14)  # where a data message names its kind, as long as the topic comes first
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -46,7 +34,6 @@ class Pong(msgspec.Struct, frozen=True):
 
 class _Message(msgspec.Struct):
     topic: str | None = None
-    ts: int | None = None
     type: str | None = None
     data: msgspec.Raw = msgspec.Raw(b"")
     op: str | None = None
@@ -55,46 +42,30 @@ class _Message(msgspec.Struct):
     req_id: str | int | None = None
 
 
-class _Kline(msgspec.Struct):
-    start: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    confirm: bool
-
-
-class _Ticker(msgspec.Struct):
-    bid: float | str | None = msgspec.field(default=None, name="bid1Price")
-    ask: float | str | None = msgspec.field(default=None, name="ask1Price")
-    last: float | str | None = msgspec.field(default=None, name="lastPrice")
-
-
 class _Failures(msgspec.Struct):
     fail: tuple[str, ...] = msgspec.field(default=(), name="failTopics")
 
 
 _message = msgspec.json.Decoder(_Message, strict=False)
-_klines = msgspec.json.Decoder(list[_Kline], strict=False)
-_ticker = msgspec.json.Decoder(_Ticker, strict=False)
 _failures = msgspec.json.Decoder(_Failures, strict=False)
-
-
-class _Prices:
-    """What a symbol's snapshot and deltas add up to; None means not known."""
-
-    __slots__ = ("ask", "bid", "last")
-
-    def __init__(self) -> None:
-        self.bid: float | None = None
-        self.ask: float | None = None
-        self.last: float | None = None
 
 
 def topics(symbols: Iterable[str], frame_s: int) -> list[str]:
     """What is subscribed for these symbols: candles of the frame, and best prices."""
     return [t for s in symbols for t in (f"kline.{frame_s // 60}.{s}", f"{TICKERS}{s}")]
+
+
+def deep_topics(symbols: Iterable[str]) -> list[str]:
+    """What is subscribed for followed symbols beside that: trades, then the order book.
+
+    In this order the book's snapshot proves that the trades were asked for before.
+    """
+    return [t for s in symbols for t in (f"{TRADES}{s}", f"{BOOKS}{s}")]
+
+
+def is_deep(topic: str) -> bool:
+    """Whether a topic is one of `deep_topics`."""
+    return topic.startswith((TRADES, BOOKS))
 
 
 def args_chars(names: Sequence[str]) -> int:
@@ -115,9 +86,17 @@ class BybitPublic:
 
     def __init__(self, frame_s: int) -> None:
         self.skipped: Counter[str] = Counter()
-        self._frame_ms: Ms = 1000 * frame_s
-        self._kline = f"kline.{frame_s // 60}."
-        self._prices: dict[str, _Prices] = {}
+        self._candles = Candles(frame_s, self.skipped)
+        self._quotes = Quotes(self.skipped)
+        self._tapes = Tapes(self.skipped)
+        self._books = Books(self.skipped)
+        self._readers: dict[str, Callable[[bytes], Data | None]] = {
+            self._candles.prefix: self._candles.read,
+            TICKERS: self._quotes.read,
+            TRADES: self._tapes.read,
+            BOOKS: self._books.read,
+        }
+        self._kinds = {name[:4].encode(): read for name, read in self._readers.items()}
         self._pending: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._requests = 0
 
@@ -126,10 +105,13 @@ class BybitPublic:
         return self._requests_for("subscribe", names)
 
     def unsubscribe_messages(self, names: Sequence[str]) -> list[bytes]:
-        """Requests that end these topics; their prices are forgotten."""
+        """Requests that end these topics; what was known from them is forgotten."""
+        forget: dict[str, Quotes | Tapes | Books]
+        forget = {TICKERS: self._quotes, TRADES: self._tapes, BOOKS: self._books}
         for name in names:
-            if name.startswith(TICKERS):
-                self._prices.pop(symbol_of(name), None)
+            symbol = symbol_of(name)
+            if (kept := forget.get(name.removesuffix(symbol))) is not None:
+                kept.forget(symbol)
         return self._requests_for("unsubscribe", names)
 
     def ping_message(self) -> bytes:
@@ -151,26 +133,30 @@ class BybitPublic:
         self._requests += 1
         return str(self._requests)
 
+    def unshown_books(self) -> Iterator[BookSeen]:
+        """Books whose last change was too soon after the one before to be shown at once."""
+        return self._books.unshown()
+
     def parse(self, raw: bytes | str) -> Data | Ack | Pong | None:
         """What a frame says; None when nothing in it can be believed."""
         try:
-            return self._read(_message.decode(raw))
+            frame = raw.encode() if isinstance(raw, str) else raw
+            read = self._kinds.get(frame[KIND])
+            return self._look_into(frame) if read is None else read(frame)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             self.skipped["unreadable"] += 1
             return None
 
-    def _read(self, message: _Message) -> Data | Ack | Pong | None:
-        topic, ts = message.topic, message.ts
+    def _look_into(self, raw: bytes) -> Data | Ack | Pong | None:
+        """A message that does not begin as most do."""
+        message = _message.decode(raw)
+        topic = message.topic
         if topic is None:
             return self._answer(message)
-        if ts is None or not 0 < ts < TIME_MAX_MS:
-            self.skipped["no time"] += 1
-        elif topic.startswith(self._kline):
-            return self._candles(topic, ts, message.data)
-        elif topic.startswith(TICKERS):
-            return self._quote(topic, ts, message)
-        else:
-            self.skipped["unknown topic"] += 1
+        for prefix, read in self._readers.items():
+            if topic.startswith(prefix):
+                return read(raw)
+        self.skipped["unknown topic"] += 1
         return None
 
     def _answer(self, message: _Message) -> Ack | Pong | None:
@@ -187,60 +173,3 @@ class BybitPublic:
         """The request this answers; without its id the oldest, as they are answered in order."""
         key = str(message.req_id or "") or next(iter(self._pending), "")
         return self._pending.pop(key, (message.op or "", ()))
-
-    def _candles(self, topic: str, ts: Ms, data: msgspec.Raw) -> Data:
-        symbol = symbol_of(topic)
-        bars = tuple(self._closed(symbol, ts, _klines.decode(data)))
-        return Data(topic, symbol, ts, (CandlesClosed(bars),) if bars else ())
-
-    def _closed(self, symbol: str, ts: Ms, klines: list[_Kline]) -> Iterator[Bar]:
-        for k in klines:
-            if not k.confirm:
-                continue
-            is_ordered = 0 < k.low <= min(k.open, k.close) <= max(k.open, k.close) <= k.high < inf
-            is_timed = k.start % self._frame_ms == 0 and k.start + self._frame_ms <= ts + EARLY_MS
-            if is_ordered and is_timed and 0 <= k.volume < inf:
-                yield Bar(symbol, k.start, k.open, k.high, k.low, k.close, k.volume)
-            else:
-                self.skipped["impossible candle"] += 1
-
-    def _quote(self, topic: str, ts: Ms, message: _Message) -> Data:
-        symbol = symbol_of(topic)
-        update = _ticker.decode(message.data)
-        if message.type == "snapshot":
-            self._prices[symbol] = _Prices()
-        prices = self._prices.get(symbol)
-        events: tuple[MarketEvent, ...] = ()
-        if prices is None:
-            self.skipped["delta before snapshot"] += 1
-        else:
-            self._merge(prices, update)
-            events = self._quotes(symbol, ts, prices)
-        return Data(topic, symbol, ts, events)
-
-    def _merge(self, prices: _Prices, update: _Ticker) -> None:
-        if update.bid is not None:
-            prices.bid = self._price(update.bid)
-        if update.ask is not None:
-            prices.ask = self._price(update.ask)
-        if update.last is not None:
-            prices.last = self._price(update.last)
-
-    def _price(self, value: float | str) -> float | None:
-        try:
-            price = float(value)
-        except ValueError:
-            price = -inf
-        if 0 < price < inf:
-            return price
-        self.skipped["impossible price"] += 1
-        return None
-
-    def _quotes(self, symbol: str, ts: Ms, prices: _Prices) -> tuple[MarketEvent, ...]:
-        bid, ask, last = prices.bid, prices.ask, prices.last
-        if bid is None or ask is None or last is None:
-            return ()
-        if bid > ask:
-            self.skipped["crossed prices"] += 1
-            return ()
-        return (QuoteSeen(symbol, bid, ask, last, ts),)

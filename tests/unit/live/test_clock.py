@@ -154,3 +154,24 @@ def test_a_scaled_clock_is_the_venues_newest_word() -> None:
 
     clock.observe(1_002_000)  # a late word changes nothing
     assert clock.now_ms() == 1_003_000
+
+
+@pytest.mark.parametrize("speed", [1.0, 60.0])
+def test_a_stamp_that_traveled_sets_a_clock_that_nothing_set(speed: float) -> None:
+    clock = Host().clock(speed)
+    clock.hear(T0 - 3_600_000)
+    assert clock.now_ms() == T0 - 3_600_000
+
+
+def test_stamps_that_traveled_move_us_forward_and_never_back() -> None:
+    host = Host()
+    clock = host.clock()
+    clock.observe(T0)
+    for second in range(1, 100):
+        host.mono += 1
+        clock.hear(T0 + 900 * second)  # data come ever later: it is they who are late
+    assert clock.now_ms() == T0 + 99_000
+    assert clock.skew_ms == 0.0
+    clock.hear(T0 + 99_050)
+    host.mono += 1
+    assert clock.now_ms() == T0 + 100_050

@@ -4,17 +4,23 @@ import numpy as np
 import pytest
 
 from engine.core.events import (
+    BookLost,
+    BookSeen,
     CandlesClosed,
     Event,
     FetchFailed,
+    FlowDown,
+    FlowUp,
     HistoryLoaded,
+    MarketEvent,
+    PrintsSeen,
     QuoteSeen,
     StreamDown,
     StreamUp,
     Tick,
 )
-from engine.core.values import Bar
-from engine.live.inbox import Inbox, InboxFull
+from engine.core.values import Bar, OrderSide, Print
+from engine.live.inbox import BUSY_S, Inbox, InboxFull
 
 
 def quote(symbol: str, bid: float) -> QuoteSeen:
@@ -27,6 +33,19 @@ def bar(symbol: str, open_ms: int = 0) -> Bar:
 
 def closed(*symbols: str) -> CandlesClosed:
     return CandlesClosed(tuple(bar(symbol) for symbol in symbols))
+
+
+def book(symbol: str, at: int) -> BookSeen:
+    return BookSeen(symbol, np.array([[1.0, 2.0]]), np.array([[3.0, 2.0]]), at)
+
+
+def printed(symbol: str, *times: int) -> PrintsSeen:
+    return PrintsSeen(symbol, tuple(Print(at, 1.0, 2.0, OrderSide.BUY) for at in times))
+
+
+async def fill(inbox: Inbox, *events: MarketEvent) -> None:
+    for event in events:
+        await inbox.put_market(event)
 
 
 async def drain(inbox: Inbox, count: int) -> list[Event]:
@@ -138,3 +157,72 @@ async def test_a_full_account_lane_is_an_error() -> None:
 async def test_market_events_have_their_own_door() -> None:
     with pytest.raises(AssertionError):
         Inbox().put(quote("A", 1))
+
+
+async def test_a_newer_book_takes_the_place_of_the_older() -> None:
+    inbox = Inbox()
+    old, new = book("A", 1), book("A", 2)
+    await fill(inbox, old, quote("A", 1), book("B", 1), new)
+    got = await drain(inbox, 3)
+    assert [type(event) for event in got] == [BookSeen, QuoteSeen, BookSeen]
+    assert got[0] is new
+    assert inbox.is_empty
+
+
+async def test_a_lost_book_is_not_followed_by_what_was_before_it() -> None:
+    inbox = Inbox()
+    lost, after, other = BookLost("A", "gap"), book("A", 2), book("B", 1)
+    await fill(inbox, book("A", 1), other, lost, after)
+    got = await drain(inbox, 3)
+    assert got[1] is lost
+    assert (got[0] is other, got[2] is after, inbox.is_empty) == (True, True, True)
+
+
+async def test_what_flows_is_parted_by_its_ups_and_downs() -> None:
+    inbox = Inbox()
+    down, up, after = FlowDown(("A",), "cut"), FlowUp(("A",), 5), book("A", 6)
+    before: list[MarketEvent] = [printed("A", 1), printed("B", 1), book("A", 1)]
+    await fill(inbox, *before, down, book("A", 2), up, after, printed("A", 6), printed("B", 6))
+    got = await drain(inbox, 6)
+    assert got == [printed("A", 1), printed("B", 1, 6), down, up, after, printed("A", 6)]
+    assert inbox.is_empty
+
+
+async def test_all_prints_of_a_symbol_that_wait_are_one_event() -> None:
+    inbox = Inbox()
+    await fill(inbox, printed("A", 1, 2), printed("B", 1), closed("A"), printed("A", 3))
+    assert await drain(inbox, 2) == [printed("A", 1, 2, 3), printed("B", 1)]
+    await fill(inbox, printed("A", 4), printed("B", 4))
+    assert await drain(inbox, 3) == [closed("A"), printed("A", 4), printed("B", 4)]
+
+
+async def test_too_many_prints_make_their_source_wait_and_none_is_dropped() -> None:
+    inbox = Inbox(print_slots=3)
+    await fill(inbox, printed("A", 1, 2), printed("B", 3, 4))
+    late = asyncio.create_task(inbox.put_market(printed("A", 5)))
+    await fill(inbox, book("A", 1), quote("A", 1))
+    await settle()
+    assert not late.done()
+    assert await drain(inbox, 1) == [printed("A", 1, 2)]
+    await asyncio.wait_for(late, 1)
+    assert (await drain(inbox, 4))[::3] == [printed("B", 3, 4), printed("A", 5)]
+
+
+async def test_a_market_that_is_busy_for_long_lets_others_go_on() -> None:
+    times = iter([0.0, 0.0, BUSY_S / 2, 1.5 * BUSY_S, 1.5 * BUSY_S, 1.5 * BUSY_S])
+    inbox = Inbox(monotonic=lambda: next(times))
+    await fill(inbox, *(quote(symbol, 1) for symbol in "ABCD"))
+    done: list[str] = []
+
+    async def other() -> None:
+        for number in range(2):
+            done.append(f"other {number}")
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    for _ in range(4):
+        event = await inbox.get()
+        assert isinstance(event, QuoteSeen)
+        done.append(event.symbol)
+    await task
+    assert done == ["other 0", "A", "B", "other 1", "C", "D"]

@@ -3,56 +3,20 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
-from stream_venue import Listener, MovedTime, StreamVenue, kline, soon, ticker
+from stream_venue import Listener, Station, at_venue, kline, soon, ticker
 from websockets.asyncio.server import ServerConnection
 
-from engine.core.events import CandlesClosed, Event, QuoteSeen, StreamDown, StreamUp
+from engine.core.events import CandlesClosed, QuoteSeen, StreamDown, StreamUp
 from engine.core.values import Bar
-from engine.live.stream import FRAME_MAX_BYTES, PublicStream
+from engine.live.stream import PublicStream
 from engine.live.venues.bybit import ARGS_MAX_CHARS, topics
-
-
-class Station:
-    """A stream, its venue, its time and its reader."""
-
-    def __init__(self, venue: StreamVenue) -> None:
-        self.venue = venue
-        self.time = MovedTime()
-        self.stamps: list[int] = []
-        self.stream = PublicStream(venue.url, 300, self.stamps.append, self.time.timing())
-        self.listener: Listener | None = None
-
-    def listen(self, *symbols: str) -> None:
-        self.stream.subscribe(symbols)
-        self.listener = Listener(self.stream)
-
-    async def accept(self) -> ServerConnection:
-        """The next connection, its first subscription taken."""
-        ws = await soon(self.venue.arrived.get())
-        await self.venue.asked("subscribe")
-        return ws
-
-    async def next(self, number: int = 1) -> list[Event]:
-        assert self.listener is not None
-        return await self.listener.next(number)
-
-    async def up(self, *symbols: str) -> ServerConnection:
-        """A connection that delivers all symbols."""
-        self.listen(*symbols)
-        ws = await self.accept()
-        for symbol in symbols:
-            await ws.send(ticker(symbol))
-        await self.next(2 * len(symbols))
-        return ws
+from engine.live.wire import FRAME_MAX_BYTES
 
 
 @pytest.fixture
 async def station() -> AsyncIterator[Station]:
-    async with StreamVenue().running() as venue:
-        station = Station(venue)
+    async with at_venue() as station:
         yield station
-        if station.listener is not None:
-            await station.listener.stop()
 
 
 def quote(symbol: str, ts: int = 7) -> QuoteSeen:
@@ -81,7 +45,7 @@ async def test_data_makes_a_symbol_live_and_the_acknowledgment_does_not(station:
         StreamUp(("BUSDT",)),
         CandlesClosed((bars[1],)),
     ]
-    assert station.stamps == [600_000, 600_001, 600_000, 600_000]
+    assert max(station.stamps) == 600_001
 
 
 async def test_a_closed_connection_is_told_and_everything_subscribed_again(
@@ -170,7 +134,7 @@ async def test_other_refusals_and_redirects_are_tried_again_soon(
 async def test_a_handshake_that_hangs_ends(
     station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.live.stream.OPEN_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("engine.live.wire.OPEN_TIMEOUT_S", 0.02)
     hung = asyncio.Event()
 
     async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -179,9 +143,7 @@ async def test_a_handshake_that_hangs_ends(
 
     async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        stream = PublicStream(
-            f"ws://127.0.0.1:{port}", 300, station.stamps.append, station.time.timing()
-        )
+        stream = station.to(f"ws://127.0.0.1:{port}")
         stream.subscribe(("AUSDT",))
         station.listener = Listener(stream)
         assert await station.next() == [down("timed out during opening handshake", "AUSDT")]
@@ -301,7 +263,7 @@ async def test_garbage_is_counted_and_survived(station: Station) -> None:
     ws = await station.up("AUSDT")
     await ws.send(b"\xff\xfe")
     await ws.send("[" * 10_000)
-    await ws.send('{"topic":"orderbook.1.AUSDT","ts":5,"data":{}}')
+    await ws.send('{"topic":"orderbook.1.AUSDT","ts":5,"data":{"u":1}}')
     await ws.send(ticker("AUSDT") * 2)
     await ws.send(ticker("AUSDT"))
     await ws.send(ticker("AUSDT"))  # a repetition is the engine's to judge
@@ -388,7 +350,7 @@ async def test_a_defect_reaches_the_reader_and_is_no_silent_end(station: Station
     def broken(_: int) -> None:
         raise RuntimeError("clock")
 
-    stream = PublicStream(station.venue.url, 300, broken, station.time.timing())
+    stream = PublicStream(station.venue.url, 300, broken, lambda: 0, station.time.timing())
     stream.subscribe(("AUSDT",))
     async with aclosing(stream.events()) as events:
         first = asyncio.create_task(anext(events))

@@ -1,0 +1,158 @@
+"""Bybit v5 order books: snapshots and changes in, the book as it stands out.
+
+It exists so that nothing is ever computed from a book with a hole. It must never show a book before
+its snapshot, after a gap, crossed, one-sided or with an insane number: then it is lost until the
+next snapshot, and whoever reads us asks for that.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from math import inf
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.events import BookLost, BookSeen
+from engine.core.values import Ms
+from engine.live.venues.bybit_rows import Data, Sign, is_about
+
+BOOKS = "orderbook.50."
+LEVELS_MAX = 50  # of a side
+BOOK_EVERY_MS: Ms = 200  # of exchange time between two books shown, however often they change
+FIRST_UPDATE = 1  # of the venue's service: a snapshot, whatever it calls itself
+
+
+_Levels = tuple[tuple[float, float], ...]  # price and quantity
+
+
+class _Update(msgspec.Struct, gc=False):
+    u: int
+    b: _Levels = ()
+    a: _Levels = ()
+
+
+class _Message(msgspec.Struct, gc=False):
+    topic: str
+    data: _Update
+    type: str = ""
+    ts: int = 0
+
+
+_message = msgspec.json.Decoder(_Message, strict=False)
+
+
+class _Book:
+    """One symbol's levels, price to quantity; unsorted, as most changes are never looked at."""
+
+    __slots__ = ("_asks", "_bids", "_floor", "_roof", "shown_ms", "ts", "u")
+
+    def __init__(self) -> None:
+        self.u = 0
+        self.ts: Ms = 0  # of the newest change
+        self.shown_ms: Ms | None = None  # the same when it was last shown; None: never
+        self._bids: dict[float, float] = {}
+        self._asks: dict[float, float] = {}
+        # No bid is above the roof and no ask below the floor: crossing them is looked into, and
+        # only then the best prices are searched for.
+        self._roof, self._floor = 0.0, inf
+
+    def merge(self, update: _Update, ts: Ms) -> str | None:
+        """Take a change over; what makes the book worthless, if anything does."""
+        self.u, self.ts = update.u, ts
+        if not (_fill(self._bids, update.b) and _fill(self._asks, update.a)):
+            return "insane numbers"
+        if update.b:
+            self._roof = max(self._roof, max(update.b)[0])
+        if update.a:
+            self._floor = min(self._floor, min(update.a)[0])
+        return self._problem()
+
+    def _problem(self) -> str | None:
+        bids, asks = self._bids, self._asks
+        if not bids or not asks:
+            return "one-sided book"
+        if self._roof >= self._floor:
+            self._roof, self._floor = max(bids), min(asks)
+            if self._roof >= self._floor:
+                return "crossed book"
+        if len(bids) > LEVELS_MAX:
+            for price in sorted(bids)[:-LEVELS_MAX]:
+                del bids[price]
+        if len(asks) > LEVELS_MAX:
+            for price in sorted(asks)[LEVELS_MAX:]:
+                del asks[price]
+        return None
+
+    def show(self, symbol: str) -> BookSeen:
+        """The book as it stands."""
+        self.shown_ms = self.ts
+        bids = _rows(self._bids, sorted(self._bids, reverse=True))
+        return BookSeen(symbol, bids, _rows(self._asks, sorted(self._asks)), self.ts)
+
+
+def _fill(side: dict[float, float], levels: _Levels) -> bool:
+    """Set what has a size and delete what has none; False when a number cannot be meant."""
+    for price, size in levels:
+        if not (0 < price < inf and 0 <= size < inf):
+            return False
+        if size:
+            side[price] = size
+        else:
+            side.pop(price, None)
+    return True
+
+
+def _rows(side: dict[float, float], prices: list[float]) -> NDArray[np.float64]:
+    rows = np.empty((len(prices), 2))
+    rows[:, 0] = prices
+    rows[:, 1] = [side[price] for price in prices]
+    return rows
+
+
+class Books:
+    """The books of all symbols of a connection."""
+
+    def __init__(self, skipped: Counter[str]) -> None:
+        self._skipped = skipped
+        self._books: dict[str, _Book] = {}
+
+    def forget(self, symbol: str) -> None:
+        """The next message must be a snapshot again."""
+        self._books.pop(symbol, None)
+
+    def unshown(self) -> Iterator[BookSeen]:
+        """Books that changed after they were last shown and fell silent since."""
+        for symbol, book in self._books.items():
+            if book.ts != book.shown_ms:
+                yield book.show(symbol)
+
+    def read(self, raw: bytes) -> Data | None:
+        """What a message makes of its book; raises `msgspec.MsgspecError`."""
+        message = _message.decode(raw)
+        topic, ts, update = message.topic, message.ts, message.data
+        if not is_about(topic, ts, BOOKS, self._skipped):
+            return None
+        symbol = topic[len(BOOKS) :]
+        if message.type == "snapshot" or update.u == FIRST_UPDATE:
+            book = self._books[symbol] = _Book()
+            problem = book.merge(update, ts)
+            sign = Sign.WHOLE
+        elif (found := self._books.get(symbol)) is None:
+            self._skipped["delta before snapshot"] += 1
+            return Data(topic, symbol, ts, (), Sign.WAITING)
+        elif update.u <= found.u:
+            self._skipped["repeated delta"] += 1
+            return Data(topic, symbol, ts, ())
+        else:
+            book, sign, expected = found, Sign.ALIVE, found.u + 1
+            is_next = update.u == expected
+            problem = book.merge(update, ts) if is_next else f"gap: {expected} to {update.u}"
+        if problem is not None:
+            self._skipped[problem.partition(":")[0]] += 1
+            self.forget(symbol)
+            return Data(topic, symbol, ts, (BookLost(symbol, problem),), Sign.LOST)
+        # A stamp that went back must not silence the book.
+        if book.shown_ms is not None and 0 <= ts - book.shown_ms < BOOK_EVERY_MS:
+            return Data(topic, symbol, ts, (), sign)
+        return Data(topic, symbol, ts, (book.show(symbol),), sign)
