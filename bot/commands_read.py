@@ -97,7 +97,7 @@ async def levels(room: Room, ask: Ask) -> Answer:
     candles = _candles(room, ask, "levels")
     if not isinstance(candles, CandlesView):
         return candles
-    return market.levels(candles, room.desk.view())
+    return market.levels(candles, room.desk.view(), room.desk.flow(candles.symbol))
 
 
 async def chart(room: Room, ask: Ask) -> Answer:

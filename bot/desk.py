@@ -16,7 +16,7 @@ from engine.core.facts import Record
 from engine.core.settings import Settings
 from engine.core.terms import Risk
 from engine.core.values import Ms, Verdict
-from engine.core.view import CandlesView, Quote, View
+from engine.core.view import CandlesView, FlowView, Quote, View
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -74,13 +74,8 @@ class ModeDoor(Protocol):
         ...
 
 
-class Desk(Protocol):
-    """What the composition root hands to the chat."""
-
-    @property
-    def modes(self) -> ModeDoor:
-        """Paper and live."""
-        ...
+class Window(Protocol):
+    """What the engine knows, to be looked at between its turns."""
 
     def view(self) -> View:
         """The frozen read model, as of the last turn."""
@@ -96,6 +91,19 @@ class Desk(Protocol):
 
     def verdict(self, symbol: str) -> Verdict | None:
         """The last verdict of a symbol, with the level it faced; None before its first."""
+        ...
+
+    def flow(self, symbol: str) -> FlowView | None:
+        """Order flow of a symbol; None when it is not followed."""
+        ...
+
+
+class Desk(Window, Protocol):
+    """What the composition root hands to the chat."""
+
+    @property
+    def modes(self) -> ModeDoor:
+        """Paper and live."""
         ...
 
     def settings(self) -> Settings:

@@ -21,29 +21,18 @@ from engine.core.events import AccountSeen, Command, NoticeDelivered
 from engine.core.facts import Incident, Record
 from engine.core.settings import Settings
 from engine.core.values import Verdict
-from engine.core.view import CandlesView, Quote, View
+from engine.core.view import CandlesView, FlowView, Quote, View
 from engine.errors import ExchangeError
 from engine.live.station import Ports, Station
 
 ERRORS_KEPT = 5
 
 
-class Floor:
-    """The `Desk` of the chat."""
+class Window:
+    """What the engine knows, to be looked at between its turns."""
 
-    def __init__(
-        self, station: Station, ports: Ports, source: str, plans: tuple[Load, Modes]
-    ) -> None:
+    def __init__(self, station: Station) -> None:
         self._station = station
-        self._load, modes = plans  # the configuration with another preset; another mode
-        self.modes = Door(modes, self.settings, self._load)
-        self._ports = ports
-        self._source = source
-        self._pencil = ThreadPoolExecutor(1, "chart")
-        self._wall_s = time.time() - time.monotonic()
-        self._started_s = self.now_real()
-        self._errors: deque[tuple[int, str]] = deque(maxlen=ERRORS_KEPT)
-        station.listen(self._note)
 
     def view(self) -> View:
         """The frozen read model, as of the last turn."""
@@ -60,6 +49,28 @@ class Floor:
     def verdict(self, symbol: str) -> Verdict | None:
         """The last verdict of a symbol, with the level it faced."""
         return self._station.engine.verdict(symbol)
+
+    def flow(self, symbol: str) -> FlowView | None:
+        """Order flow of a symbol; None when it is not followed."""
+        return self._station.engine.flow(symbol)
+
+
+class Floor(Window):
+    """The `Desk` of the chat."""
+
+    def __init__(
+        self, station: Station, ports: Ports, source: str, plans: tuple[Load, Modes]
+    ) -> None:
+        super().__init__(station)
+        self._load, modes = plans  # the configuration with another preset; another mode
+        self.modes = Door(modes, self.settings, self._load)
+        self._ports = ports
+        self._source = source
+        self._pencil = ThreadPoolExecutor(1, "chart")
+        self._wall_s = time.time() - time.monotonic()
+        self._started_s = self.now_real()
+        self._errors: deque[tuple[int, str]] = deque(maxlen=ERRORS_KEPT)
+        station.listen(self._note)
 
     def settings(self) -> Settings:
         """What the engine runs on now."""

@@ -191,6 +191,7 @@ RULES = (
         "exits.target_adjust_max_bps",
         _order("exits.target_buffer_bps", "exits.target_adjust_max_bps"),
     ),
+    _order("walls.refresh_dip_frac", "walls.eaten_min_frac", strictly=True),
     Rule(("checks.excluded",), lambda s: _names(s.checks.excluded, CHECKS)),
     Rule(("universe.whitelist",), lambda s: _symbols(s.universe.whitelist, "SOLUSDT")),
     Rule(("universe.blacklist",), lambda s: _symbols(s.universe.blacklist, "SOLUSDT or SOL*")),

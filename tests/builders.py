@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from engine.core.checks import CANDLE_ONLY
 from engine.core.values import (
     Fill,
     Instrument,
@@ -16,6 +17,7 @@ from engine.core.values import (
 )
 
 D = Decimal
+NO_FLOW = tuple(name for name in CANDLE_ONLY if name != "spread")  # for markets without order flow
 T0 = 1_750_000_000_000  # a bar boundary of every frame used here, less 200 s
 
 INSTRUMENT = Instrument(

@@ -43,6 +43,7 @@ from engine.core.values import (
 )
 from engine.core.view import (
     CandlesView,
+    FlowView,
     FunnelView,
     GateView,
     PositionView,
@@ -290,6 +291,7 @@ class FakeDesk:
         self.quotes: dict[str, Quote] = {"SOLUSDT": Quote(183.98, 184.0, 184.0, T0)}
         self.seen: AccountSeen | None = AccountSeen(D(10_000), (), (), ())
         self.history: CandlesView | None = candles()
+        self.order_flow: FlowView | None = None
         self.pictures: list[Picture] = []
         self.chosen = Settings()  # in force
         self.configured: dict[str, Settings] = {}  # by preset; others are the settings in force
@@ -313,6 +315,10 @@ class FakeDesk:
 
     def verdict(self, symbol: str) -> Verdict | None:
         return self.shown.verdicts.get(symbol)
+
+    def flow(self, symbol: str) -> FlowView | None:
+        del symbol
+        return self.order_flow
 
     def settings(self) -> Settings:
         return self.chosen

@@ -10,8 +10,7 @@ import pytest
 from bot.commands import TABLE
 from bot.views import words
 from engine import __version__, catalog, config, environment, preset
-from engine.core.checks import UNFED
-from engine.core.settings import Checks, Settings
+from engine.core.settings import Settings
 from engine.core.values import GateName
 from engine.errors import ConfigError
 
@@ -53,11 +52,8 @@ def config_rows() -> dict[str, tuple[str, str]]:
     return rows
 
 
-SHIPPED = Settings(checks=Checks(excluded=UNFED))
-
-
-def test_config_file_changes_nothing_but_what_nothing_measures() -> None:
-    assert config.load(ROOT / "config.toml", [], {}) == SHIPPED
+def test_config_file_changes_nothing() -> None:
+    assert config.load(ROOT / "config.toml", [], {}) == Settings()
 
 
 def test_config_file_shows_every_key_as_it_is_declared() -> None:
@@ -65,22 +61,19 @@ def test_config_file_shows_every_key_as_it_is_declared() -> None:
     for key in catalog.declared():
         bounds = "; ".join(part for part in (key.unit, key.expected) if part)
         expected[key.path] = (key.default, f"{key.meaning} ({bounds})")
-    _, comment = expected["checks.excluded"]
-    expected["checks.excluded"] = (catalog.toml(UNFED), comment)
     assert config_rows() == expected
 
 
 def test_config_file_leaves_strategy_keys_to_their_defaults() -> None:
     active = {name: set(table) for name, table in tomllib.loads(CONFIG).items() if table}
-    assert set(active) == {"bot", "exchange", "schedule", "store", "log", "checks", "caps"}
-    assert active["checks"] == {"excluded"}
+    assert set(active) == {"bot", "exchange", "schedule", "store", "log", "caps"}
 
 
 def test_uncommented_keys_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(re.sub(r"^# (\w+ = )", r"\1", CONFIG, flags=re.MULTILINE), encoding="utf-8")
 
-    assert config.load(path, [], {}) == SHIPPED
+    assert config.load(path, [], {}) == Settings()
 
 
 @pytest.mark.parametrize("section", catalog.SECTIONS)

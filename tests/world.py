@@ -12,10 +12,9 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from builders import INSTRUMENT, D
+from builders import INSTRUMENT, NO_FLOW, D
 from engine.core import events as e
 from engine.core import intents as i
-from engine.core.checks import UNFED
 from engine.core.engine import Engine
 from engine.core.facts import Fact, Record
 from engine.core.indicators import Floats, Times
@@ -30,7 +29,7 @@ F = TypeVar("F", bound=Fact)
 Candles = tuple[Times, Floats]
 
 # What golden series G needs to pass every check of the engine.
-SETTINGS = Settings(checks=Checks(excluded=UNFED))
+SETTINGS = Settings(checks=Checks(excluded=NO_FLOW))
 BREAK_MS = int(g()[0][300])  # the bar that breaks 102.2 upward
 
 

@@ -71,9 +71,11 @@ _WORDS = {
     "watched": _Words("watched"),
     "depth_30": _Words("depth 0.3%", _BIG, sign=">=", brief="dep 0.3%"),
     "depth_50": _Words("depth 0.5%", _BIG, sign=">=", brief="dep 0.5%"),
-    "tpm": _Words("trades/min", _BIG, sign=">=", brief="trades"),
-    "imbalance": _Words("imbalance", digits=2, sign=">=", brief="imbal."),
-    "wall_ahead": _Words("wall ahead", "bps", brief="wall"),
+    "tpm": _Words("trades/min", _BIG, 0, ">=", "{v} trades a minute ({n}).", brief="trades"),
+    "imbalance": _Words(
+        "imbalance", "", 2, ">=", "Book leans {v} toward it ({n}).", brief="imbal."
+    ),
+    "wall_ahead": _Words("wall ahead", "bps", 1, ">", brief="wall"),
     "tape_pace": _Words("tape pace", "x", 2, ">=", brief="pace"),
     "tape_activity": _Words("tape drop", "%", 0, "<=", scale=100.0, brief="drop"),
     "blackout": _Words("trade hours", brief="hours"),

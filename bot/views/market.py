@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.trades import Trade
-from bot.views import checks, words
+from bot.views import checks, flow, words
 from bot.views.layout import (
     NONE,
     Text,
@@ -34,7 +34,7 @@ from bot.views.layout import (
 from engine.chart import Kind, Line, Mark, Picture
 from engine.core.checks import BROKE, KINDS, STAGES
 from engine.core.values import Level, Ms, Side, Verdict
-from engine.core.view import CandlesView, PositionView, View, ranked
+from engine.core.view import CandlesView, FlowView, PositionView, View, ranked
 
 SCAN_ROWS = 12
 SCAN_MAX = 30
@@ -98,8 +98,8 @@ def _standing(verdict: Verdict) -> str:
     return checks.brief(blocked)
 
 
-def levels(candles: CandlesView, view: View) -> Text:
-    """What the next bar is tested against: both kinds, nearest first."""
+def levels(candles: CandlesView, view: View, order_flow: FlowView | None = None) -> Text:
+    """What the next bar is tested against, both kinds, nearest first; then the order flow."""
     symbol, last = candles.symbol, float(candles.ohlcv[-1, 3])
     digits = _digits(candles.ohlcv)
     name = f"<b>{short(symbol, 30)}</b> levels · {span(candles.frame_s)}"
@@ -108,14 +108,16 @@ def levels(candles: CandlesView, view: View) -> Text:
         (turn("⟳ Refresh", "levels", symbol), read("📊 Chart", "chart", symbol)),
         (read("❓ Why", "why", symbol), read("🔎 Scan", "scan")),
     )
+    below = flow.section(order_flow, last)
     if not candles.levels:
-        return Text(f"{head}\nNo level stands: too few extremes agree on a price.", buttons)
+        nothing = "No level stands: too few extremes agree on a price."
+        return Text(f"{head}\n{nothing}\n{below}", buttons)
     table = [row(("", 1), ("price", -10), ("dist%", -6), ("hit", -3), ("age", -5), ("str", -4))]
     table += [_level_row(x, last, digits, view.at_ms) for x in candles.levels[:LEVELS]]
     more = len(candles.levels) - LEVELS
     table += [f"and {more} farther away"] if more > 0 else []
     legend = "R resistance, S support; hit: touches; age of the last one; str: strength 0 to 1"
-    return Text(f"{head}\n{pre(table)}\n<i>{legend}</i>", buttons)
+    return Text(f"{head}\n{pre(table)}\n<i>{legend}</i>\n{below}", buttons)
 
 
 def _level_row(level: Level, last: float, digits: int, at_ms: Ms) -> str:

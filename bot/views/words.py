@@ -78,6 +78,7 @@ _REFUSALS = {  # each fits a column
     "size(risk)": "no risk allowed now",
     "size(notional)": "notional cap reached",
     "size(leverage)": "leverage cap reached",
+    "size(depth)": "the book is too thin",
     "size(open_risk)": "open-risk cap reached",
     "size(correlated)": "same bet: cap reached",
     "size(floor)": "too near a loss limit",

@@ -18,7 +18,6 @@ from engine.core.indicators import Bools, Floats
 from engine.core.values import Check, CheckStatus, Setup
 
 FEW_BARS = "not enough bars"
-NOT_FED = "nothing measures it in this version"
 
 BOTH = (Setup.MOMENTUM, Setup.RETEST)
 M, R = BOTH[:1], BOTH[1:]
@@ -74,9 +73,10 @@ KINDS = {
 # Without these there is no signal to speak of, so nobody may exclude them.
 ESSENTIAL = ("warmup", "break", "break_record", "pullback")
 CHECKS = tuple(name for name in KINDS if name not in ESSENTIAL)  # legal in checks.excluded
-# Book, tape and open interest: these have rows, and nothing gives them values yet.
-UNFED = (
+# What candles alone can never tell.
+CANDLE_ONLY = (
     "oi",
+    "spread",
     "oi_change",
     "depth_30",
     "depth_50",
@@ -86,7 +86,6 @@ UNFED = (
     "tape_pace",
     "tape_activity",
 )
-CANDLE_ONLY = ("spread", *UNFED)  # what candles alone can never tell
 
 # The funnel; index = stage.
 STAGES = ("seen", "liquid", "in band", "near", "broke", "confirmed", "approved", "filled")
@@ -221,6 +220,7 @@ def _codes(row: Row, policy: keys.Checks) -> NDArray[np.int8]:
 def merged(rows: tuple[Row, Row], is_second: Bools) -> Row:
     """One row of two setups: each point shows that of its own setup."""
     first, second = rows
+    has_words = bool(first.words or second.words)
     words = (first.words or ("",) * len(is_second), second.words or ("",) * len(is_second))
     return Row(
         name=first.name,
@@ -228,7 +228,7 @@ def merged(rows: tuple[Row, Row], is_second: Bools) -> Row:
         need=first.need,
         ok=np.where(is_second, second.ok, first.ok),
         unknown=first.unknown,
-        words=tuple(w[int(pick)] for w, pick in _zipped(words, is_second)),
+        words=tuple(w[int(pick)] for w, pick in _zipped(words, is_second)) if has_words else (),
         known=np.where(is_second, _known(second), _known(first)),
     )
 

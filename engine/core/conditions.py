@@ -1,4 +1,4 @@
-"""Rows that candles do not answer: tickers and quotes, the clock, and what nothing measures yet.
+"""Rows that neither candles nor order flow answer: tickers, quotes, open interest, the clock.
 
 It exists so that everything from outside the candles enters a verdict through one door, fresh or
 not at all. It must never take an old value for a new one.
@@ -7,7 +7,7 @@ not at all. It must never take an old value for a new one.
 import msgspec
 import numpy as np
 
-from engine.core.checks import NOT_FED, Row
+from engine.core.checks import Row
 from engine.core.indicators import Floats
 from engine.core.market import Market
 from engine.core.settings import Settings
@@ -64,6 +64,31 @@ def _spread_bps(of: Quote | Ticker | None) -> float | None:
     return (of.ask - of.bid) / ((of.ask + of.bid) / 2) * 1e4
 
 
+def oi_usd(scene: Scene) -> Floats:
+    """Open interest of recent tickers in USD, `(symbols,)`; NaN = unknown."""
+    known = [t.open_interest_usd if t is not None else None for t in _tickers(scene)]
+    return np.array(known, dtype=np.float64)
+
+
+def oi_change_pct(scene: Scene) -> Floats:
+    """Change of open interest over 24 h as of recent tickers, `(symbols,)`; NaN = unknown."""
+    interest = scene.market.interest
+    of = zip(scene.symbols, _tickers(scene), strict=True)
+    known = [interest.change_pct(s) if t is not None else None for s, t in of]
+    return np.array(known, dtype=np.float64)
+
+
+def interest_rows(oi: Floats, change: Floats, settings: Settings) -> tuple[Row, ...]:
+    """Open interest and the size of its change, each while its parameter is not 0."""
+    change = np.abs(change)
+    least, moved = settings.universe.oi_min_usd, settings.universe.oi_change_min_pct
+    rows = (
+        Row("oi", oi, least, oi >= least, "no recent ticker tells it"),
+        Row("oi_change", change, moved, change >= moved, "none known of a day ago"),
+    )
+    return tuple(row for row in rows if row.need)
+
+
 def ticker_rows(volume_24h: Floats, spread: Floats, settings: Settings) -> tuple[Row, ...]:
     """Turnover and spread against their limits."""
     least, most = settings.universe.volume_24h_min_usd, settings.universe.spread_max_bps
@@ -100,24 +125,3 @@ def is_inside(at_ms: Ms, window: str) -> bool:
     start, end = (60 * int(t[:2]) + int(t[3:]) for t in window.split("-"))
     minute = at_ms // 60_000 % DAY_MIN
     return start <= minute < end if start < end else minute >= start or minute < end
-
-
-def unfed_rows(count: int, settings: Settings) -> tuple[Row, ...]:
-    """Rows on book, tape, walls and open interest: each unknown, none where its parameter is 0."""
-    u, s = settings.universe, settings.signals
-    needs = (
-        ("oi", u.oi_min_usd, 0),
-        ("oi_change", u.oi_change_min_pct, 0),
-        ("depth_30", u.depth_30bps_min_usd, 0),
-        ("depth_50", u.depth_50bps_min_usd, 0),
-        ("tpm", u.tpm_min, 0),
-        ("imbalance", s.imbalance_min_frac, -1),
-        ("wall_ahead", s.wall_block_bps, 0),
-        ("tape_pace", s.tape_pace_min_mult, -1),
-        ("tape_activity", s.activity_drop_max_frac, 1),
-    )
-    nothing = np.full(count, np.nan)
-    never = np.zeros(count, dtype=np.bool_)
-    return tuple(
-        Row(name, nothing, need, never, NOT_FED) for name, need, off in needs if need != off
-    )

@@ -14,6 +14,8 @@ from engine.core import events as e
 from engine.core import facts as f
 from engine.core.checks import APPROVED, FILLED
 from engine.core.exits import Leave, activity, exit_rule, protect
+from engine.core.flow_view import flow_view
+from engine.core.following import Following
 from engine.core.funnel import Funnel
 from engine.core.indicators import ATR_N, atr
 from engine.core.intents import FetchAccount, Outcome
@@ -29,7 +31,7 @@ from engine.core.scan import Batch, Scanner, completed, levels_of
 from engine.core.settings import Settings
 from engine.core.turn import Look, Turn
 from engine.core.values import LIVE, Bar, GateName, Ms, Purpose, Signal, Verdict
-from engine.core.view import CandlesView, View
+from engine.core.view import CandlesView, FlowView, View
 from engine.core.watch import Watch
 
 Judge = Callable[[Market, Sequence[str], Ms, Ms, Settings], Batch]
@@ -55,6 +57,7 @@ class Engine:
         self._mode = mode
         self._frame_ms = settings.market.frame_s * 1000
         self._watch = Watch(self._frame_ms)
+        self._following = Following()
         self._verdicts: dict[str, Verdict] = {}
         self._watched: tuple[str, ...] = ()
         self._funnel = Funnel()
@@ -84,7 +87,8 @@ class Engine:
         )
         self._route(turn, event)
         self._note_filled(turn)
-        is_quote = isinstance(event, e.QuoteSeen)  # thousands a second, and little waits for one
+        # Thousands a second, and little waits for one of these.
+        is_quote = isinstance(event, e.QuoteSeen | e.BookSeen | e.PrintsSeen)
         for position in turn.ledger.positions:
             if not is_quote or position.exposed_ms is not None:
                 guard.look_after(turn, position)
@@ -117,6 +121,14 @@ class Engine:
         open_ms, ohlcv = self.market.candles(symbol, bars)
         levels = levels_of(self.market, symbol, self.settings)
         return CandlesView(symbol, self.settings.market.frame_s, open_ms, ohlcv, levels)
+
+    def flow(self, symbol: str) -> FlowView | None:
+        """Order flow of a symbol as its checks would read it; None when it is not followed."""
+        follow = self.market.flow.get(symbol)
+        if follow is None:
+            return None
+        follow.catch_up(self._at_ms)
+        return flow_view(symbol, follow, self._at_ms)
 
     # -- routing ---------------------------------------------------------------------------------
 
@@ -173,20 +185,40 @@ class Engine:
                 self._watch.stream_up(turn, event)
             case e.StreamDown():
                 self.market.mark_down(event.symbols)
+                self.market.flow.uncover(event.symbols, event.reason)
                 gates.judge(turn)
             case e.FetchFailed():
                 self._watch.fetch_failed(event)
                 self._reach.failed(turn, event)
-            case e.ExchangeSeen():
-                self._reach.seen(turn, event)
-            case e.ClockSeen():
-                self._reach.clock(turn, event)
+                self._following.failed(turn, event)
             case e.NoticeDelivered():
                 turn.tell(f.NoticeSent(event.of_seq, event.chat_id, event.message_id))
             case e.DiskSeen():
                 self._disk(turn, event)
             case e.Started():
                 self._start(turn, event)
+            case e.InterestLoaded():
+                self._following.loaded(turn, event)
+            case _:
+                self._route_rest(turn, event)
+
+    def _route_rest(self, turn: Turn, event: e.Event) -> None:
+        flow = self.market.flow
+        match event:
+            case e.BookSeen():
+                flow.see(event, turn.at_ms)
+            case e.PrintsSeen():
+                flow.trade(event, turn.at_ms)
+            case e.BookLost():
+                flow.lose(event.symbol, event.reason)
+            case e.FlowUp():
+                flow.cover(event.symbols, event.exchange_ms)
+            case e.FlowDown():
+                flow.uncover(event.symbols, event.reason)
+            case e.ExchangeSeen():
+                self._reach.seen(turn, event)
+            case e.ClockSeen():
+                self._reach.clock(turn, event)
             case _:
                 msg = f"an event nobody handles: {event!r}"
                 raise AssertionError(msg)
@@ -204,6 +236,7 @@ class Engine:
         """Trade by other settings from the next bar on; another base frame waits for a start."""
         if settings.market.frame_s == self.settings.market.frame_s:
             self.settings = turn.settings = settings
+            self.market.flow.use(settings)
             self._watch.refresh(turn)
 
     def _start(self, turn: Turn, event: e.Started) -> None:
@@ -253,6 +286,9 @@ class Engine:
         gates.judge(turn)
         self._reach.judge(turn)
         self._watch.look(turn)
+        self._following.recall(turn)
+        self._following.look(turn, self._watched)
+        self.market.flow.catch_up(turn.at_ms)
         guard.look_up_unknown(turn)
         every_ms = self.settings.schedule.reconcile_every_s * 1000
         if turn.is_closed(GateName.UNRECONCILED) or guard.is_anything_hung(turn):
@@ -289,7 +325,8 @@ class Engine:
         turn.tell(f.BarsHeld(position.id, bar.open_ms, fav, adv, known_atr))
         seen, exits = snapshot(position), position.exits
         volumes = ohlcv[-exits.activity_bars :, 4].tolist() if exits.activity_bars else []
-        pace = activity(volumes, position.vol0)
+        is_tape = exits.activity_source == "tape"
+        pace = self._tape_activity(bar.symbol) if is_tape else activity(volumes, position.vol0)
         frame_s = position.frame_s or self.settings.market.frame_s
         rule = exit_rule(seen, bar.close, pace, frame_s, exits)
         instrument = self.market.instrument(position.symbol)
@@ -302,9 +339,16 @@ class Engine:
         elif is_newest:
             addon.consider(turn, position, bar.close)
 
+    def _tape_activity(self, symbol: str) -> float | None:
+        """What is left of the tape's activity, 0..1; None while unknown."""
+        follow = self.market.flow.get(symbol)
+        drop = None if follow is None else follow.drop(self._at_ms)
+        return None if drop is None else 1 - drop
+
     # -- signals ---------------------------------------------------------------------------------
 
     def _decide(self, turn: Turn, open_ms: Ms, symbols: tuple[str, ...]) -> None:
+        self.market.flow.catch_up(turn.at_ms)
         batch = self._judge(self.market, symbols, open_ms, turn.at_ms, self.settings)
         self._verdicts.update((v.symbol, v) for v in batch.verdicts)
         self._watched = self._watched if batch.watched is None else batch.watched
@@ -323,6 +367,7 @@ class Engine:
                 blocked_by=next((row.name for row in reviewed.rows if row.blocks), None),
             )
             self._act(turn, signal, reviewed)
+        self._following.look(turn, self._watched)
 
     def _act(self, turn: Turn, signal: Signal, reviewed: Review) -> None:
         signal = msgspec.structs.replace(signal, checks=signal.checks + reviewed.rows)

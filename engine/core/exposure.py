@@ -14,6 +14,7 @@ from engine.core.terms import Risk
 from engine.core.values import DAY_MS, Instrument, Ms, OrderSide, exact
 
 BPS = Decimal(10_000)
+DEPTH_BPS = 30
 
 
 def equity_now(ledger: Ledger, market: Market) -> Decimal | None:
@@ -40,6 +41,16 @@ def spread_of(market: Market, symbol: str) -> float | None:
     """Ask minus bid; None without a quote."""
     quote = market.quote(symbol)
     return None if quote is None else quote.ask - quote.bid
+
+
+def depth_of(market: Market, symbol: str, taken: OrderSide, at_ms: Ms) -> Decimal | None:
+    """USD within 30 bps of the middle on the side of the book that is taken; None = unknown.
+
+    Where the book ends before, what it shows: more than that is not counted on.
+    """
+    follow = market.flow.get(symbol)
+    depth = None if follow is None else follow.depth(at_ms)
+    return None if depth is None else exact(depth.side(taken, DEPTH_BPS).usd)
 
 
 def open_risk(ledger: Ledger, market: Market) -> Decimal:

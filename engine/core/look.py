@@ -10,7 +10,15 @@ import msgspec
 import numpy as np
 
 from engine.core.checks import Row, Sheet, lay_out
-from engine.core.conditions import Scene, spread_bps, ticker_rows, unfed_rows, volume_24h_usd
+from engine.core.conditions import (
+    Scene,
+    interest_rows,
+    oi_change_pct,
+    oi_usd,
+    spread_bps,
+    ticker_rows,
+    volume_24h_usd,
+)
 from engine.core.indicators import LOOKBACK, Bools, Floats
 from engine.core.market import Market, Window
 from engine.core.points import Points, newest
@@ -21,6 +29,7 @@ from engine.core.values import Ms
 
 REFERENCE = "BTCUSDT"
 FIT = ("volume_24h", "oi", "spread", "data_quality", "atr15", "oi_change")  # to be watched
+UNSEEN = tuple(name for name in FIT if name != "spread")  # the same without what a book shows
 SHARE_MIN = 0.8  # of the universe must have the bar before a ranking means anything
 
 
@@ -46,7 +55,7 @@ def look(scene: Scene, window: Window) -> Look:
     outside = Outside(
         volume_24h_usd=volume_24h_usd(scene),
         spread_bps=spread_bps(scene),
-        oi_change_pct=np.full(len(points), np.nan),
+        oi_change_pct=oi_change_pct(scene),
     )
     times, candles = scene.market.candles(REFERENCE, LOOKBACK + 1)
     reference = times, candles[:, CLOSE]
@@ -57,7 +66,7 @@ def look(scene: Scene, window: Window) -> Look:
 
 
 def basic_rows(seen: Look) -> tuple[Row, ...]:
-    """Rows that need no level: data, tickers, volatility, and what nothing feeds yet."""
+    """Rows that need neither level nor order flow: data, tickers, volatility, open interest."""
     quality = data_quality(seen.window, seen.points, seen.scene.settings)
     return (warmup(seen.window, seen.points), quality, *_outer_rows(seen))
 
@@ -68,13 +77,19 @@ def _outer_rows(seen: Look) -> tuple[Row, ...]:
     return (
         *ticker_rows(seen.outside.volume_24h_usd, seen.outside.spread_bps, settings),
         atr15(seen.reading.atr15_pct, settings),
-        *unfed_rows(len(seen.points), settings),
+        *interest_rows(oi_usd(seen.scene), seen.outside.oi_change_pct, settings),
     )
 
 
 def watched(seen: Look, sheet: Sheet) -> tuple[str, ...]:
-    """Who may be traded at the next bar, best first; `sheet` holds at least the basic rows."""
-    best = _ranked(seen, _is_fit(sheet))[: seen.scene.settings.universe.watch_max]
+    """Who may be traded at the next bar, best first; `sheet` holds at least the basic rows.
+
+    Of a followed market the sheet shows the spread of its book, which ranks nobody.
+    """
+    outside, settings = seen.outside, seen.scene.settings
+    told = ticker_rows(outside.volume_24h_usd, outside.spread_bps, settings)
+    is_fit = _is_fit(sheet, UNSEEN) & _is_fit(lay_out(told, settings.checks))
+    best = _ranked(seen, is_fit)[: seen.scene.settings.universe.watch_max]
     return tuple(seen.scene.symbols[i] for i in best)
 
 
@@ -96,9 +111,9 @@ def _ranked(seen: Look, is_fit: Bools) -> list[int]:
     return ranking(seen.scene.symbols, seen.score, seen.outside.volume_24h_usd, is_fit)
 
 
-def _is_fit(sheet: Sheet) -> Bools:
+def _is_fit(sheet: Sheet, names: tuple[str, ...] = FIT) -> Bools:
     """Who passes those rows of a sheet that the watch set asks for."""
-    rows = [i for i, row in enumerate(sheet.rows) if row.name in FIT]
+    rows = [i for i, row in enumerate(sheet.rows) if row.name in names]
     out: Bools = np.logical_and.reduce(sheet.lets_pass[rows])
     return out
 

@@ -10,8 +10,10 @@ from enum import StrEnum
 import msgspec
 import numpy as np
 
-from engine.core.events import QuoteSeen
+from engine.core.events import InterestLoaded, QuoteSeen
+from engine.core.flow import Flow
 from engine.core.indicators import Bools, Floats, Times
+from engine.core.interest import Interest
 from engine.core.settings import Settings
 from engine.core.values import Bar, Instrument, Ms, Ticker
 from engine.core.view import Quote
@@ -256,6 +258,8 @@ class Market(Feed):
         self._candles = Candles(self.frame_ms)
         self._instruments: dict[str, Instrument] = {}
         self._tickers: dict[str, Ticker] = {}
+        self.flow = Flow(settings)
+        self.interest = Interest()
 
     def take_quote(self, event: QuoteSeen, at_ms: Ms) -> None:
         """Remember best prices, unless they cannot be those of this market."""
@@ -290,6 +294,13 @@ class Market(Feed):
         """Replace all tickers with one read's."""
         self._tickers = {t.symbol: t for t in tickers}
         self.tickers_ms = at_ms
+        self.interest.see(tickers, at_ms)
+
+    def load_interest(self, event: InterestLoaded) -> None:
+        """What the exchange remembers of a symbol's open interest; nothing while it has none."""
+        ticker, read_ms = self.ticker(event.symbol), self.tickers_ms
+        if ticker is not None and ticker.open_interest is not None and read_ms is not None:
+            self.interest.load(event.symbol, event.samples, (read_ms, ticker.open_interest))
 
     def ticker(self, symbol: str) -> Ticker | None:
         """24 h statistics as last read at `tickers_ms`."""

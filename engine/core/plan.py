@@ -22,12 +22,13 @@ class Bound(StrEnum):
     RISK = "risk"
     NOTIONAL = "notional"
     LEVERAGE = "leverage"
+    DEPTH = "depth"
     OPEN_RISK = "open_risk"
     CORRELATED = "correlated"
     FLOOR = "floor"
     MINIMUM = "minimum"  # the whole intended risk buys less than the exchange's least
     CRUMB = "crumb"  # of the whole intended risk the lot leaves too little
-    UNKNOWN = "unknown"  # the instrument or a mark is
+    UNKNOWN = "unknown"  # the instrument, a mark or the book is
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -39,6 +40,7 @@ class Account(msgspec.Struct, frozen=True):
     bet_risk: Decimal  # the part of it that is the same bet
     headroom: Decimal | None  # what may be lost above the floor; None without a floor
     soft_mult: Decimal  # reduces the intended risk
+    depth: Decimal | None = None  # of the side taken, within 30 bps; None = no cap
 
 
 class Priced(msgspec.Struct, frozen=True):
@@ -127,9 +129,11 @@ def _caps(plan: Priced, account: Account, intended: Decimal, risk: Risk) -> dict
         Bound.RISK: intended / loss,
         Bound.NOTIONAL: exact(risk.max_notional_usd) / plan.price,
         Bound.LEVERAGE: (exact(risk.leverage_max) * equity - account.notional) / plan.price,
-        Bound.OPEN_RISK: (open_risk_max - account.open_risk) / loss,
-        Bound.CORRELATED: (bet_max - account.bet_risk) / loss,
     }
+    if account.depth is not None:
+        caps[Bound.DEPTH] = exact(risk.depth_max_frac) * account.depth / plan.price
+    caps[Bound.OPEN_RISK] = (open_risk_max - account.open_risk) / loss
+    caps[Bound.CORRELATED] = (bet_max - account.bet_risk) / loss
     if account.headroom is not None:
         # The floor must hold wherever the entry fills, so also at the limit.
         caps[Bound.FLOOR] = account.headroom / max(loss, plan.limit_loss)

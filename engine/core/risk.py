@@ -4,6 +4,7 @@ It exists so that nothing places an entry without an approved plan in hand. A re
 with its rows, shown verbatim by `/why`; exits and protection never pass through here.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from engine.core.bets import bet_risk
 from engine.core.checks import build_check
 from engine.core.exposure import (
+    depth_of,
     equity_now,
     gross_notional,
     headroom,
@@ -20,6 +22,7 @@ from engine.core.exposure import (
     spread_of,
 )
 from engine.core.plan import Account, Bound, Priced, Size, legal, priced, size
+from engine.core.settings import Settings
 from engine.core.turn import Turn
 from engine.core.values import Check, GateName, Ms, Plan, Signal, exact
 
@@ -96,8 +99,8 @@ def review(turn: Turn, signal: Signal) -> Review:
     if any(row.blocks for row in rows):
         return Review(tuple(rows), None, gate)
     account, ledger = _account(turn, signal), turn.ledger
-    if account is None:
-        unknown = _row(RiskCheck.SIZE, None, reason="the mark of an open position is unknown")
+    if isinstance(account, str):
+        unknown = _row(RiskCheck.SIZE, None, reason=account)
         return Review((*rows, unknown), None, gate, Bound.UNKNOWN)
     sized = size(plan, account, instrument, turn.settings)
     approved = None if sized.refusal else legal(signal, plan, sized)
@@ -105,12 +108,15 @@ def review(turn: Turn, signal: Signal) -> Review:
     return Review((*rows, _size(sized, why)), approved, gate, sized.refused_by)
 
 
-def _account(turn: Turn, signal: Signal) -> Account | None:
-    """What sizing needs to know; None while equity is unknown."""
+def _account(turn: Turn, signal: Signal) -> Account | str:
+    """What sizing needs to know, or what of it is unknown, in words."""
     ledger, market, risk = turn.ledger, turn.market, turn.settings.risk
     equity = equity_now(ledger, market)
     if equity is None:
-        return None
+        return "the mark of an open position is unknown"
+    depth = _depth(turn, signal)
+    if depth is None and _needs_depth(turn.settings):
+        return "how much rests in the book is unknown"
     return Account(
         equity=equity,
         notional=gross_notional(ledger, market),
@@ -118,7 +124,22 @@ def _account(turn: Turn, signal: Signal) -> Account | None:
         bet_risk=bet_risk(turn, signal.symbol, signal.side, signal.open_ms),
         headroom=headroom(ledger, market, risk),
         soft_mult=soft_mult(ledger, equity, risk, turn.at_ms),
+        depth=depth,
     )
+
+
+def _depth(turn: Turn, signal: Signal) -> Decimal | None:
+    """What may be taken from the book; None where it is unknown or excluded with its check."""
+    if "depth_30" in turn.settings.checks.excluded:
+        return None
+    return depth_of(turn.market, signal.symbol, signal.side.exit, turn.at_ms)
+
+
+def _needs_depth(settings: Settings) -> bool:
+    """Whether an unknown depth stands in the way, as it does in the check `depth_30`."""
+    is_checked = settings.universe.depth_30bps_min_usd > 0
+    is_excluded = "depth_30" in settings.checks.excluded
+    return is_checked and not is_excluded and settings.checks.unknown_policy == "fail"
 
 
 def _closed_gate(turn: Turn, symbol: str) -> tuple[GateName | None, str]:

@@ -11,6 +11,7 @@ from itertools import compress
 import msgspec
 import numpy as np
 
+from engine.core import micro
 from engine.core.breaks import Breaks, Memory
 from engine.core.checks import BOTH, Row, Sheet, lay_out, merged
 from engine.core.claims import Case, order_of, signal_of, verdicts_of
@@ -117,17 +118,27 @@ def _case(seen: Look, latest: Breaks, before: tuple[str, ...] | None) -> Case:
     faced = facing(seen.window, seen.points, reading, settings, is_out | is_watched)
     first = momentum(seen.window, seen.points, reading, faced, settings)
     second = retest(seen.window, latest, settings)
+    sight = micro.see(seen.scene)
     shared = [
-        *basic_rows(seen),
+        *(micro.spread_row(r, sight) if r.name == "spread" else r for r in basic_rows(seen)),
+        *micro.micro_rows(sight, settings),
         *clock_rows(seen.scene),
         *(row for row in (*first, *second) if row.name != "chase"),
         _near(seen, latest),
         _watched_row(is_watched, is_known=before is not None),
         Row("btc_corr", seen.btc_corr, None, np.isfinite(seen.btc_corr), "no common history"),
     ]
-    confidence = _confidence(seen, latest, faced)
+    signs = np.stack([faced.sign, _broken_side(latest, len(faced.sign))])
+    confidence = _confidence(seen, latest, faced, [micro.sided(sight, sign) for sign in signs])
     chase = [next(row for row in rows if row.name == "chase") for rows in (first, second)]
-    own = [[chase[i], *_confidence_row(confidence[i], settings)] for i in range(len(BOTH))]
+    own = [
+        [
+            chase[i],
+            *micro.sided_rows(sight, signs[i], reading.close, settings),
+            *_confidence_row(confidence[i], settings),
+        ]
+        for i in range(len(BOTH))
+    ]
     return _diagnosed(seen, (latest, faced), (shared, own), confidence)
 
 
@@ -150,6 +161,13 @@ def _diagnosed(
     return Case(seen, *levels, sheet, found, chosen, setups)
 
 
+def _broken_side(latest: Breaks, size: int) -> Floats:
+    """The side of each symbol's last break of legal age, 0 without one."""
+    sign = np.zeros(size)
+    sign[latest.row] = latest.sign
+    return sign
+
+
 def _near(seen: Look, latest: Breaks) -> Row:
     """Close to its recent extreme close, or with a break it may return to."""
     near = near_atr(seen.reading)
@@ -170,14 +188,14 @@ def _watched_row(is_watched: Bools, *, is_known: bool) -> Row:
     return Row("watched", nothing, None, is_watched, words=tuple(words.tolist()), known=known)
 
 
-def _confidence(seen: Look, latest: Breaks, faced: Facing) -> Floats:
-    """What speaks for each setup, `(2, symbols)`."""
+def _confidence(seen: Look, latest: Breaks, faced: Facing, imbalance: Sequence[Floats]) -> Floats:
+    """What speaks for each setup, `(2, symbols)`; `imbalance` is toward the side of each."""
     settings, size = seen.scene.settings.signals, len(seen.points)
-    imbalance, strength, age = (np.full(size, np.nan) for _ in range(3))
+    strength, age = (np.full(size, np.nan) for _ in range(2))
     strength[latest.row] = latest.strength
     age[latest.row] = LOOKBACK - 1 - latest.bar
-    first = Evidence(seen.score, imbalance, faced.strength)
-    second = Evidence(seen.score, imbalance, strength)
+    first = Evidence(seen.score, imbalance[0], faced.strength)
+    second = Evidence(seen.score, imbalance[1], strength)
     return np.stack(
         [
             of_momentum(seen.reading, first, settings),

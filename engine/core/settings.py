@@ -301,6 +301,35 @@ class Signals(Section, frozen=True):
     ] = 1800
 
 
+class Micro(Section, frozen=True):
+    """How the order book is read."""
+
+    book_stale_ms: Annotated[int, num(200, 60_000, "ms", "older books are unknown")] = 3000
+    imbalance_band_bps: Annotated[
+        float, num(1, 200, "bps", "distance from the middle in which sides are weighed")
+    ] = 30
+
+
+class Walls(Section, frozen=True):
+    """When resting orders are a wall, and how one ends."""
+
+    bucket_bps: Annotated[float, num(0.5, 20, "bps", "width of a bucket of prices")] = 3
+    scan_bps: Annotated[float, num(5, 200, "bps", "distance from the middle looked at")] = 50
+    k_mult: Annotated[
+        float, num(2, 50, "mult", "a wall is a bucket so many times the usual size")
+    ] = 7
+    lookback_s: Annotated[int, num(60, 600, "s", "length of what is usual")] = 300
+    persist_s: Annotated[int, num(1, 60, "s", "seconds in a row before a wall counts")] = 3
+    eaten_min_frac: Annotated[float, num(0.3, 1, "frac", "loss of size that ends a wall")] = 0.75
+    traded_min_frac: Annotated[
+        float, num(0.05, 1, "frac", "traded share of the loss that makes it eaten, else pulled")
+    ] = 0.5
+    refresh_dip_frac: Annotated[float, num(0.05, 0.9, "frac", "dip that arms a refresh")] = 0.3
+    refresh_back_frac: Annotated[
+        float, num(0.5, 1, "frac", "recovery, of the peak, that is a refresh")
+    ] = 0.9
+
+
 class Settings(Section, frozen=True):
     """The whole configuration, typed."""
 
@@ -316,6 +345,8 @@ class Settings(Section, frozen=True):
     score: Score = Score()
     levels: Levels = Levels()
     signals: Signals = Signals()
+    micro: Micro = Micro()
+    walls: Walls = Walls()
     risk: Risk = Risk()
     execution: Execution = Execution()
     exits: Exits = Exits()

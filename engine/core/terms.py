@@ -4,7 +4,7 @@ They are the money half of the configuration. A key that no code reads must not 
 `Caps` says is never exceeded by any other section.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from engine.core.sections import Section, num, text
 
@@ -29,6 +29,9 @@ class Risk(Section, frozen=True):
     correlated_share_max_frac: Annotated[
         float, num(0.1, 1, "frac", "share of the open-risk cap one bet may use")
     ] = 0.67
+    depth_max_frac: Annotated[
+        float, num(0.01, 1, "frac", "largest share of the taken side's depth within 30 bps")
+    ] = 0.25
     cost_max_frac: Annotated[float, num(0.01, 2, "frac", "round-trip costs over stop distance")] = (
         0.4
     )
@@ -110,11 +113,14 @@ class Exits(Section, frozen=True):
     ] = 0
     weak_impulse_min_r: Annotated[float, num(0, 5, "r", "best move it must have shown")] = 0.3
     activity_bars: Annotated[
-        int, num(0, 50, "bars", "bars over which volume after the entry is judged; 0 = off")
+        int, num(0, 50, "bars", "bars over which activity after the entry is judged; 0 = off")
     ] = 0
     activity_min_mult: Annotated[
-        float, num(0, 5, "mult", "volume it must keep, of the volume before the entry")
+        float, num(0, 5, "mult", "activity it must keep, of that before the entry")
     ] = 0.4
+    activity_source: Annotated[
+        Literal["bars", "tape"], text("volume of candles, or 1 - drop of the tape")
+    ] = "bars"
     no_progress_s: Annotated[
         int, num(0, 2_592_000, "s", "age at which a trade must show progress; 0 = off")
     ] = 28_800

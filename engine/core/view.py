@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.tape import Pace
 from engine.core.values import (
     GateName,
     Level,
     Ms,
+    OrderSide,
     PositionState,
     Setup,
     Side,
@@ -181,6 +183,40 @@ class CandlesView(msgspec.Struct, frozen=True, eq=False):
     open_ms: NDArray[np.int64]
     ohlcv: NDArray[np.float64]
     levels: tuple[Level, ...]  # both sides, nearest first
+
+
+class ReachView(msgspec.Struct, frozen=True):
+    """What rests within `bps` of the middle, USD by side; `is_least`: there may be more."""
+
+    bps: float
+    bids_usd: float
+    asks_usd: float
+    is_least: bool
+
+
+class WallView(msgspec.Struct, frozen=True):
+    """A wall that stands (`end` is empty), or how it ended; `at_ms` is when that began."""
+
+    side: OrderSide  # of the resting orders
+    price: float
+    usd: float
+    at_ms: Ms
+    refreshed: int = 0
+    end: str = ""
+
+
+class FlowView(msgspec.Struct, frozen=True):
+    """Order flow of a followed market as of `at_ms`; None means unknown, `whys` say why."""
+
+    symbol: str
+    at_ms: Ms
+    spread_bps: float | None
+    reaches: tuple[ReachView, ...]
+    imbalance: float | None  # -1..1, positive = bids heavier
+    paces: tuple[Pace, ...]  # over 10, 60 and 300 s
+    drop_frac: float | None  # how much less is traded over 60 s than over 300 s
+    walls: tuple[WallView, ...]  # those that stand, then those that ended, the newest first
+    whys: tuple[str, ...]
 
 
 class Quote(msgspec.Struct, frozen=True):

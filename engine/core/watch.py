@@ -77,7 +77,8 @@ class Watch:
         if (*chosen, *held) == market.universe:
             return
         market.set_universe((*chosen, *held))
-        turn.ask(Subscribe(market.universe))
+        deep = tuple(s for s in market.flow.symbols if s in market.universe)
+        turn.ask(Subscribe(market.universe, deep))
         for symbol in market.universe:
             self._load(turn, symbol)
 

@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from engine.core.checks import UNFED
+from engine.core.checks import CANDLE_ONLY
 from engine.core.settings import Checks, Market, Schedule, Settings, Signals, Store
 from engine.core.terms import Execution, Exits, Risk
 from engine.core.values import Instrument, Ms
@@ -19,6 +19,7 @@ SCRIPTED_EVERY = 5  # seeds: one of so many runs the real strategy on scripted c
 MIDNIGHT_MS: Ms = 1_750_032_000_000  # 2025-06-16T00:00Z
 _HOUR_MS: Ms = 3_600_000
 _MINUTE_MS: Ms = 60_000
+_UNSEEN = tuple(name for name in CANDLE_ONLY if name != "spread")  # here are quotes, no more
 
 # base, tick, lot, first price
 _COINS = (
@@ -91,7 +92,7 @@ def _settings(dice: Random, frame_s: int, *, is_scripted: bool) -> Settings:
     return Settings(
         market=Market(frame_s=frame_s, stale_after_s=silent_s),  # type: ignore[arg-type] # a choice
         schedule=Schedule(reconcile_every_s=dice.choice((5, 10, 20, 30))),
-        checks=Checks(excluded=UNFED),
+        checks=Checks(excluded=_UNSEEN),
         store=Store(checkpoint_facts=dice.choice((10, 40, 200))),
         signals=Signals(
             cooldown_s=dice.choice((0, 60, 300)),

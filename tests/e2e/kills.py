@@ -25,14 +25,14 @@ from e2e.audit_chat import Message
 from e2e.tally import Tally
 from programs import Person, Program, person_at, running
 
+from builders import NO_FLOW
 from engine import config
 from engine.core import facts as f
-from engine.core.checks import UNFED
 from engine.core.ledger import Ledger
 from engine.errors import EngineError
 from engine.live.journal import journal_files
 
-EASY = ["volume_24h", "atr15", "surge_1h", "body", "slope", "bb_rank", "watched", *UNFED]
+EASY = ["volume_24h", "atr15", "surge_1h", "body", "slope", "bb_rank", "watched", *NO_FLOW]
 LAX = {  # much to do at little risk
     "checks.excluded": json.dumps(EASY),
     "levels.touches_min": "1",

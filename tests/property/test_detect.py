@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from builders import NO_FLOW
 from engine.core import indicators as ind
 from engine.core.breaks import Breaks, Memory, find_breaks, gated
-from engine.core.checks import UNFED
 from engine.core.detect import Detection, detect
 from engine.core.indicators import LOOKBACK, Floats, Times
 from engine.core.levels import find_zones
@@ -24,7 +24,7 @@ seeds = st.integers(0, 2**32)
 # Random walks break few levels on volume: thresholds stand where many breaks become signals.
 LOOSE = Settings(
     data=Data(max_missing_bars=30, teleport_max_bars=300),
-    checks=Checks(excluded=("late_bar", "watched", "volume_24h", "spread", *UNFED)),
+    checks=Checks(excluded=("late_bar", "watched", "volume_24h", "spread", *NO_FLOW)),
     universe=Universe(atr15_min_pct=0.01, atr15_max_pct=50, bb_rank_max_pct=100),
     levels=Levels(round_tolerance_bps=0),
     signals=Signals(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from builders import NO_FLOW
 from engine.core import indicators as ind
-from engine.core.checks import UNFED
 from engine.core.indicators import LOOKBACK, Floats, Times
 from engine.core.levels import find_zones
 from engine.core.scan import Batch, Scanner
@@ -23,7 +23,7 @@ seeds = st.integers(0, 2**32)
 # Random walks break few levels: thresholds stand where most breaks become signals.
 LOOSE = Settings(
     data=Data(max_missing_bars=30, teleport_max_bars=300),
-    checks=Checks(excluded=("late_bar", "watched", *UNFED)),
+    checks=Checks(excluded=("late_bar", "watched", *NO_FLOW)),
     universe=Universe(atr15_min_pct=0.01, atr15_max_pct=50, bb_rank_max_pct=100),
     levels=Levels(round_tolerance_bps=0),
     signals=Signals(

@@ -15,12 +15,12 @@ from engine.core.exposure import floor_equity, headroom, open_risk, worst_equity
 from engine.core.ledger import Ledger
 from engine.core.plan import Account, Priced, Size, priced, size
 from engine.core.risk import review
-from engine.core.settings import Settings
+from engine.core.settings import Checks, Settings
 from engine.core.terms import Risk
 from engine.core.values import Instrument, Plan, Side, exact
 
 replace = msgspec.structs.replace
-SETTINGS = Settings()
+SETTINGS = Settings(checks=Checks(excluded=("depth_30",)))  # no book
 sides = st.sampled_from(Side)
 
 

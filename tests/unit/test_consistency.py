@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from engine import config
-from engine.consistency import RULES
+from engine.consistency import RULES, live_problems
 from engine.core.checks import CHECKS
 from engine.core.sections import describe
-from engine.core.settings import Levels, Settings
+from engine.core.settings import Checks, Levels, Settings
 from engine.core.terms import Exits
 from engine.errors import ConfigError
 
@@ -45,6 +45,13 @@ def problems(text: str, folder: Path) -> list[str]:
             (
                 "universe.atr15_max_pct expected "
                 "universe.atr15_min_pct less than universe.atr15_max_pct, found 0.5 and 0.25"
+            ),
+        ),
+        (
+            "[walls]\nrefresh_dip_frac = 0.75",
+            (
+                "walls.refresh_dip_frac expected "
+                "walls.refresh_dip_frac less than walls.eaten_min_frac, found 0.75 and 0.75"
             ),
         ),
         (
@@ -363,3 +370,12 @@ def test_strategies_at_the_edge_of_what_holds_together(text: str, tmp_path: Path
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     config.load(path, [], {})
+
+
+def test_where_money_is_real_every_check_counts() -> None:
+    assert live_problems(Settings()) == []
+    lax = Settings(checks=Checks(unknown_policy="pass", excluded=("oi", "tpm")))
+    assert live_problems(lax) == [
+        'checks.excluded: expected no names in live mode, found ["oi", "tpm"]',
+        'checks.unknown_policy: expected "fail" in live mode, found "pass"',
+    ]

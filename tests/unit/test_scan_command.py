@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from recordings import ENDS_MS, ROWS, invented, pack, write_folder
 
+from builders import NO_FLOW
 from engine import preset, scan_report
 from engine.__main__ import main
 from engine.candles import merged, when
-from engine.core.checks import CANDLE_ONLY, UNFED
+from engine.core.checks import CANDLE_ONLY
 from engine.core.settings import Checks, Market, Score, Settings
 from engine.core.values import CheckStatus, Setup, Side
 from engine.scanning import Scan, scan
@@ -192,12 +193,12 @@ def _count(result: Scan, setup: Setup, side: Side) -> int:
 
 def test_words_tell_what_differs_and_who_is_not_judged() -> None:
     settings = Settings(
-        market=Market(frame_s=60), checks=Checks(excluded=UNFED), score=Score(w_oi_change=0)
+        market=Market(frame_s=60), checks=Checks(excluded=NO_FLOW), score=Score(w_oi_change=0)
     )
     bars = merged(invented(200), MEMORY, 60)._replace(silent=("ZZZUSDT",))
     preamble, ranking, _, setups, silent = scan_report.table(scan(bars, settings)).split("\n\n")
     assert preamble.splitlines()[0] == (
-        f"excluded checks: {', '.join((*UNFED, 'spread', 'volume_24h'))}"
+        f"excluded checks: {', '.join((*NO_FLOW, 'spread', 'volume_24h'))}"
     )
     assert "score: without nothing\n24 h turnover: not judged\n" in preamble
     assert "\n  but market.frame_s = 60 (preset 300)\n" in preamble

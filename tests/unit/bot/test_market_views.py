@@ -81,6 +81,7 @@ def test_levels_that_are_many_or_none() -> None:
     none = msgspec.structs.replace(candles(), levels=())
     assert market.levels(none, view()).html.endswith(
         "\nNo level stands: too few extremes agree on a price."
+        "\n<i>Order flow: not followed. Watched markets are, and those with a position.</i>"
     )
 
 

@@ -1,21 +1,24 @@
-"""What candles do not answer: tickers and quotes in time, the clock, and rows nothing feeds."""
+"""What candles do not answer: tickers and quotes in time, open interest, the clock."""
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
-from engine.core.checks import NOT_FED, UNFED
 from engine.core.conditions import (
     Scene,
     clock_rows,
+    interest_rows,
     is_inside,
+    oi_change_pct,
+    oi_usd,
     spread_bps,
     ticker_rows,
-    unfed_rows,
     volume_24h_usd,
 )
-from engine.core.events import QuoteSeen
+from engine.core.events import InterestLoaded, QuoteSeen
+from engine.core.interest import DAY_MS
 from engine.core.market import Market
 from engine.core.settings import Settings, Signals, Universe
 from engine.core.values import Ticker
@@ -99,19 +102,24 @@ def test_blackouts_look_at_the_close() -> None:
     assert (row.ok.tolist(), row.words[0]) == ([True] * 2, "outside 15:10-15:15 UTC")
 
 
-def test_what_nothing_feeds_is_unknown_and_goes_away_at_zero() -> None:
-    rows = unfed_rows(2, DEFAULT)
-    assert tuple(row.name for row in rows) == UNFED
-    assert {row.unknown for row in rows} == {NOT_FED}
-    assert np.isnan([row.value for row in rows]).all()
-    off = Settings(
-        universe=Universe(
-            oi_min_usd=0,
-            oi_change_min_pct=0,
-            depth_30bps_min_usd=0,
-            depth_50bps_min_usd=0,
-            tpm_min=0,
-        ),
-        signals=Signals(wall_block_bps=0, activity_drop_max_frac=1),
+def test_open_interest_is_that_of_recent_tickers() -> None:
+    tickers = (
+        Ticker("AUSDT", 100, 99.9, 100.1, 6e6, 0, 97.0, 9700.0),
+        Ticker("BUSDT", 1, None, 2, None, 0),
     )
-    assert [row.name for row in unfed_rows(1, off)] == ["imbalance", "tape_pace"]
+    seen = scene(*tickers)
+    seen.market.load_interest(InterestLoaded("AUSDT", ((CLOSE_MS - DAY_MS, 100.0),)))
+    seen.market.load_interest(InterestLoaded("BUSDT", ((CLOSE_MS - DAY_MS, 100.0),)))
+    np.testing.assert_array_equal(oi_usd(seen), [9700, np.nan])
+    np.testing.assert_allclose(oi_change_pct(seen), [-3, np.nan])
+    oi, change = interest_rows(oi_usd(seen), oi_change_pct(seen), DEFAULT)
+    assert (oi.name, oi.need, oi.ok.tolist()) == ("oi", 2e6, [False, False])
+    assert (change.name, change.need, change.ok.tolist()) == ("oi_change", 1.8, [True, False])
+    np.testing.assert_allclose(change.value, [3, np.nan])  # up or down
+    old = msgspec.structs.replace(seen, at_ms=CLOSE_MS + 1_800_001)
+    assert np.isnan([oi_usd(old), oi_change_pct(old)]).all()
+
+
+def test_rows_on_open_interest_go_away_at_zero() -> None:
+    off = Settings(universe=Universe(oi_min_usd=0, oi_change_min_pct=0))
+    assert interest_rows(np.zeros(1), np.zeros(1), off) == ()

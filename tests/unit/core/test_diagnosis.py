@@ -9,6 +9,7 @@ import pytest
 from engine.core import settings as keys
 from engine.core.checks import (
     BROKE,
+    CANDLE_ONLY,
     CHECKS,
     CONFIRMED,
     ESSENTIAL,
@@ -17,7 +18,6 @@ from engine.core.checks import (
     LIQUID,
     NEAR,
     SEEN,
-    UNFED,
     Row,
     Sheet,
     build_check,
@@ -43,7 +43,7 @@ def sheet(values: Mapping[str, float], policy: keys.Checks | None = None) -> She
 def test_rows_stand_in_the_order_of_the_table() -> None:
     assert [row.name for row in sheet({}).rows] == list(KINDS)
     assert {*CHECKS, *ESSENTIAL} == set(KINDS)
-    assert set(UNFED) < set(CHECKS)
+    assert set(CANDLE_ONLY) < set(CHECKS)
 
 
 def test_a_check_is_built_when_it_is_read() -> None:

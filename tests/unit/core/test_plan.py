@@ -57,6 +57,16 @@ def test_golden_sizes(
     assert done.bound_by == bound_by
 
 
+def test_golden_depth_cap() -> None:
+    claim = signal(price=103.0, stop=101.48)
+    deep = size(plan_of(claim), account(10_000, depth=D(40_000)), INSTRUMENT, SETTINGS)
+    assert (deep.qty, deep.bound_by, deep.refusal) == (D("87.5"), Bound.RISK, None)
+    plan = plan_of(claim)
+    thin = size(plan, account(10_000, depth=D(5000)), INSTRUMENT, SETTINGS)
+    assert (thin.qty, thin.bound_by, thin.refused_by) == (D("12.1"), Bound.DEPTH, Bound.DEPTH)
+    assert thin.qty * plan.unit_loss == D("20.7424976")
+
+
 def test_golden_share_of_the_costs() -> None:
     cost = plan_of(signal()).cost_frac
     assert cost is not None

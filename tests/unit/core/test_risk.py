@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from holdings import Trade, ledger_of, turn_of
 
-from builders import T0, D, order, signal
+from builders import INSTRUMENT, T0, D, order, signal
 from engine.core import facts as f
-from engine.core.events import QuoteSeen
+from engine.core.events import BookSeen, QuoteSeen
 from engine.core.plan import Bound
 from engine.core.risk import REFUSALS, RiskCheck, review
-from engine.core.settings import Settings
+from engine.core.settings import Checks, Settings, Universe
 from engine.core.turn import Turn
 from engine.core.values import CheckStatus, GateName, OrderState, Purpose, Side, Signal
 from series import walk
@@ -18,18 +18,19 @@ from series import walk
 replace = msgspec.structs.replace
 NAMES = ["gates", "expiry", "busy", "cooldown", "slots", "stop", "cost", "size"]
 ETH = Trade(2, "ETHUSDT")
+DEFAULT = Settings(checks=Checks(excluded=("depth_30",)))  # no book
 
 
 def turn(*facts: f.AnyFact, settings: Settings | None = None, balance: int = 10_000) -> Turn:
     """SOL and ETH alive, ETH quoted at 100; balance and facts in the ledger."""
     names = ("SOLUSDT", "ETHUSDT")
-    found = turn_of(ledger_of(D(balance), *facts), settings or Settings(), *names)
+    found = turn_of(ledger_of(D(balance), *facts), settings or DEFAULT, *names)
     found.market.see_quote(QuoteSeen("ETHUSDT", 100.0, 100.0, 100.0, T0), T0)
     return found
 
 
 def with_risk(**changes: float) -> Settings:
-    return replace(Settings(), risk=replace(Settings().risk, **changes))
+    return replace(DEFAULT, risk=replace(DEFAULT.risk, **changes))
 
 
 def test_a_clean_signal_is_approved_with_all_rows() -> None:
@@ -41,6 +42,46 @@ def test_a_clean_signal_is_approved_with_all_rows() -> None:
     assert reviewed.check == ""
     assert reviewed.plan is not None
     assert (reviewed.plan.qty, reviewed.plan.bound_by) == (D("87.5"), "risk")
+
+
+def with_book(usd: float, settings: Settings, age_ms: int = 0) -> Turn:
+    """SOL with a book of so much USD of asks within 30 bps of 103, and ten times the bids."""
+    found = turn(settings=settings)
+    found.market.flow.follow((INSTRUMENT,))
+    bids, asks = np.array([(102.99, usd / 10.3)]), np.array([(103.01, usd / 103.01)])
+    found.market.flow.see(BookSeen("SOLUSDT", bids, asks, T0 - age_ms), T0 - age_ms)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("usd", "qty", "bound"), [(40_000, "87.5", "risk"), (30_000, "72.8", "depth")]
+)
+def test_a_quarter_of_the_side_taken_is_the_most(usd: float, qty: str, bound: str) -> None:
+    plan = review(with_book(usd, Settings()), signal()).plan
+    assert plan is not None
+    assert (plan.qty, plan.bound_by) == (D(qty), bound)
+
+
+def test_a_book_too_thin_is_named() -> None:
+    assert review(with_book(5000, Settings()), signal()).check == "size(depth)"
+    assert review(with_book(5000, with_risk(depth_max_frac=1)), signal()).plan is not None
+
+
+def test_an_unknown_depth_is_treated_like_its_check() -> None:
+    stale = 3001
+    reviewed = review(with_book(40_000, Settings(), stale), signal())
+    assert reviewed.check == "size(unknown)"
+    assert reviewed.refusal == "size: how much rests in the book is unknown"
+    for settings in (
+        DEFAULT,
+        Settings(checks=Checks(unknown_policy="pass")),
+        Settings(universe=Universe(depth_30bps_min_usd=0)),
+    ):
+        plan = review(with_book(40_000, settings, stale), signal()).plan
+        assert plan is not None
+        assert plan.bound_by == "risk"
+    thin = with_book(5000, DEFAULT)
+    assert review(thin, signal()).plan is not None  # excluded with its check
 
 
 def test_the_names_of_refusals_are_a_closed_set() -> None:
@@ -246,7 +287,7 @@ def test_risk_is_reduced_after_a_bad_day() -> None:
 
 def test_each_approval_counts_for_the_next_one() -> None:
     names = ("ADAUSDT", "BNBUSDT", "DOGEUSDT")
-    batch = turn_of(ledger_of(D(10_000)), Settings(), *names)
+    batch = turn_of(ledger_of(D(10_000)), DEFAULT, *names)
     outcomes = []
     for position_id, symbol in enumerate(names, 1):
         reviewed = review(batch, signal(symbol=symbol))

@@ -4,7 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.core.checks import CHECKS, CONFIRMED, ESSENTIAL, KINDS, UNFED
+from builders import NO_FLOW
+from engine.core.checks import CHECKS, CONFIRMED, ESSENTIAL, KINDS
 from engine.core.events import QuoteSeen
 from engine.core.indicators import Floats, Times
 from engine.core.market import Market
@@ -13,7 +14,7 @@ from engine.core.settings import Checks, Data, Settings, Signals
 from engine.core.values import Check, CheckStatus, Setup, Side, Signal, Ticker, Verdict
 from series import FRAME_MS, g, market_of, mirror, recorded
 
-DEFAULT = Settings(checks=Checks(excluded=UNFED))
+DEFAULT = Settings(checks=Checks(excluded=NO_FLOW))
 OFF = {"consolidation", "blackout", "confidence"}  # rows whose parameter is off by default
 BREAK_MS = int(g(301)[0][300])
 NOW_MS = BREAK_MS + FRAME_MS + 1000
@@ -26,7 +27,7 @@ def but(**sections: object) -> Settings:
 
 
 def checked(*excluded: str, policy: str = "fail") -> Settings:
-    checks = Checks(excluded=(*UNFED, *excluded), unknown_policy=policy)  # type: ignore[arg-type]
+    checks = Checks(excluded=(*NO_FLOW, *excluded), unknown_policy=policy)  # type: ignore[arg-type]
     return but(checks=checks)
 
 
@@ -68,9 +69,9 @@ def test_golden_momentum_long() -> None:
     assert (verdict.outcome, verdict.blocked_by, verdict.price) == ("SIGNAL", None, 103.0)
     assert tuple(c.name for c in verdict.checks) == ROWS
     bad = {c.name: c.status for c in verdict.checks if c.status is not CheckStatus.PASS}
-    assert {name for name, status in bad.items() if status is CheckStatus.EXCLUDED} == set(UNFED)
+    assert {name for name, status in bad.items() if status is CheckStatus.EXCLUDED} == set(NO_FLOW)
     # Of a retest, and two rows that only advise.
-    assert set(bad) - set(UNFED) == {*NOT_YET, "vwap_gap", "btc_corr"}
+    assert set(bad) - set(NO_FLOW) == {*NOT_YET, "vwap_gap", "btc_corr"}
     assert (verdict.setup, verdict.stage, verdict.rank) == (Setup.MOMENTUM, CONFIRMED, 1)
     assert verdict.distance_pct == pytest.approx(-100 * 0.67736 / 103, rel=1e-9)
     assert verdict.distance_atr == pytest.approx(-0.67736 / 0.6, rel=1e-9)

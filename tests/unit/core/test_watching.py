@@ -4,7 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.core.checks import CONFIRMED, UNFED
+from builders import NO_FLOW
+from engine.core.checks import CONFIRMED
 from engine.core.indicators import Floats
 from engine.core.market import Market
 from engine.core.scan import MEASURED, Batch, Scanner, completed
@@ -12,7 +13,7 @@ from engine.core.settings import Checks, Settings, Signals, Universe
 from engine.core.values import Check, CheckStatus, Setup, Signal, Ticker, Verdict
 from series import FRAME_MS, g, market_of, mirror
 
-DEFAULT = Settings(checks=Checks(excluded=UNFED))
+DEFAULT = Settings(checks=Checks(excluded=NO_FLOW))
 BREAK_MS = int(g(301)[0][300])
 NOW_MS = BREAK_MS + FRAME_MS + 1000
 
