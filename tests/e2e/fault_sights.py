@@ -4,6 +4,9 @@ Each function makes a predicate on a sight: the words for the table once it has 
 it has not. They never decide whether that was right; the judges do.
 """
 
+import re
+from datetime import datetime
+
 from e2e.live_judges import PROTECT_MS, longest_bare_ms
 from e2e.live_world import NAME, Seen, Sight
 
@@ -150,3 +153,38 @@ def both(*seen: Seen) -> Seen:
         return None if None in told else "; ".join(str(x) for x in told)
 
     return every
+
+
+def no_mismatch(sight: Sight) -> str | None:
+    """Nobody was told of a difference that was none."""
+    told = [x.detail for x in sight.facts(f.Incident) if x.code == "position_mismatch"]
+    assert not told, told
+    return "no belief changed"
+
+
+def quick_exit(sight: Sight) -> str | None:
+    """An exit was acknowledged within a second of its decision, in real time."""
+    asked: dict[str, float] = {}
+    for line in sight.lines:
+        stamp, order_id = line[:24], re.search(r"(?:order_id|id)=(\S+X)\b", line)
+        if order_id is None:
+            continue
+        at_s = datetime.fromisoformat(stamp).timestamp()
+        if "order.placed" in line:
+            asked[order_id[1]] = at_s
+        elif "order.acked" in line and order_id[1] in asked:
+            took_s = at_s - asked[order_id[1]]
+            assert took_s < 1, f"{order_id[1]} was acknowledged after {took_s:.2f} s"
+            return f"{order_id[1]} acknowledged after {took_s:.2f} s"
+    return None
+
+
+def stop_found_nobody(sight: Sight) -> str | None:
+    """A stop that ended unfilled, and the exit of ours that took its place."""
+    dead = [
+        x
+        for x in sight.truth["orders"]
+        if x["stopOrderType"] == "StopLoss" and x["rejectReason"] == "EC_ReachMarketPriceLimit"
+    ]
+    left = [x for x in sight.facts(f.OrderFilled) if x.fill.purpose is Purpose.EXIT]
+    return f"{len(dead)} stops found nobody, {len(left)} exits of ours" if dead and left else None
