@@ -66,7 +66,8 @@ def check_intents(truth: Json, records: Sequence[f.Record], name: str) -> None:
 
 def longest_bare_ms(truth: Json) -> int:
     """The longest stretch that any position stood without a stop."""
-    return max((int(ms) for ms in truth["unprotected_ms"].values()), default=0)
+    lives = (life for lives in truth["unprotected_ms"].values() for life in lives)
+    return max((int(life["longest_ms"]) for life in lives), default=0)
 
 
 def check_protected(truth: Json, slack_ms: int) -> None:

@@ -63,6 +63,7 @@ class Sight(NamedTuple):
     ledger: Ledger
     truth: Json
     lines: tuple[str, ...]  # of the log, since the mark
+    fired: int  # how often the faults that stand have struck
 
     def facts(self, kind: type[f.Fact]) -> list[Any]:
         """The facts of one kind since the mark."""
@@ -115,7 +116,8 @@ class LiveWorld:
         for record in records:
             ledger.apply(record)
         news = tuple(r for r in records if r.seq > self._seq)
-        return Sight(news, ledger, truth, tuple(self.program.lines[self._line :]))
+        lines = tuple(self.program.lines[self._line :])
+        return Sight(news, ledger, truth, lines, await self.fired())
 
     async def until(self, seen: Seen, patience_s: float) -> str:
         """What happened, once it did; looks again whenever the process said something."""
