@@ -37,6 +37,8 @@ LIVELY = {  # much to do at little risk
     "signals.body_min_frac": "0",
     "signals.slope_max_pct": "20",
     "signals.imbalance_min_frac": "0",
+    "signals.chase_max_atr": "10",
+    "signals.retest_pierce_atr": "3",
     "signals.wall_block_bps": "0",
     "signals.tape_pace_min_mult": "0",
     "signals.activity_drop_max_frac": "1",
@@ -44,7 +46,7 @@ LIVELY = {  # much to do at little risk
     "levels.strength_min_frac": "0",
     "signals.volume_min_mult": "0",
     "signals.cooldown_s": "0",
-    "exits.max_hold_s": "300",
+    "exits.max_hold_s": "240",
     "exits.targets": "[[0.6, 0.3], [1.2, 0.3]]",
     "risk.risk_per_trade_pct": "0.1",
     "risk.max_losing_streak": "20",
@@ -52,7 +54,7 @@ LIVELY = {  # much to do at little risk
     "risk.kill_switch_pct": "80",
     "risk.max_open_positions": "6",
 }
-SPEED = 20
+SPEED = 8
 STEP_MS = SPEED * 250  # the market moves in steps of a quarter second
 
 
