@@ -36,12 +36,16 @@ class Desk:
     """
 
     def __init__(self, board: Board, balance: Decimal = Decimal(10_000)) -> None:
-        self.quirks = Quirks()
         self.market = Market(board)
-        self.ledger = Ledger(self.market, balance, self.quirks)
+        self.ledger = Ledger(self.market, balance)
         self.accounting = Accounting(self.ledger)
         self.filling = Filling(self.ledger, self.accounting)
         self._funded_ms = self.market.now_ms // FUNDING_MS * FUNDING_MS
+
+    @property
+    def quirks(self) -> Quirks:
+        """The switches; set their fields."""
+        return self.ledger.quirks
 
     def step(self) -> None:
         """The board moved on: what it passed over wakes, fills and funds."""
@@ -53,6 +57,7 @@ class Desk:
             self._funded_ms = boundary
             for held in list(self.ledger.held()):
                 self.accounting.fund(held, boundary)
+        self._liquidate_if_lost()
 
     def news(self) -> list[News]:
         """What the private stream has to say since the last call, in order."""
@@ -133,6 +138,16 @@ class Desk:
         """The service restarted: order/realtime knows no ended order any more."""
         for order in self.ledger.orders.values():
             order.is_forgotten = order.is_forgotten or not order.is_open
+
+    def _liquidate_if_lost(self) -> None:
+        """An account worth no more than its maintenance margin loses all positions."""
+        symbols = dict.fromkeys(p.symbol for p in self.ledger.held())
+        if not symbols:
+            return
+        sums = self.accounting.margins()
+        if sums.equity <= sums.maintenance:
+            for symbol in symbols:
+                self.liquidate(symbol)
 
     def _held(self, symbol: str) -> list[Position]:
         return [p for p in self.ledger.held() if p.symbol == symbol]

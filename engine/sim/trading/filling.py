@@ -37,7 +37,6 @@ class Filling:
         self._ledger = ledger
         self._market = ledger.market
         self._accounting = accounting
-        self._quirks = ledger.quirks
 
     def arrive(self, order: Order, base: Decimal | None = None) -> None:
         """An accepted or triggered order meets the book: that of now, or that around `base`."""
@@ -74,10 +73,10 @@ class Filling:
         wanted = self._reducible(order)
         if order.lifetime != "IOC":
             return wanted
-        if self._quirks.no_fill and order.stop is Stop.NONE:
+        if self._ledger.quirks.no_fill and order.stop is Stop.NONE:
             return ZERO
-        if self._quirks.fill_frac is not None:
-            wanted = self._market.rules(order.symbol).qty(wanted * self._quirks.fill_frac)
+        if self._ledger.quirks.fill_frac is not None:
+            wanted = self._market.rules(order.symbol).qty(wanted * self._ledger.quirks.fill_frac)
         return wanted
 
     def _reducible(self, order: Order) -> Decimal:
@@ -144,7 +143,7 @@ class Filling:
         """Why a triggered order ends at once: cancel type and reason."""
         if order.is_reduce_only and not order.qty:
             return "CancelByReduceOnly", NO_ERROR
-        if self._quirks.stop_no_fill:
+        if self._ledger.quirks.stop_no_fill:
             return "UNKNOWN", "EC_ReachMarketPriceLimit"
         needed = self._accounting.needed(order, None if order.kind == "Limit" else price)
         if needed > self._accounting.margins().available:

@@ -32,9 +32,9 @@ class News(NamedTuple):
 class Ledger:
     """Mutable books; `market` tells the time and how numbers are written."""
 
-    def __init__(self, market: Market, balance: Decimal, quirks: Quirks) -> None:
+    def __init__(self, market: Market, balance: Decimal) -> None:
         self.market = market
-        self.quirks = quirks
+        self.quirks = Quirks()
         self.rows = Rows(market)
         self.wallet = Wallet(balance)
         self.orders: dict[str, Order] = {}

@@ -37,6 +37,18 @@ def test_a_liquidation_cancels_everything_and_takes_all() -> None:
     assert dealing.rows("account/transaction-log")[0]["type"] == "LIQUIDATION"
 
 
+def test_an_account_that_lost_its_margin_is_liquidated() -> None:
+    dealing = Dealing((100.0, 100.0, 88.0, 88.0), balance="100")
+    dealing.create("Buy", "9")
+    dealing.create("Buy", "3", symbol=OTHER)
+    dealing.run(20)
+    assert held(dealing) == ("Buy", "9.000")
+    dealing.run(280)
+    kinds = [e["execType"] for e in dealing.rows("execution/list")]
+    assert kinds == ["BustTrade", "BustTrade", "Trade", "Trade"]
+    assert dealing.rows("position/list", settleCoin="USDT") == []
+
+
 def test_a_settlement_closes_positions_and_orders() -> None:
     dealing = Dealing()
     dealing.create("Buy", "2")
