@@ -39,7 +39,7 @@ LIVELY = {  # much to do at little risk
     "signals.imbalance_min_frac": "0",
     "signals.chase_max_atr": "10",
     "signals.fresh_bars": "3",
-    "signals.break_eps_bps": "0",
+    "signals.break_eps_bps": "0.1",
     "signals.break_eps_atr": "0",
     "signals.retest_tolerance_bps": "200",
     "signals.stop_min_atr": "1.5",
