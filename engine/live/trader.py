@@ -52,6 +52,7 @@ from engine.live.wire import DEADLINE_S, Keys, PrivateWire
 
 CREATE, CANCEL = "v5/order/create", "v5/order/cancel"
 TRADING_STOP, SET_LEVERAGE = "v5/position/trading-stop", "v5/position/set-leverage"
+PROBE = "BTCUSDT"  # where the position mode is looked at
 SIDES = {OrderSide.BUY: "Buy", OrderSide.SELL: "Sell"}
 IDS = re.compile(r"[A-Za-z0-9_-]{1,36}")
 RULES_MAX_S = 86_400.0  # trading rules older than a day are no rules
@@ -105,7 +106,8 @@ class BybitExchange:
 
     async def standing(self) -> Standing:
         """How account and key stand; raises `Transient` or `Denied`."""
-        return await read_standing(self._wire)
+        listed = {i.symbol for i in (await self._reader.instruments()).instruments}
+        return await read_standing(self._wire, PROBE if PROBE in listed else min(listed))
 
     # -- writes ----------------------------------------------------------------------------------
 
