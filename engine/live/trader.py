@@ -108,7 +108,7 @@ class BybitExchange:
 
     async def standing(self) -> Standing:
         """How account and key stand; raises `Transient` or `Denied`."""
-        listed = {i.symbol for i in (await self._reader.instruments()).instruments}
+        listed = await self._reader.listed()
         return await read_standing(self._wire, PROBE if PROBE in listed else min(listed))
 
     # -- writes ----------------------------------------------------------------------------------
