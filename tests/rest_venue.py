@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -85,6 +85,7 @@ class Venue:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.came = asyncio.Event()
         self.busy = self.busiest = 0
+        self.answer: Callable[[web.Request], object] = self.result
 
     def count(self, path: str) -> int:
         return sum(asked == path for asked, _ in self.asked)
@@ -103,7 +104,7 @@ class Venue:
             if self.faults.get(request.path):
                 return self.faults[request.path].pop(0)
             await asyncio.sleep(0)
-            return web.json_response(envelope(self.result(request), self.now))
+            return web.json_response(envelope(self.answer(request), self.now))
         finally:
             self.busy -= 1
 

@@ -7,6 +7,7 @@ repeat what was told while nobody listened.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ class Bell:
         """Tell what has happened, to whoever can be told, without waiting for them."""
         batch = self._batch()
         for client in self._listeners() if batch else ():
-            client.do(self._tell_or_cut(client, batch))
+            client.do(self._tell_if_there(client, batch))
 
     async def publish(self) -> None:
         """Tell what has happened, and wait until everybody has read all they were sent."""
@@ -63,11 +64,9 @@ class Bell:
         self._heard = {c: topics for c, topics in self._heard.items() if c in self.crowd.clients}
         return list(self._heard)
 
-    async def _tell_or_cut(self, client: Client, batch: _Batch) -> None:
-        try:
+    async def _tell_if_there(self, client: Client, batch: _Batch) -> None:
+        with suppress(ConnectionError):
             await self._tell(client, batch)
-        except ConnectionError:
-            client.cut()
 
     async def _tell(self, client: Client, batch: _Batch) -> None:
         async with client.sending:

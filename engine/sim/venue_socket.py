@@ -7,6 +7,7 @@ and never lose or bend a message without a fault that says so.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any
@@ -22,6 +23,8 @@ CLOSE_S = 1.0
 REFUSED = 403
 
 _OF_A_MESSAGE = faults.MESSAGE | faults.SLOW
+
+_Late = deque[tuple[float, str | bytes]]  # when to send a frame, oldest first
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ class Client:
         self._answered = asyncio.Event()
         self._garbled = 0
         self._kept: dict[str, str] = {}  # by topic: the message that its next one overtakes
-        self._due_s: dict[str, float] = {}  # by topic: when its last message leaves
+        self._late: dict[str, _Late] = {}  # by topic
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
@@ -107,18 +110,24 @@ class Client:
 
     async def _leave(self, topic: str, frame: str | bytes, delay_s: float) -> None:
         """Send at once, or later without holding up what comes for other topics."""
-        now_s = asyncio.get_running_loop().time()
-        due_s = max(now_s + delay_s, self._due_s.get(topic, 0.0))
-        if due_s <= now_s:
+        late = self._late.get(topic)
+        if late is None and not delay_s:
             await self._send(frame)
             return
-        self._due_s[topic] = due_s
-        self.do(self._send_at(due_s, frame))
+        if late is None:
+            late = self._late[topic] = deque()
+            self.do(self._send_late(topic, late))
+        late.append((asyncio.get_running_loop().time() + delay_s, frame))
 
-    async def _send_at(self, due_s: float, frame: str | bytes) -> None:
-        await asyncio.sleep(due_s - asyncio.get_running_loop().time())
-        with suppress(ConnectionError):
-            await self._send(frame)
+    async def _send_late(self, topic: str, late: _Late) -> None:
+        """Send what is late, and what came for its topic meanwhile, in order."""
+        while late:
+            due_s, frame = late[0]
+            await asyncio.sleep(due_s - asyncio.get_running_loop().time())
+            with suppress(ConnectionError):
+                await self._send(frame)
+            late.popleft()
+        del self._late[topic]
 
     async def _send(self, frame: str | bytes) -> None:
         data = frame.encode() if isinstance(frame, str) else frame

@@ -1,4 +1,6 @@
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -114,3 +116,20 @@ async def test_unsubscribing_ends_the_messages_of_a_topic() -> None:
         assert (answer["op"], answer["success"], answer["req_id"]) == ("unsubscribe", True, "u")
         after = [await socket.receive_json(timeout=WAIT_S) for _ in range(4)]
         assert {m["topic"] for m in after} == {"tickers.BBBUSDT"}
+
+
+async def test_a_market_that_stands_repeats_its_prices() -> None:
+    venue = Venue(recorded())
+    async with (
+        serving(venue) as url,
+        ClientSession() as session,
+        session.ws_connect(url + "/v5/public/linear") as socket,
+    ):
+        await ask(socket, {"op": "subscribe", "args": ["tickers.AAAUSDT", "kline.5.AAAUSDT"]})
+        first = [await socket.receive_json(timeout=WAIT_S) for _ in range(2)]
+        standing = asyncio.create_task(venue.stand())
+        again = await socket.receive_json(timeout=WAIT_S)
+        standing.cancel()
+        with suppress(asyncio.CancelledError):
+            await standing
+    assert again == first[0]
