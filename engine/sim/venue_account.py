@@ -15,7 +15,7 @@ from engine.sim.trading.desk import Desk
 from engine.sim.trading.private import Private
 from engine.sim.venue_call import ROOT, Call
 from engine.sim.venue_faults import Fault, Faults
-from engine.sim.venue_rest import PARAMETER_ERROR, Json, Refused
+from engine.sim.venue_rest import EMPTY_CATEGORIES, PARAMETER_ERROR, Json, Refused
 
 CREATE = "order/create"
 
@@ -46,6 +46,8 @@ class Account:
         """The result of a call; raises `Refused`."""
         if call.params is None:
             raise Refused(PARAMETER_ERROR, "params error: body is not a JSON object")
+        if call.method == "GET" and call.params.get("category") in EMPTY_CATEGORIES:
+            return {"category": call.params["category"], "list": [], "nextPageCursor": ""}
         struck = self._struck(call) if call.path == CREATE else {}
         calm = {name: getattr(self.desk.quirks, name) for name in struck}
         self._turn(struck)

@@ -105,9 +105,9 @@ class Bell:
             await client.say(_acknowledge(client, asked, f"error:unknown op,op:{asked.op}"))
 
     async def _authenticate(self, client: Client, asked: "_Request") -> None:
-        problem = ""
+        problem, now = "", venue_auth.Now(self._clock.now_ms, self._clock.oldest_ms)
         try:
-            venue_auth.admit_stream(asked.args, self._clock.now_ms)
+            venue_auth.admit_stream(asked.args, now)
         except Refused as e:
             problem = str(e)
         else:

@@ -6,12 +6,15 @@ must never go back, and never run past the next step.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 from engine.core.values import Ms
 from engine.sim.board import Board
 from engine.sim.feed import SECOND_MS
 from engine.sim.venue_rest import Json, Query
+
+GRACE_S = 1.0  # real time a request may be under way while a scaled market leaps ahead
 
 Monotonic = Callable[[], float]  # seconds
 
@@ -25,11 +28,26 @@ class Clock:
         self._speed = speed
         self._monotonic = monotonic
         self._stepped_s: float | None = None  # None while the market stands
+        self._shown = deque([(self._monotonic(), self.market_ms)])  # since when, and what
 
     @property
     def now_ms(self) -> Ms:
         """What the exchange believes the time is."""
         return self.market_ms + self._within_ms() + self.skew_ms
+
+    @property
+    def oldest_ms(self) -> Ms:
+        """The earliest moment a client that is not slow can believe it to be.
+
+        At the pace of real time that is now. At any other, time leaps by more than the windows in
+        which clients must sign, so that it is what was shown `GRACE_S` ago.
+        """
+        if self._speed == 1:
+            return self.now_ms
+        since_s = self._monotonic() - GRACE_S
+        while len(self._shown) > 1 and self._shown[1][0] <= since_s:
+            self._shown.popleft()
+        return self._shown[0][1] + self.skew_ms
 
     @property
     def market_ms(self) -> Ms:
@@ -49,6 +67,9 @@ class Clock:
     def stepped(self) -> None:
         """The market has just moved, and goes on."""
         self._stepped_s = self._monotonic()
+        self._shown.append((self._stepped_s, self.market_ms))
+        while self._shown[1][0] <= self._stepped_s - GRACE_S:
+            self._shown.popleft()
 
     def stand(self) -> None:
         """The market moves no more."""

@@ -18,7 +18,7 @@ from engine.core.values import Ms
 from engine.sim import venue_faults as faults
 from engine.sim.feed import SECOND_MS
 from engine.sim.venue_account import Account
-from engine.sim.venue_auth import admit
+from engine.sim.venue_auth import Now, admit
 from engine.sim.venue_bell import Bell
 from engine.sim.venue_call import Call, read_call
 from engine.sim.venue_clock import Clock
@@ -137,7 +137,7 @@ class Door:
     def _admit(self, call: Call, headers: dict[str, str]) -> None:
         """Raise `Refused`, or let it pass; the headers get what is left of the limit."""
         now_ms = self._clock.now_ms
-        admit(call.headers, call.signed, now_ms)
+        admit(call.headers, call.signed, Now(now_ms, self._clock.oldest_ms))
         allowance = self.limits.take(call.method, call.path, self._clock.lived_s)
         headers.update(_told(allowance, now_ms))
         if not allowance.is_free:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.core.values import Instrument, Ms
 from engine.sim.account import FUNDING_MS
-from engine.sim.board import Board
+from engine.sim.board import HOUR_MS, Board
 from engine.sim.feed import CLOSE, DAY_MS, HIGH, LOW, MINUTE_MS, OPEN, TURNOVER, VOLUME
 
 FRAMES = {str(n): n * MINUTE_MS for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)}
@@ -19,7 +19,7 @@ FRAMES["D"] = DAY_MS
 
 PARAMETER_ERROR = 10001
 DIGITS_MAX = 18  # of a number that somebody asks for
-FUNDING_RATE = "0.0001"
+FUNDING_RATE, FUNDING_CAP = "0.0001", "0.005"
 MAX_LOTS, MAX_MARKET_LOTS = 2_000_000, 500_000
 BOOK_MAX = 1000
 EMPTY_CATEGORIES = frozenset(
@@ -218,6 +218,8 @@ def ticker(board: Board, row: int) -> dict[str, str] | None:
         "openInterestValue": f"{shown.interest[row] * mark:.2f}",
         "turnover24h": f"{shown.turnover_24h[row]:.4f}",
         "fundingRate": FUNDING_RATE,
+        "fundingCap": FUNDING_CAP,
+        "fundingIntervalHour": str(FUNDING_MS // HOUR_MS),
         "nextFundingTime": str((shown.at_ms // FUNDING_MS + 1) * FUNDING_MS),
         **_UNUSED_FIELDS,
     }
@@ -229,6 +231,7 @@ _UNUSED_FIELDS = {
     "deliveryFeeRate": "",
     "basis": "",
     "basisRate": "",
+    "basisRateYear": "",
     "predictedDeliveryPrice": "",
     "preOpenPrice": "",
     "preQty": "",

@@ -17,9 +17,9 @@ WEEK_MS = 7 * 86_400_000
 class Asked:
     """One request's parameters; absent, null and empty are the same."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Mapping[str, Any], *, is_categorized: bool) -> None:
         self._params = {k: v for k, v in params.items() if v is not None and v != ""}
-        if self.text("category", "linear") != "linear":
+        if self.text("category", "" if is_categorized else "linear") != "linear":
             raise Refused(PARAMETER_ERROR, "params error: Category is invalid")
 
     def __contains__(self, name: str) -> bool:

@@ -10,10 +10,11 @@ from decimal import Decimal
 from engine.sim.account import FUNDING_MS
 from engine.sim.board import Board
 from engine.sim.trading.accounting import Accounting
-from engine.sim.trading.filling import Filling, Quirks
+from engine.sim.trading.filling import Filling
 from engine.sim.trading.ledger import Ledger, News
 from engine.sim.trading.market import Market
 from engine.sim.trading.positions import Position
+from engine.sim.trading.quirks import Quirks
 from engine.sim.trading.records import (
     CANCELLED,
     REJECTED,
@@ -35,24 +36,28 @@ class Desk:
     """
 
     def __init__(self, board: Board, balance: Decimal = Decimal(10_000)) -> None:
-        self.quirks = Quirks()
         self.market = Market(board)
         self.ledger = Ledger(self.market, balance)
         self.accounting = Accounting(self.ledger)
-        self.filling = Filling(self.ledger, self.accounting, self.quirks)
+        self.filling = Filling(self.ledger, self.accounting)
         self._funded_ms = self.market.now_ms // FUNDING_MS * FUNDING_MS
+
+    @property
+    def quirks(self) -> Quirks:
+        """The switches; set their fields."""
+        return self.ledger.quirks
 
     def step(self) -> None:
         """The board moved on: what it passed over wakes, fills and funds."""
         for symbol in [s for s, orders in self.ledger.open.items() if orders]:
             for tick in self.market.ticks(symbol):
-                self._tell_quirks()
                 self.filling.pass_price(symbol, tick)
         boundary = self.market.now_ms // FUNDING_MS * FUNDING_MS
         if boundary > self._funded_ms:
             self._funded_ms = boundary
             for held in list(self.ledger.held()):
                 self.accounting.fund(held, boundary)
+        self._liquidate_if_lost()
 
     def news(self) -> list[News]:
         """What the private stream has to say since the last call, in order."""
@@ -60,7 +65,6 @@ class Desk:
 
     def submit(self, order: Order) -> None:
         """Take an order that the entrance let pass: it fills, rests, waits, or ends."""
-        self._tell_quirks()
         self.ledger.add(order)
         order.attaches = self.quirks.attach
         if self.quirks.reject_after_ack:
@@ -135,8 +139,15 @@ class Desk:
         for order in self.ledger.orders.values():
             order.is_forgotten = order.is_forgotten or not order.is_open
 
-    def _tell_quirks(self) -> None:
-        self.ledger.repeats_filled = self.quirks.twice_filled
+    def _liquidate_if_lost(self) -> None:
+        """An account worth no more than its maintenance margin loses all positions."""
+        symbols = dict.fromkeys(p.symbol for p in self.ledger.held())
+        if not symbols:
+            return
+        sums = self.accounting.margins()
+        if sums.equity <= sums.maintenance:
+            for symbol in symbols:
+                self.liquidate(symbol)
 
     def _held(self, symbol: str) -> list[Position]:
         return [p for p in self.ledger.held() if p.symbol == symbol]

@@ -122,8 +122,8 @@ class Entrance:
             _refuse("The number of contracts exceeds minimum limit allowed")
         if not is_market:
             self._check_price(order)
-        value = order.qty * (order.price or order.seen_price)
-        if not is_exempt and order.seen_price and value < rules.notional_min:
+        value = order.qty * self._likely_price(order)
+        if not is_exempt and value and value < rules.notional_min:
             least = f"{rules.notional_min.normalize():f}{rules.quote}"
             raise Refused(110094, f"Order does not meet minimum order value {least}")
 
@@ -137,7 +137,10 @@ class Entrance:
         """A trigger price lies where the last price has not been yet."""
         self.check_tick(symbol, "triggerPrice", trigger.price)
         last = self._market.last(symbol)
-        if last is None or not trigger.is_hit(last):
+        if last is None:
+            return
+        last = last if trigger.by == "LastPrice" else self._market.mark(symbol)
+        if not trigger.is_hit(last):
             return
         told = self._market.price_text(symbol, trigger.price)
         now = self._market.price_text(symbol, last)
@@ -237,10 +240,15 @@ class Entrance:
         if needed > 0 and needed > self._accounting.margins().available:
             raise Refused(110007, "ab not enough for new order")
 
+    def _likely_price(self, order: Order) -> Decimal:
+        """What it will be worth: a market order names no price, and nobody knows one at first."""
+        if order.kind == "Limit":
+            return order.price
+        return order.seen_price if order.trigger is None else order.trigger.price
+
     def _bound_by(self, order: Order) -> Decimal:
-        price = order.seen_price if order.kind == "Market" else order.price
         rate = self._market.rate(order.symbol, is_maker=False)
-        margin = self._accounting.needed(order, price)
+        margin = self._accounting.needed(order, self._likely_price(order))
         return margin * (1 + self._ledger.lever(order.symbol) * rate)
 
 

@@ -8,8 +8,6 @@ anything the market did not offer.
 from collections.abc import Iterable
 from decimal import Decimal
 
-import msgspec
-
 from engine.sim.trading.accounting import Accounting
 from engine.sim.trading.ledger import Ledger
 from engine.sim.trading.market import Tick
@@ -31,26 +29,14 @@ from engine.sim.trading.records import (
 from engine.sim.trading.stops import Stops
 
 
-class Quirks(msgspec.Struct):
-    """Bad days of an exchange, switched on and off from outside; all off by default."""
-
-    attach: bool = True  # False: the stop that comes with a create is silently not applied
-    fill_frac: Decimal | None = None  # takers get only this share of what they want
-    no_fill: bool = False  # market and IOC orders find nothing
-    reject_after_ack: bool = False  # accepted, then rejected
-    stop_no_fill: bool = False  # a triggered stop is canceled for want of liquidity
-    twice_filled: bool = False  # a second Filled message follows the first
-
-
 class Filling:
     """Matches the orders of one account against the board."""
 
-    def __init__(self, ledger: Ledger, accounting: Accounting, quirks: Quirks) -> None:
+    def __init__(self, ledger: Ledger, accounting: Accounting) -> None:
         self.stops = Stops(ledger)
         self._ledger = ledger
         self._market = ledger.market
         self._accounting = accounting
-        self._quirks = quirks
 
     def arrive(self, order: Order, base: Decimal | None = None) -> None:
         """An accepted or triggered order meets the book: that of now, or that around `base`."""
@@ -87,10 +73,10 @@ class Filling:
         wanted = self._reducible(order)
         if order.lifetime != "IOC":
             return wanted
-        if self._quirks.no_fill and order.stop is Stop.NONE:
+        if self._ledger.quirks.no_fill and order.stop is Stop.NONE:
             return ZERO
-        if self._quirks.fill_frac is not None:
-            wanted = self._market.rules(order.symbol).qty(wanted * self._quirks.fill_frac)
+        if self._ledger.quirks.fill_frac is not None:
+            wanted = self._market.rules(order.symbol).qty(wanted * self._ledger.quirks.fill_frac)
         return wanted
 
     def _reducible(self, order: Order) -> Decimal:
@@ -105,7 +91,7 @@ class Filling:
         for fill in fills:
             is_over |= self._accounting.fill(order, fill).is_over
         held = self._ledger.position(order.symbol, order.idx)
-        self._state(order, is_flat=not held.size)
+        self._state(order)
         if order.filled == before:
             return
         self.stops.follow(held, is_over=is_over)
@@ -115,12 +101,10 @@ class Filling:
         self._ledger.tell_position(held)
         self._accounting.tell_wallet()
 
-    def _state(self, order: Order, *, is_flat: bool) -> None:
+    def _state(self, order: Order) -> None:
         """Filled, over with a rest, or resting on."""
         if order.left <= 0:
             self._ledger.end(order, FILLED)
-        elif order.is_reduce_only and is_flat:
-            self._ledger.end(order, CANCELLED, "CancelByReduceOnly")
         elif order.lifetime == "IOC":
             self._ledger.end(order, CANCELLED, reason=NOTHING_THERE)
         else:
@@ -159,7 +143,7 @@ class Filling:
         """Why a triggered order ends at once: cancel type and reason."""
         if order.is_reduce_only and not order.qty:
             return "CancelByReduceOnly", NO_ERROR
-        if self._quirks.stop_no_fill:
+        if self._ledger.quirks.stop_no_fill:
             return "UNKNOWN", "EC_ReachMarketPriceLimit"
         needed = self._accounting.needed(order, None if order.kind == "Limit" else price)
         if needed > self._accounting.margins().available:
@@ -173,7 +157,7 @@ class Filling:
         if touch is not None and order.sign * (order.price - touch) >= 0:
             self._ledger.end(order, CANCELLED, reason="EC_PostOnlyWillTakeLiquidity")
         else:
-            self._state(order, is_flat=False)
+            self._state(order)
 
     def _fill_resting(self, symbol: str, tick: Tick) -> None:
         """Fill what was traded through, best price first, at most what was traded in all."""

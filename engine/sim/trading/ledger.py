@@ -13,6 +13,7 @@ from uuid import UUID
 from engine.sim.trading.market import Market
 from engine.sim.trading.past import Past
 from engine.sim.trading.positions import Position
+from engine.sim.trading.quirks import Quirks
 from engine.sim.trading.records import FILLED, NO_ERROR, ZERO, Execution, Life, Order
 from engine.sim.trading.rows import Json, Rows
 from engine.sim.trading.wallet import Wallet
@@ -33,6 +34,7 @@ class Ledger:
 
     def __init__(self, market: Market, balance: Decimal) -> None:
         self.market = market
+        self.quirks = Quirks()
         self.rows = Rows(market)
         self.wallet = Wallet(balance)
         self.orders: dict[str, Order] = {}
@@ -44,7 +46,6 @@ class Ledger:
         self.leverage: dict[str, Decimal] = {}
         self.hedged: set[str] = set()
         self.margin_mode = "REGULAR_MARGIN"
-        self.repeats_filled = False  # a second Filled message follows the first
         self.past = Past()
         self._news: list[News] = []
         self._seq = market.now_ms
@@ -74,7 +75,7 @@ class Ledger:
         self.past.see_order(order)
         row = self.rows.order_news(order)
         self._news.append(News("order", row))
-        if self.repeats_filled and order.status == FILLED:
+        if self.quirks.twice_filled and order.status == FILLED:
             self._news.append(News("order", self.rows.second_filled(row)))
         self.tell_position(self.position(order.symbol, order.idx))
 

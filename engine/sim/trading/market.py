@@ -48,24 +48,25 @@ class Market:
 
     def last(self, symbol: str) -> Decimal | None:
         """The last trade; None before the first."""
-        return self._price(symbol, float(self._board.shown.last[self._row(symbol)]))
+        last = float(self._board.shown.last[self._row(symbol)])
+        return None if np.isnan(last) else self._exact(symbol, last)
 
     def mark(self, symbol: str) -> Decimal:
         """Mark and index price; zero before the first trade."""
         shown, row = self._board.shown, self._row(symbol)
-        return self._price(symbol, float(shown.bid[row] + shown.ask[row]) / 2) or Decimal(0)
+        mark = float(shown.bid[row] + shown.ask[row]) / 2
+        return Decimal(0) if np.isnan(mark) else self._exact(symbol, mark)
 
     def ticks(self, symbol: str) -> Iterator[Tick]:
         """Prices of the last step, oldest first; the last of them is what is shown now."""
         last, is_traded = self.last(symbol), False
         if last is None:
             return
-        lots = self._board.lot_decimals[self._row(symbol)]
+        rules = self.instruments[symbol]
         for trade in self._board.prints(self._row(symbol)):
             is_traded = True
-            price = self._price(symbol, trade.price)
-            if price is not None:
-                yield Tick(price, Decimal(f"{trade.qty:.{lots}f}"), is_now=False)
+            price = self._exact(symbol, trade.price)
+            yield Tick(price, rules.qty(trade.qty), is_now=False)
         yield Tick(last, Decimal(0) if is_traded else None, is_now=True)
 
     def bound(self, symbol: str, side: str, base: Decimal) -> Decimal:
@@ -78,7 +79,8 @@ class Market:
     def touch(self, symbol: str, side: str) -> Decimal | None:
         """The best price an order of this side could take; None before the first trade."""
         shown, row = self._board.shown, self._row(symbol)
-        return self._price(symbol, float((shown.ask if side == BUY else shown.bid)[row]))
+        touch = float((shown.ask if side == BUY else shown.bid)[row])
+        return None if np.isnan(touch) else self._exact(symbol, touch)
 
     def walk(
         self, symbol: str, side: str, wanted: Decimal, limit: Decimal, base: Decimal | None = None
@@ -119,9 +121,7 @@ class Market:
     def _row(self, symbol: str) -> int:
         return self._board.rows[symbol]
 
-    def _price(self, symbol: str, price: float) -> Decimal | None:
-        if np.isnan(price):
-            return None
+    def _exact(self, symbol: str, price: float) -> Decimal:
         digits = self._board.decimals[self._row(symbol)]
         return Decimal(repr(price)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
 
@@ -130,13 +130,14 @@ class Market:
     ) -> list[tuple[Decimal, Decimal]]:
         row = self._row(symbol)
         bids, asks = self._board.book(row, depth)
-        lots, sign = self._board.lot_decimals[row], 1 if side == BUY else -1
+        rules, sign = self.instruments[symbol], 1 if side == BUY else -1
         taken: list[tuple[Decimal, Decimal]] = []
         for level, size in asks if side == BUY else bids:
-            price = self._price(symbol, level)
-            if price is None or wanted <= 0 or sign * (price - limit) > 0:
+            price = self._exact(symbol, level)
+            if wanted <= 0 or sign * (price - limit) > 0:
                 break
-            qty = min(wanted, Decimal(f"{size:.{lots}f}"))
-            taken.append((price, qty))
-            wanted -= qty
+            qty = min(wanted, rules.qty(size))
+            if qty > 0:
+                taken.append((price, qty))
+                wanted -= qty
         return taken

@@ -15,6 +15,9 @@ from engine.sim.trading.private_setup import Setup
 from engine.sim.trading.private_writes import Writes
 from engine.sim.trading.rows import Json
 
+# Everything else names the product category.
+_UNCATEGORIZED = ("/v5/account/", "/v5/user/", "/v5/asset/", "/v5/order/disconnected-cancel-all")
+
 Write = Callable[[Asked], Json]
 Read = Callable[[Asked, Ms | None], Json]
 
@@ -63,7 +66,8 @@ class Private:
         """
         if (method, path) not in self.paths:
             raise KeyError((method, path))
-        asked = Asked(params)
+        is_free = path.startswith(_UNCATEGORIZED)
+        asked = Asked(params, is_categorized=not is_free)
         if method == "POST":
             return self._writes[path](asked)
         if path in self._states:

@@ -16,6 +16,7 @@ from engine.sim.trading.rows import COIN, Json
 from engine.sim.trading.wallet import Entry
 from engine.sim.venue_rest import PARAMETER_ERROR, Refused
 
+UNFILLED_KEPT_MS = DAY_MS  # how long order/history knows what ended without a fill
 CLOSED_KEPT = 500  # ended orders that order/realtime still knows
 _SCOPES = ("symbol", "settleCoin", "baseCoin")
 _Item = TypeVar("_Item", Order, Execution, Entry)
@@ -32,16 +33,13 @@ class Reads:
     def realtime(self, asked: Asked, as_of_ms: Ms | None) -> Json:
         """order/realtime: open orders; by id, or with `openOnly=1`, ended ones of late too."""
         symbols, has_id = self._symbols(asked), "orderId" in asked or "orderLinkId" in asked
-        seen = [o for o in self._seen(as_of_ms) if o.symbol in symbols and _is_meant(o, asked)]
-        closed = [o for o in seen if not o.is_open and not self._is_forgotten(o)][:CLOSED_KEPT]
-        if has_id:
-            kept = {o.id for o in closed}
-            found = [o for o in seen if o.is_open or o.id in kept]
-        elif asked.whole("openOnly"):
-            found = closed
-        else:
-            found = [o for o in seen if o.is_open]
-        return self._orders(found, asked)
+        seen = list(self._seen(as_of_ms))
+        found = [o for o in seen if o.is_open and (has_id or not asked.whole("openOnly"))]
+        if has_id or asked.whole("openOnly"):
+            ended = [o for o in seen if not o.is_open and not self._is_forgotten(o)]
+            found = sorted(found + ended[:CLOSED_KEPT], key=lambda order: -order.number)
+        wanted = [o for o in found if o.symbol in symbols and _is_meant(o, asked)]
+        return self._orders(wanted, asked)
 
     def history(self, asked: Asked, as_of_ms: Ms | None) -> Json:
         """order/history: ended orders; those without any fill only for 24 hours."""
@@ -182,7 +180,7 @@ def _is_meant(order: Order, asked: Asked) -> bool:
 
 def _is_purged(order: Order, now_ms: Ms) -> bool:
     is_empty = order.status in (CANCELLED, REJECTED) and not order.filled
-    return is_empty and order.updated_ms < now_ms - DAY_MS
+    return is_empty and order.updated_ms < now_ms - UNFILLED_KEPT_MS
 
 
 def _limit(asked: Asked, default: int, most: int) -> int:

@@ -135,7 +135,7 @@ class Writes:
         changed = copy.copy(order)
         qty, price = asked.positive("qty"), asked.positive("price")
         changed.qty = order.qty if qty is None else qty
-        if changed.qty <= order.filled or (qty is not None and order.stop.is_whole):
+        if qty is not None and (qty <= order.filled or order.stop.is_whole):
             raise invalid("qty")
         if price is not None and order.kind == "Limit":
             changed.price = price
@@ -191,11 +191,10 @@ class Writes:
         if not changed and not is_trailing:
             raise Refused(34040, "not modified")
         for wish in changed:
-            standing = self._stops.whole(held, wish.kind)
             if wish.price:
                 self._stops.put(held, wish)
-            elif standing is not None:
-                self._drop(held, standing)
+            else:
+                self._stops.drop(held, wish.kind)
         if is_trailing:
             self._trail(held, asked)
 
@@ -211,15 +210,11 @@ class Writes:
         return "activePrice" in asked or distance != asked.positive("trailingStop")
 
     def _trail(self, held: Position, asked: Asked) -> None:
-        distance, standing = asked.positive("trailingStop"), self._stops.whole(held, Stop.TRAILING)
+        distance = asked.positive("trailingStop")
         if distance is not None:
             self._stops.trail(held, distance, asked.positive("activePrice"))
-        elif standing is not None:
-            self._drop(held, standing)
-
-    def _drop(self, held: Position, order: Order) -> None:
-        self._ledger.change(held)
-        self._stops.drop(held, order)
+        else:
+            self._stops.drop(held, Stop.TRAILING)
 
     def _add_parts(self, held: Position, asked: Asked) -> None:
         """Add a partial stop, a partial target, or both."""

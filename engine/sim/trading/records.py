@@ -100,6 +100,7 @@ class Order(msgspec.Struct):
     distance: Decimal | None = None  # of a trailing stop: its trigger follows the best price
     wakes: Trigger | None = None  # of a trailing stop that does not follow yet
     create_type: str = "CreateByUser"
+    parent_id: str = ""  # of the order a stop or target came with
     parent_link: str = ""
     protection: Protection | None = None
     attaches: bool = True  # False: the stop that came with it gets lost on the way

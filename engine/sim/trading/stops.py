@@ -28,7 +28,7 @@ class Wish(NamedTuple):
     by: str = "LastPrice"
     qty: Decimal | None = None  # of a partial one
     limit: Decimal | None = None  # a limit order follows the trigger, not one at market
-    parent_link: str = ""
+    parent: Order | None = None  # what it came with
 
 
 class Stops:
@@ -70,9 +70,12 @@ class Stops:
             self._pull(held, order, self._ledger.market.last(held.symbol) or held.average)
         self._changed(held, order)
 
-    def drop(self, held: Position, order: Order, cancel_type: str = "CancelByUser") -> None:
-        """A stop or target is taken away."""
-        self._ledger.end(order, CANCELLED, cancel_type)
+    def drop(self, held: Position, kind: Stop) -> None:
+        """What stands of a kind is taken away."""
+        self._ledger.change(held)
+        for order in self.of(held):
+            if order.stop is kind:
+                self._ledger.end(order, CANCELLED, "CancelByUser")
         self.refresh(held)
 
     def attach(self, order: Order) -> None:
@@ -85,18 +88,18 @@ class Stops:
         if given.stop is not None and order.attaches:
             kind = Stop.PART_LOSS if is_partial else Stop.LOSS
             limit = given.stop_limit
-            self.put(held, Wish(kind, given.stop, given.stop_by, qty, limit, order.link))
+            self.put(held, Wish(kind, given.stop, given.stop_by, qty, limit, order))
         if given.profit is not None:
             kind = Stop.PART_PROFIT if is_partial else Stop.PROFIT
             limit = given.profit_limit
-            self.put(held, Wish(kind, given.profit, given.profit_by, qty, limit, order.link))
+            self.put(held, Wish(kind, given.profit, given.profit_by, qty, limit, order))
 
     def grow_parts(self, order: Order) -> None:
         """Partial stops that came with an order cover all that was filled of it."""
-        if not order.link or order.protection is None or order.protection.mode != "Partial":
+        if order.protection is None or order.protection.mode != "Partial":
             return
         for part in self.of(self._ledger.position(order.symbol, order.idx)):
-            if part.parent_link == order.link and part.qty < order.filled:
+            if part.parent_id == order.id and part.qty < order.filled:
                 part.qty = order.filled
                 self._ledger.touch(part)
 
@@ -158,7 +161,8 @@ class Stops:
             closes_on_trigger=True,
             stop=wish.kind,
             create_type=_CREATED[wish.kind],
-            parent_link=wish.parent_link,
+            parent_id=wish.parent.id if wish.parent else "",
+            parent_link=wish.parent.link if wish.parent else "",
             status=UNTRIGGERED,
         )
 

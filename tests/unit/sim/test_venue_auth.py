@@ -3,10 +3,11 @@ import hmac
 
 import pytest
 
-from engine.sim.venue_auth import admit, admit_stream
+from engine.sim.venue_auth import Now, admit, admit_stream
 from engine.sim.venue_rest import Refused
 
 NOW_MS = 1_735_795_000_000
+NOW = Now(NOW_MS, NOW_MS)
 TIMESTAMP = "invalid request, please check your server timestamp or recv_window param"
 QUERY = b"symbol=AAAUSDT&category=linear"
 
@@ -28,18 +29,29 @@ def headers(
 
 def refusal(given: dict[str, str], signed: bytes = QUERY) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
-        admit(given, signed, NOW_MS)
+        admit(given, signed, NOW)
     return refused.value.code, str(refused.value)
 
 
 @pytest.mark.parametrize("late_ms", [0, 5000, -999])
 def test_what_is_signed_and_of_this_time_passes(late_ms: int) -> None:
-    admit(headers(NOW_MS - late_ms), QUERY, NOW_MS)
+    admit(headers(NOW_MS - late_ms), QUERY, NOW)
 
 
 @pytest.mark.parametrize("window", ["20000", ""])
 def test_the_window_is_the_clients(window: str) -> None:
-    admit(headers(NOW_MS - (15_000 if window else 4000), window), QUERY, NOW_MS)
+    admit(headers(NOW_MS - (15_000 if window else 4000), window), QUERY, NOW)
+
+
+def test_a_market_that_leaps_forgives_what_was_signed_before_it_did() -> None:
+    leapt = Now(NOW_MS, NOW_MS - 25_000)
+    admit(headers(NOW_MS - 30_000), QUERY, leapt)
+    with pytest.raises(Refused):
+        admit(headers(NOW_MS - 30_001), QUERY, leapt)
+    with pytest.raises(Refused):
+        admit(headers(NOW_MS + 1000), QUERY, leapt)
+    expires = NOW_MS - 24_999
+    admit_stream(["sandbox", expires, sign(f"GET/realtime{expires}".encode())], leapt)
 
 
 @pytest.mark.parametrize("sent_ms", [NOW_MS - 5001, NOW_MS + 1000, "", "soon", "9" * 19, "-5"])
@@ -77,19 +89,19 @@ def test_whatever_differs_from_what_was_signed_is_refused(change: dict[str, str]
 
 def test_bytes_are_signed_not_what_they_mean() -> None:
     body = b'{"symbol": "\xff"}'
-    admit(headers(signed=body), body, NOW_MS)
+    admit(headers(signed=body), body, NOW)
     assert refusal(headers(signed=body), b'{"symbol":"\xff"}')[0] == 10004
 
 
 def stream_refusal(*args: str | int) -> tuple[int, str]:
     with pytest.raises(Refused) as refused:
-        admit_stream(list(args), NOW_MS)
+        admit_stream(list(args), NOW)
     return refused.value.code, str(refused.value)
 
 
 def test_a_stream_is_opened_with_a_time_to_come() -> None:
     for expires in (NOW_MS + 1, str(NOW_MS + 10_000)):
-        admit_stream(["sandbox", expires, sign(f"GET/realtime{expires}".encode())], NOW_MS)
+        admit_stream(["sandbox", expires, sign(f"GET/realtime{expires}".encode())], NOW)
 
 
 def test_a_stream_is_refused_otherwise() -> None:

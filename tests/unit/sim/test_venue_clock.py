@@ -62,3 +62,26 @@ def test_a_wrong_clock_is_wrong_by_its_skew() -> None:
         "timeSecond": str(OPEN_MS // 1000 - 2),
         "timeNano": str((OPEN_MS - 2000) * 1_000_000),
     }
+
+
+def test_a_scaled_clock_remembers_what_it_showed_a_second_ago() -> None:
+    venue, board = clock(speed=50)
+    seen = []
+    for step in range(8):
+        venue.stepped()
+        seen.append((venue.oldest_ms - OPEN_MS) // 1000)
+        Time.now_s += 0.25
+        board.seek(OPEN_MS + (step + 1) * 12_000)
+    assert seen == [0, 0, 0, 0, 0, 12, 24, 36]
+    assert len(venue._shown) < 8
+    Time.now_s += 5  # the market stood meanwhile
+    assert venue.oldest_ms == OPEN_MS + 84_000
+    venue.skew_ms = 1000
+    assert venue.oldest_ms == OPEN_MS + 85_000
+
+
+def test_a_clock_of_real_time_forgives_nothing() -> None:
+    venue, _ = clock()
+    venue.stepped()
+    Time.now_s += 0.5
+    assert venue.oldest_ms == venue.now_ms == OPEN_MS + 500

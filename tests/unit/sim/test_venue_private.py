@@ -59,6 +59,13 @@ async def test_a_body_that_is_no_object_is_refused_after_its_signature(trader: T
     assert await post("{", **{"X-BAPI-TIMESTAMP": "0"}) == 10002
 
 
+async def test_nothing_is_held_in_other_categories(trader: Trader) -> None:
+    await trader.buy()
+    answer = await trader.get("position/list", category="inverse", settleCoin="USDT")
+    assert answer["result"] == {"category": "inverse", "list": [], "nextPageCursor": ""}
+    assert (await trader.get("position/list", category="coins"))["retCode"] == 10001
+
+
 async def test_only_this_machine_may_trade(trader: Trader) -> None:
     for headers in ({"Host": "example.com"}, {"Origin": "https://example.com"}):
         for path in ("/v5/order/create", "/venue/faults"):
