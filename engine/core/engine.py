@@ -35,6 +35,7 @@ from engine.core.watch import Watch
 Judge = Callable[[Market, Sequence[str], Ms, Ms, Settings], Batch]
 
 RECONCILE_AGAIN_MS: Ms = 5000  # while ledger and account may disagree
+MOVING_MS: Ms = 2000  # while something is on its way into or out of a position
 CRASHES_MAX = 3  # within
 CRASHES_MS: Ms = 600_000  # and a person shall look before anything is entered
 
@@ -254,11 +255,18 @@ class Engine:
         self._reach.judge(turn)
         self._watch.look(turn)
         guard.look_up_unknown(turn)
-        every_ms = self.settings.schedule.reconcile_every_s * 1000
-        if turn.is_closed(GateName.UNRECONCILED) or guard.is_anything_hung(turn):
-            every_ms = min(every_ms, RECONCILE_AGAIN_MS)
-        if turn.at_ms - self._account_ms >= every_ms:
+        if turn.at_ms - self._account_ms >= self._account_every_ms(turn):
             self._read_account(turn)
+
+    def _account_every_ms(self, turn: Turn) -> Ms:
+        """How old a read of the account may be: the more moves there, the younger."""
+        schedule = self.settings.schedule
+        every_ms = schedule.reconcile_every_s * 1000
+        if turn.is_closed(GateName.UNRECONCILED):
+            every_ms = min(every_ms, RECONCILE_AGAIN_MS)
+        if guard.is_anything_resting(turn):
+            every_ms = min(every_ms, schedule.orders_every_s * 1000)
+        return min(every_ms, MOVING_MS) if guard.is_anything_moving(turn) else every_ms
 
     def _disk(self, turn: Turn, event: e.DiskSeen) -> None:
         if event.problem is None:

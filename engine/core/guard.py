@@ -78,9 +78,19 @@ def _is_unanswered(turn: Turn, progress: Progress) -> bool:
     return progress.state is OrderState.UNKNOWN or (is_placed and is_silent)
 
 
-def is_anything_hung(turn: Turn) -> bool:
-    """Whether an order that cannot rest has not ended: the account is worth a look."""
-    return any(_is_hung(turn, o) for o in turn.ledger.state.orders.values())
+def is_anything_moving(turn: Turn) -> bool:
+    """Whether an order that cannot rest is live, or a position is bare or on its way out."""
+    states = {position.state for position in turn.ledger.positions}
+    is_bare = bool(states & {PositionState.EXPOSED, PositionState.EXITING})
+    return is_bare or any(
+        o.is_live and o.order.kind is not OrderKind.LIMIT for o in turn.ledger.state.orders.values()
+    )
+
+
+def is_anything_resting(turn: Turn) -> bool:
+    """Whether a limit of ours works on the exchange, and may be filled at any moment."""
+    orders = turn.ledger.state.orders.values()
+    return any(o.is_live and o.order.kind is OrderKind.LIMIT for o in orders)
 
 
 def _is_hung(turn: Turn, progress: Progress) -> bool:

@@ -54,6 +54,9 @@ class Schedule(Section, frozen=True):
     reconcile_every_s: Annotated[
         int, num(5, 300, "s", "how often ledger and account are compared")
     ] = 30
+    orders_every_s: Annotated[
+        int, num(1, 60, "s", "the same while a target rests on the exchange")
+    ] = 5
 
 
 class Store(Section, frozen=True):

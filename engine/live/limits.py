@@ -15,7 +15,7 @@ from engine.errors import RateLimited
 from engine.live.pacing import Timing
 
 SHARE_WINDOW_S = 5.0  # the venue counts 600 calls an address in this time
-SHARES: Mapping[str, int] = {"data": 280, "read": 60, "write": 60}  # of 400, by our own restraint
+SHARES: Mapping[str, int] = {"data": 220, "read": 120, "write": 60}  # 400 are polite enough
 
 # Calls a second the venue allows each endpoint; of the whole market data for what is not named.
 PER_SECOND: Mapping[str, int] = {

@@ -74,7 +74,9 @@ class Lookup:
         """Its executions, every page of them, oldest first."""
         query = {"category": LINEAR, "symbol": order.symbol, "orderLinkId": order.id}
         rows = await pages(self._wire, EXECUTIONS, query | {"limit": str(PAGE)})
-        found = (execution_of(row, self._names) for row in rows if row.get("orderLinkId"))
+        # The venue lists the newest first; what shares a millisecond keeps its order.
+        rows = [row for row in reversed(rows) if row.get("orderLinkId")]
+        found = (execution_of(row, self._names) for row in rows)
         ours = [x for x in found if isinstance(x, Fill) and x.order_id == order.id]
         return tuple(sorted(ours, key=lambda fill: fill.exchange_ms))
 

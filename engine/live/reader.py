@@ -188,6 +188,11 @@ class BybitReader:
         """Seconds since the trading rules were read; infinite before the first time."""
         return self.address.timing.monotonic() - self._wire.ruled_at
 
+    async def listed(self) -> frozenset[str]:
+        """The symbols of the instruments as they were read last, or are read now."""
+        await self._ready()
+        return frozenset(instrument.symbol for instrument in self._wire.tradable)
+
     def qty_max(self, symbol: str) -> Decimal | None:
         """The most that one market order may ask for; None where the venue does not say."""
         return self._wire.qty_max.get(symbol)

@@ -17,7 +17,6 @@ from engine.live.statement import QUOTE, WALLET
 from engine.live.wire import PrivateWire
 
 QUERY_API, INFO = "v5/user/query-api", "v5/account/info"
-PROBE = "BTCUSDT"  # always listed; a flat symbol shows the position mode too
 UTA_STATUSES = (3, 4, 5, 6)
 DEADLINE_WARN_DAYS = 14
 MOVES_MONEY = frozenset({"Withdraw", "AccountTransfer", "SubMemberTransfer"})
@@ -74,14 +73,17 @@ def objections(standing: Standing) -> Objections:
     )
 
 
-async def read_standing(wire: PrivateWire) -> Standing:
-    """Ask the venue; raises `Transient` or `Denied`."""
+async def read_standing(wire: PrivateWire, probe: str) -> Standing:
+    """Ask the venue; raises `Transient` or `Denied`.
+
+    `probe` is any listed symbol: a flat one shows the position mode, too.
+    """
     key = await wire.ask(QUERY_API, {})
     info = await wire.ask(INFO, {})
     wallet = await wire.ask(WALLET, {"accountType": "UNIFIED"})
     account: Mapping[str, Any] = next(iter(wallet["list"]), {})
     return Standing(
-        is_hedge=await _is_hedge(wire),
+        is_hedge=await _is_hedge(wire, probe),
         margin_mode=_text(info, "marginMode"),
         permissions=_permissions(key),
         is_read_only=_number(key, "readOnly") != 0,
@@ -92,11 +94,11 @@ async def read_standing(wire: PrivateWire) -> Standing:
     )
 
 
-async def _is_hedge(wire: PrivateWire) -> bool:
+async def _is_hedge(wire: PrivateWire, probe: str) -> bool:
     """Whether any row has a side of its own, held or not."""
     held = await pages(wire, POSITIONS, {"category": LINEAR, "settleCoin": QUOTE, "limit": "200"})
-    probe = await pages(wire, POSITIONS, {"category": LINEAR, "symbol": PROBE, "limit": "200"})
-    return any(position_of(row).idx != 0 for row in (*held, *probe))
+    rows = await pages(wire, POSITIONS, {"category": LINEAR, "symbol": probe, "limit": "200"})
+    return any(position_of(row).idx != 0 for row in (*held, *rows))
 
 
 def _permissions(key: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -112,7 +112,8 @@ class Statements:
             query = {"category": LINEAR, "limit": str(PAGE)}
             query |= {"startTime": str(start_ms), "endTime": str(end_ms)}
             rows = await pages(self._wire, EXECUTIONS, query)
-            ours = [row for row in rows if str(row.get("symbol")).endswith(QUOTE)]
+            # The venue lists the newest first; what shares a millisecond keeps its order.
+            ours = [row for row in reversed(rows) if str(row.get("symbol")).endswith(QUOTE)]
             found |= {x.id: x for x in (execution_of(row, self._names) for row in ours)}
         return sorted(found.values(), key=lambda x: x.exchange_ms)
 

@@ -52,12 +52,15 @@ from engine.live.wire import DEADLINE_S, Keys, PrivateWire
 
 CREATE, CANCEL = "v5/order/create", "v5/order/cancel"
 TRADING_STOP, SET_LEVERAGE = "v5/position/trading-stop", "v5/position/set-leverage"
+PROBE = "BTCUSDT"  # where the position mode is looked at
 SIDES = {OrderSide.BUY: "Buy", OrderSide.SELL: "Sell"}
 IDS = re.compile(r"[A-Za-z0-9_-]{1,36}")
 RULES_MAX_S = 86_400.0  # trading rules older than a day are no rules
 BLOCKED_S = 900.0  # a symbol that takes no entries is left alone so long
 CANCEL_PAUSES_S = (0.1, 0.3, 1.0)  # a cancel is done when the order shows it
 STOP_PAUSES_S = (0.0, 0.2, 0.5)  # reads lag writes
+REFUSALS = frozenset({Meaning.REFUSED, Meaning.FLAT, Meaning.BLOCKED, Meaning.LATE})
+LOOKED_UP = frozenset({Meaning.EXISTS, Meaning.PROCESSING, Meaning.LATE})
 LEVERAGE_STEP = Decimal("0.01")
 
 
@@ -105,7 +108,8 @@ class BybitExchange:
 
     async def standing(self) -> Standing:
         """How account and key stand; raises `Transient` or `Denied`."""
-        return await read_standing(self._wire)
+        listed = await self._reader.listed()
+        return await read_standing(self._wire, PROBE if PROBE in listed else min(listed))
 
     # -- writes ----------------------------------------------------------------------------------
 
@@ -140,23 +144,23 @@ class BybitExchange:
         return OrderAccepted(order.id, result["orderId"])
 
     async def _refused(self, order: Order, problem: Coded) -> OrderAccepted:
-        """What a return code says of an order: refused, there already, or nobody knows."""
-        match problem.meaning:
-            case Meaning.EXISTS | Meaning.PROCESSING | Meaning.LATE:
-                found = await self._lookup.find(order)
-                if isinstance(found, OrderAccepted):
-                    return found
-                if isinstance(found, OrderGone):
-                    return OrderAccepted(order.id)
-                if problem.meaning is not Meaning.LATE:
-                    raise OutcomeUnknown(str(problem)) from problem
-            case Meaning.BLOCKED:
-                self._blocked[order.symbol] = self._timing.monotonic() + BLOCKED_S
-            case Meaning.REFUSED | Meaning.FLAT:
-                pass
-            case _:
-                raise OutcomeUnknown(str(problem)) from problem
-        raise RefusedByExchange(problem.refusal, str(problem)) from problem
+        """What a return code says of an order: refused, there already, or nobody knows.
+
+        What only reduces may be sent again under its id: the refusal of the second is no word
+        about the first.
+        """
+        meaning = problem.meaning
+        if meaning is Meaning.BLOCKED:
+            self._blocked[order.symbol] = self._timing.monotonic() + BLOCKED_S
+        if meaning in LOOKED_UP or (order.reduce_only and meaning in REFUSALS):
+            found = await self._lookup.find(order)
+            if isinstance(found, OrderAccepted):
+                return found
+            if isinstance(found, OrderGone):
+                return OrderAccepted(order.id)
+        if meaning in REFUSALS:
+            raise RefusedByExchange(problem.refusal, str(problem)) from problem
+        raise OutcomeUnknown(str(problem)) from problem
 
     def _check(self, order: Order) -> None:
         """Refuse here what must never reach the venue."""
@@ -284,7 +288,7 @@ class BybitExchange:
         try:
             await self._tell_same(TRADING_STOP, body)
         except Coded as problem:
-            if problem.meaning in (Meaning.REFUSED, Meaning.FLAT, Meaning.BLOCKED):
+            if problem.meaning in REFUSALS - {Meaning.LATE}:
                 raise RefusedByExchange(problem.refusal, str(problem)) from problem
             raise
         shown: Decimal | None = None

@@ -74,7 +74,7 @@ class Rest:
 
     def _instrument(self, instrument: Instrument) -> Json:
         row = self._board.rows[instrument.symbol]
-        lots = {"minOrderQty": 1, "qtyStep": 1, "maxOrderQty": MAX_LOTS}
+        lots = {"qtyStep": 1, "maxOrderQty": MAX_LOTS}
         lots |= {"postOnlyMaxOrderQty": MAX_LOTS, "maxMktOrderQty": MAX_MARKET_LOTS}
         return {
             "symbol": instrument.symbol,
@@ -96,6 +96,7 @@ class Rest:
                 "tickSize": f"{instrument.tick:f}",
             },
             "lotSizeFilter": {
+                "minOrderQty": f"{instrument.qty_min:f}",
                 **{name: f"{instrument.lot * count:f}" for name, count in lots.items()},
                 "minNotionalValue": f"{instrument.notional_min:f}",
             },

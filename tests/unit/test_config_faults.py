@@ -158,7 +158,7 @@ async def test_paper_writes_without_any_venue() -> None:
 def test_the_reader_of_the_venue_cannot_write() -> None:
     public = {name for name in vars(BybitReader) if not name.startswith("_")}
     reads = {"instruments", "tickers", "history", "interest", "book", "time_ms"}
-    assert public == reads | {"rules_age_s", "qty_max", "close"}
+    assert public == reads | {"listed", "rules_age_s", "qty_max", "close"}
 
 
 # -- FT84: changed under open positions -----------------------------------------------------------

@@ -4,8 +4,8 @@ from builders import D
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.ledger import Ledger
-from engine.core.settings import Settings
-from world import World
+from engine.core.settings import Schedule, Settings
+from world import SETTINGS, World
 
 
 def test_a_day_begins_at_midnight_of_the_configured_zone() -> None:
@@ -38,7 +38,8 @@ def test_money_is_not_judged_without_a_mark() -> None:
     world = World()
     world.start()
     world.enter()
-    again = World(ledger=Ledger.load(world.engine.ledger.dump()))
+    rarely = msgspec.structs.replace(SETTINGS, schedule=Schedule(orders_every_s=60))
+    again = World(rarely, ledger=Ledger.load(world.engine.ledger.dump()))
     again.engine.ledger.state.peak = D(50_000)
     again.is_cut_off = True
     again.feed(e.Tick())
