@@ -215,8 +215,9 @@ async def _until_over(modes: Modes, station: Station, chat: "_Chat", access: Acc
         stop.set()
 
     def begin(_at_ms: Ms) -> None:
-        begun.set()
-        modes.is_new = False
+        if not begun.is_set():
+            begun.set()
+            modes.is_new = False  # a later choice is another world's
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -179,6 +179,7 @@ def _timing(speed: float) -> Timing:
     return Timing(
         sleep=lambda seconds: asyncio.sleep(seconds / speed),
         monotonic=lambda: time.monotonic() * speed,
+        is_flowing=False,
     )
 
 

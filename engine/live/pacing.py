@@ -22,6 +22,7 @@ class Timing(msgspec.Struct, frozen=True):
 
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     monotonic: Callable[[], float] = time.monotonic
+    is_flowing: bool = True  # False: the venue's clock stands between two of its words
     jitter: Callable[[], float] = random.SystemRandom().random  # 0 <= x < 1
 
 

@@ -31,6 +31,7 @@ BACKOFF_S = (0.25, 1.0)  # before the second and the third try
 PATIENCE_S = 5.0  # a longer wait is the caller's to take
 SHRINK_MAX = 0.2  # a list of instruments that lost more is not believed
 RECV_WINDOW_MS = 5000  # never widened to hide a clock that drifts
+STEP_MS = 60_000  # the same where the clock of a venue on this machine moves in steps
 SYNC_S = 600.0  # so long our own reading of the venue's clock is better than the caller's
 DENIED_S = 30.0  # the pace of calls that the venue denies
 
@@ -89,7 +90,7 @@ class Wire(bybit):  # type: ignore[misc] # ccxt ships no types
                 "timeout_on_exit": 0 if is_local else 250,  # ms a TLS session needs to end
                 "options": {
                     "fetchMarkets": {"types": ["linear"]},
-                    "recvWindow": RECV_WINDOW_MS,
+                    "recvWindow": RECV_WINDOW_MS if address.timing.is_flowing else STEP_MS,
                 },
             }
         )
@@ -192,6 +193,8 @@ class PrivateWire(Wire):
         if self._synced is not None:
             venue_ms, at_s = self._synced
             passed_s = self.timing.monotonic() - at_s
+            if not self.timing.is_flowing:
+                return max(int(venue_ms), self._now_ms())
             if passed_s < SYNC_S:
                 return int(venue_ms + 1000 * passed_s)
         return self._now_ms()

@@ -14,10 +14,10 @@ from engine.core.events import (
     MarketEvent,
     TickersLoaded,
 )
-from engine.core.facts import CommandDone, GateClosed, Record
+from engine.core.facts import CommandDone, GateClosed, LiveArmed, Record
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
-from engine.core.values import Book, GateName, Ms, Ticker
+from engine.core.values import Arm, Book, GateName, Ms, Ticker
 from engine.errors import StoreError
 from engine.live.clock import VenueClock
 from engine.live.inbox import Inbox
@@ -36,6 +36,7 @@ class Market:
     def __init__(self) -> None:
         self.histories = 0
         self.asked = asyncio.Event()
+        self.ahead_ms = 0
 
     async def instruments(self) -> InstrumentsLoaded:
         return InstrumentsLoaded((INSTRUMENT,))
@@ -55,7 +56,7 @@ class Market:
         raise NotImplementedError
 
     async def time_ms(self) -> Ms:
-        return NOW_MS
+        return self.ahead_ms + NOW_MS
 
     async def close(self) -> None:
         raise NotImplementedError
@@ -113,3 +114,29 @@ async def test_what_could_not_be_written_before_the_stop_is_an_error(
 ) -> None:
     with pytest.raises(StoreError, match=r"\d+ records could not be written before the stop"):
         await live(tmp_path, disk)
+
+
+async def test_the_clock_is_told_to_the_engine_and_the_start_carries_its_word(
+    tmp_path: Path,
+) -> None:
+    store, market, inbox, clock = FileStore(tmp_path, "live"), Market(), Inbox(), VenueClock()
+    exchange = PaperExchange(market, Matching(CASH, Decimal(4)), clock.now_ms, inbox.put)
+    ports = Ports(exchange, market, store, clock, inbox, exchange)
+    arm = Arm("@ann (11)", "here", 1)
+    start = Start("1", "live", CASH, "here", arm, is_paused=True)
+    station = Station(Settings(), ledger_of(store), ports, start)
+    told: list[Record] = []
+    station.listen(told.extend)
+    running = asyncio.create_task(station.run())
+    await asyncio.wait_for(market.asked.wait(), 1)
+    market.ahead_ms = 60_000
+    await station.set_clock()
+    await station.stop()
+    await asyncio.wait_for(running, 1)
+    store.close(is_clean=True)
+    facts = [record.fact for record in told]
+    assert facts[0] == LiveArmed(arm)
+    closed = {x.gate: x.why for x in facts if isinstance(x, GateClosed)}
+    assert closed[GateName.OPERATOR] == "live starts paused"
+    assert closed[GateName.CLOCK_BAD].startswith("our clock is ")
+    assert closed[GateName.CLOCK_BAD].endswith(" ms behind the exchange's")

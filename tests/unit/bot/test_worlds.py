@@ -1,0 +1,159 @@
+"""Paper and live as they are built: which adapters, and what a live start refuses."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bot import worlds
+from builders import T0, D
+from engine.core import facts as f
+from engine.core.events import ExchangeSeen
+from engine.core.ledger import Ledger
+from engine.core.positions import Position
+from engine.core.settings import Exchange, Settings
+from engine.core.values import Arm, Setup, Side
+from engine.errors import Denied, StoreError, Transient
+from engine.live.paper import PaperExchange
+from engine.live.store import FileStore
+from engine.live.trader import BybitExchange
+from engine.live.wire import Keys
+from engine.sim.sources import feed_from
+from engine.sim.venue import Venue
+from serving import serving
+
+GONE = "http://127.0.0.1:9"
+
+
+def settings(url: str) -> Settings:
+    stream = url.replace("http", "ws") + "/v5/public/linear"
+    return Settings(exchange=Exchange(rest_url=url, ws_public_url=stream))
+
+
+def right(url: str, keys: Keys = worlds.SANDBOX_KEYS) -> worlds.Right:
+    return worlds.Right(keys, Arm("@ann (11)", url, 5), is_paused=True)
+
+
+@asynccontextmanager
+async def venue() -> AsyncIterator[str]:
+    """A market that stands still, and its account."""
+    async with serving(Venue(feed_from(None, 1), speed=60)) as url:
+        yield url
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return FileStore(tmp_path / "live", "live")
+
+
+def holding() -> Ledger:
+    """A ledger that was begun and holds something."""
+    ledger = Ledger()
+    ledger.state.boot = 1
+    ledger.state.positions[1] = Position(
+        id=1,
+        symbol="SOLUSDT",
+        side=Side.LONG,
+        setup=Setup.MOMENTUM,
+        signal_id="s",
+        level_price=1.0,
+        atr0=1.0,
+        asked_stop=D(1),
+        asked_ms=T0,
+    )
+    return ledger
+
+
+async def test_paper_holds_no_client_that_could_order(store: FileStore) -> None:
+    world = worlds.paper(settings(GONE), store, Ledger(), 1)
+    assert isinstance(world.ports.exchange, PaperExchange)
+    assert world.access is None
+    start = world.start
+    assert (start.mode, start.balance, start.arm, start.is_paused) == (
+        "paper",
+        D(10_000),
+        None,
+        False,
+    )
+    await world.ports.exchange.close()
+
+
+async def test_live_begins_with_the_wallet_of_the_venue(store: FileStore) -> None:
+    async with venue() as url:
+        world = await worlds.live(settings(url), (store, Ledger()), 60, right(url))
+        assert isinstance(world.ports.exchange, BybitExchange)
+        start = world.start
+        assert (start.mode, start.balance, start.venue) == ("live", D(10_000), url)
+        assert (start.arm, start.is_paused) == (right(url).arm, True)
+        assert world.ports.clock.is_anchored
+        assert world.access is not None
+        assert world.access.problem is None
+        world.ports.watcher.see(ExchangeSeen(None))
+        await world.ports.exchange.close()
+
+
+async def test_a_key_that_is_denied_ends_a_start_with_nothing_open(store: FileStore) -> None:
+    async with venue() as url:
+        wrong = right(url, Keys("nobody", "nothing"))
+        with pytest.raises(Denied, match="10003"):
+            await worlds.live(settings(url), (store, Ledger()), 60, wrong)
+
+
+async def test_with_something_open_it_stays_and_says_why(store: FileStore) -> None:
+    async with venue() as url:
+        wrong = right(url, Keys("nobody", "nothing"))
+        world = await worlds.live(settings(url), (store, holding()), 60, wrong)
+        assert world.access is not None
+        assert "10003" in (world.access.problem or "")
+        assert world.start.balance == 0  # known from the ledger
+        world.access.tell()
+        event = await world.ports.inbox.get()
+        assert isinstance(event, ExchangeSeen)
+        await world.ports.exchange.close()
+
+
+async def test_a_ledger_of_another_venue_is_refused(store: FileStore) -> None:
+    ledger = Ledger()
+    ledger.apply(f.Record(1, T0, f.LiveArmed(Arm("@ann (11)", "http://127.0.0.1:1", 1))))
+    with pytest.raises(StoreError) as caught:
+        await worlds.live(settings(GONE), (store, ledger), 1, right(GONE))
+    assert "found that of http://127.0.0.1:1; set exchange.rest_url back" in str(caught.value)
+
+
+async def test_a_venue_that_is_not_there_gets_a_moment(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worlds, "FIRST_PAUSE_S", 0.0)
+    with pytest.raises(Transient):
+        await worlds.live(settings(GONE), (store, Ledger()), 1, right(GONE))
+
+
+async def test_the_prospect_shows_what_the_venue_and_our_records_say() -> None:
+    async with venue() as url:
+        found = await worlds.survey(settings(url), holding(), worlds.SANDBOX_KEYS, 60)
+    assert (found.equity, found.preset, found.held) == (D(10_000), "breakout_v1", 1)
+    assert found.refusals == ()
+
+
+@pytest.mark.parametrize(
+    ("rest", "stream", "is_local"),
+    [
+        (GONE, "ws://localhost:1/x", True),
+        (GONE, "wss://stream.bybit.com/v5/public/linear", False),
+        ("https://api.bybit.com", "ws://[::1]:1/x", False),
+        ("http://127.0.0.1.evil.example", "ws://127.0.0.1:1", False),
+    ],
+)
+def test_what_is_on_this_machine(rest: str, stream: str, *, is_local: bool) -> None:
+    exchange = Exchange(rest_url=rest, ws_public_url=stream)
+    assert worlds.is_local(msgspec.structs.replace(Settings(), exchange=exchange)) is is_local
+
+
+async def test_waiting_counts_on_the_market_clock() -> None:
+    real, fast = worlds._timing(1), worlds._timing(1000)
+    assert (real.is_flowing, fast.is_flowing) == (True, False)
+    before = fast.monotonic()
+    await fast.sleep(1.0)  # a thousandth of it, really
+    assert fast.monotonic() - before >= 1.0

@@ -1,0 +1,101 @@
+"""The right to trade: looked at now and then, told when it changes."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from engine.core.events import Event, ExchangeSeen
+from engine.errors import Denied, Transient
+from engine.live.access import ASK_AGAIN_S, ASK_S, Access
+from engine.live.standing import Standing
+
+GOOD = Standing(
+    is_hedge=False,
+    margin_mode="REGULAR_MARGIN",
+    permissions={"ContractTrade": ("Order", "Position")},
+    is_read_only=False,
+    ips=("127.0.0.1",),
+    deadline_days=90,
+    equity=Decimal(10_000),
+    is_unified=True,
+)
+HEDGE = msgspec.structs.replace(GOOD, is_hedge=True)
+
+
+class Done(Exception):
+    """The scripted time is over."""
+
+
+class Venue:
+    """The private side of a venue, answering by a script; its last word stays."""
+
+    def __init__(self, *words: Standing | Exception) -> None:
+        self.problem: str | None = None
+        self._words = list(words)
+        self.asked = 0
+
+    async def standing(self) -> Standing:
+        self.asked += 1
+        word = self._words.pop(0) if len(self._words) > 1 else self._words[0]
+        if isinstance(word, Exception):
+            raise word
+        return word
+
+
+async def live(venue: Venue, seconds: float, told: list[Event]) -> None:
+    """The watch, for so long."""
+    left = seconds
+
+    async def sleep(length: float) -> None:
+        nonlocal left
+        left -= length
+        if left <= 0:
+            raise Done
+
+    access = Access(venue, told.append, sleep)
+    await access.ask()
+    try:
+        await access.run()
+    except Done:
+        return
+
+
+def problems(told: Sequence[Event]) -> list[str | None]:
+    return [x.problem for x in told if isinstance(x, ExchangeSeen)]
+
+
+async def test_a_good_account_is_asked_rarely_and_nothing_is_said() -> None:
+    venue, told = Venue(GOOD), list[Event]()
+    await live(venue, 2 * ASK_S + 2, told)
+    assert (venue.asked, told) == (3, [])
+
+
+async def test_an_objection_is_told_once_and_its_end() -> None:
+    venue, told = Venue(HEDGE, HEDGE, GOOD), list[Event]()
+    await live(venue, 2 * ASK_AGAIN_S + 5, told)
+    first, last = problems(told)
+    assert first == "position mode: expected one-way, found hedge; switch it on the exchange"
+    assert last is None
+
+
+async def test_a_denial_is_one_too() -> None:
+    venue, told = Venue(Denied("10003 API key is invalid.")), list[Event]()
+    await live(venue, 3, told)
+    assert problems(told) == ["10003 API key is invalid."]
+
+
+async def test_no_answer_proves_nothing() -> None:
+    venue, told = Venue(HEDGE, Transient("late")), list[Event]()
+    await live(venue, ASK_AGAIN_S + 5, told)
+    assert len(problems(told)) == 1
+    venue, told = Venue(Transient("late")), []
+    await live(venue, 5, told)
+    assert told == []
+
+
+async def test_what_the_adapter_knows_is_told_within_a_second() -> None:
+    venue, told = Venue(GOOD), list[Event]()
+    venue.problem = "33004 key expired"
+    await live(venue, 3, told)
+    assert problems(told) == ["33004 key expired"]
