@@ -9,8 +9,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from e2e.fault_world import LiveWorld, Sight
 from e2e.live_judges import signed
-from e2e.live_world import LiveWorld, Sight
 
 Json = dict[str, Any]
 

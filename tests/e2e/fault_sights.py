@@ -7,8 +7,8 @@ it has not. They never decide whether that was right; the judges do.
 import re
 from datetime import datetime
 
+from e2e.fault_world import NAME, Seen, Sight
 from e2e.live_judges import PROTECT_MS, longest_bare_ms
-from e2e.live_world import NAME, Seen, Sight
 
 from engine.core import facts as f
 from engine.core.values import OrderState, Purpose

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from e2e.fault_rows import GROUPS
-from e2e.fault_table import live_through
+from e2e.fault_table import GROUPS, live_through
 
 pytestmark = pytest.mark.e2e
 
