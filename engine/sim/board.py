@@ -5,7 +5,7 @@ shown is a function of (feed, time): a board opened anywhere shows what one that
 shows. It must never run a clock of its own; its time is set, and never goes back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -108,6 +108,7 @@ class Board:
         self._scale: Floats = 10.0 ** np.array(self.decimals)
         self._lot_scale: Floats = 10.0 ** np.array(self.lot_decimals)
         self._spread_bps = SPREAD_BPS * (1e9 / np.maximum(feed.daily_usd, 1e5)) ** 0.3
+        self._first_price = feed.bars(feed.start_ms, 1)[:, 0, OPEN]
         self._partial: dict[int, Floats] = {}  # by frame: its closed bars, merged
         self._forming: dict[int, Floats] = {}
         self._closed: dict[int, Floats] = {}
@@ -198,7 +199,7 @@ class Board:
             paths=draw_paths(candles, np.array(self.decimals), key),
             day=day,
             hour_open=self._merged_since(bar_ms, HOUR_MS)[:, OPEN],
-            interest=self._interest(bar_ms, day[:, OPEN]),
+            interest=self._interest(bar_ms, self._anchor(day)),
         )
 
     def _merged_since(self, bar_ms: Ms, length_ms: int) -> Floats:
@@ -275,6 +276,15 @@ class Board:
         usd = DEPTH_SHARE * self.feed.daily_usd[rows] * (0.2 - np.log1p(-draw))
         sizes: Floats = np.maximum(1, np.rint(usd / prices * self._lot_scale[rows]))
         return sizes / self._lot_scale[rows]
+
+    def interest(self, row: int, at_ms: Sequence[Ms]) -> list[float]:
+        """Open interest of one symbol at past moments, base asset; its tickers showed the same."""
+        anchor = self._anchor(self._bar.day)
+        return [float(self._interest(at, anchor)[row]) for at in at_ms]
+
+    def _anchor(self, day: Floats) -> Floats:
+        """What interest in USD is converted by: the first price, so that only waves move it."""
+        return np.where(np.isnan(self._first_price), day[:, OPEN], self._first_price)
 
     def _interest(self, at_ms: Ms, price: Floats) -> Floats:
         """Open interest in base asset: a few days' worth, rising and falling by some percent."""

@@ -18,6 +18,12 @@ from engine.sim.feed import CLOSE, DAY_MS, HIGH, LOW, MINUTE_MS, OPEN, TURNOVER,
 FRAMES = {str(n): n * MINUTE_MS for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)}
 FRAMES["D"] = DAY_MS
 
+INTERVALS = {  # of open interest
+    f"{n}{unit}": n * minutes * MINUTE_MS
+    for unit, minutes, counts in (("min", 1, (5, 15, 30)), ("h", 60, (1, 4)), ("d", 1440, (1,)))
+    for n in counts
+}
+
 PARAMETER_ERROR = 10001
 FUNDING_RATE = "0.0001"
 MAX_LOTS, MAX_MARKET_LOTS = 2_000_000, 500_000
@@ -45,6 +51,7 @@ class Rest:
             "tickers": self._tickers,
             "kline": self._kline,
             "orderbook": self._orderbook,
+            "open-interest": self._open_interest,
         }
 
     def answer(self, path: str, query: Query) -> bytes:
@@ -150,6 +157,26 @@ class Rest:
             last = min(last, first + (limit - 1) * frame_ms)
         first = max(first, last - (limit - 1) * frame_ms)
         return first, max(0, (last - first) // frame_ms + 1)
+
+    def _open_interest(self, query: Query) -> Json:
+        """Past values, newest first, from `startTime` to `endTime` or now, at most `limit`."""
+        _check_category(query)
+        row, every_ms = self._row(query), INTERVALS.get(query.get("intervalTime", ""))
+        if every_ms is None:
+            raise Refused(PARAMETER_ERROR, "params error: intervalTime invalid")
+        limit = max(1, min(_int(query, "limit", 50), 200))
+        now_ms, first_ms = self._board.shown.at_ms, self._board.feed.start_ms
+        last = min(_int(query, "endTime", now_ms), now_ms) // every_ms * every_ms
+        first = max(_int(query, "startTime", first_ms), first_ms)
+        times = range(last, first - 1, -every_ms)[:limit]
+        lot = self._board.lot_decimals[row]
+        values = self._board.interest(row, times)
+        known = [
+            {"openInterest": f"{x:.{lot}f}", "timestamp": str(at_ms)}
+            for at_ms, x in zip(times, values, strict=True)
+            if not np.isnan(x)
+        ]
+        return {"symbol": query["symbol"], "category": "linear", "list": known}
 
     def _orderbook(self, query: Query) -> Json:
         _check_category(query)

@@ -241,3 +241,36 @@ def test_minutes_serve_every_interval() -> None:
     for interval in ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D"):
         query = {"category": "linear", "symbol": "AAAUSDT", "interval": interval}
         assert json.loads(rest.answer("kline", query))["retCode"] == 0
+
+
+def test_open_interest_of_the_past_is_what_tickers_showed() -> None:
+    def asked(**query: str) -> list[tuple[int, float]]:
+        found = result(board(), "open-interest", category="linear", symbol="AAAUSDT", **query)
+        assert (found["symbol"], found["category"]) == ("AAAUSDT", "linear")
+        return [(int(row["timestamp"]), float(row["openInterest"])) for row in found["list"]]
+
+    hour = 60 * MINUTE_MS
+    rows = asked(intervalTime="1h")
+    assert [at_ms for at_ms, _ in rows] == list(range(NOW_MS // hour * hour, FIRST_MS - 1, -hour))
+    at_ms, then = rows[2]
+    assert float(ticker(Board(recorded(), at_ms), 0)["openInterest"]) == then  # type: ignore[index]
+    assert len({value for _, value in rows}) > 1
+    assert asked(intervalTime="1h", startTime=str(rows[3][0]), limit="2") == rows[:2]
+    assert asked(intervalTime="1h", startTime="0", endTime=str(rows[3][0] + 9)) == rows[3:]
+    assert len(asked(intervalTime="5min", limit="300")) == 200
+
+
+def test_a_market_without_any_price_has_no_open_interest() -> None:
+    on = board(gap=slice(0, 360))
+    query = {"category": "linear", "symbol": "BBBUSDT", "intervalTime": "1h"}
+    assert result(on, "open-interest", **query)["list"] == []
+    late = board(gap=slice(0, 100))
+    assert len(result(late, "open-interest", **query)["list"]) > 1
+
+
+def test_open_interest_comes_in_known_intervals() -> None:
+    for text in ("2h", ""):
+        code, message = refusal(
+            "open-interest", category="linear", symbol="AAAUSDT", intervalTime=text
+        )
+        assert (code, message) == (10001, "params error: intervalTime invalid")
