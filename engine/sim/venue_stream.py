@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from engine.sim.board import Board
-from engine.sim.venue_topics import Topic, Topics, parse_topic
+from engine.sim.venue_topics import Topic, Topics, is_deep, parse_topic
 
 PATIENCE_S = 5.0  # real seconds
 ARGS_MAX = 21_000  # characters of all topics of a connection
@@ -105,10 +105,15 @@ class Stream:
             client.release()
         return client.socket
 
-    async def publish(self) -> None:
+    @property
+    def has_deep(self) -> bool:
+        """Whether somebody follows a whole book or each trade."""
+        return any(is_deep(t) for client in self._clients for t in client.topics.values())
+
+    async def publish(self, *, deep_only: bool = False) -> None:
         """Send what the board's last move means, and wait until every client has read it."""
         topics = {topic for client in self._clients for topic in client.topics.values()}
-        messages = self._topics.step(topics)
+        messages = self._topics.step(topics, deep_only=deep_only)
         await asyncio.gather(*(self._deliver(client, messages) for client in self._clients))
 
     async def repeat(self) -> None:
