@@ -9,10 +9,12 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from math import inf
 
 import msgspec
 import numpy as np
 from bench.aging import AGES, costs, start_ms
+from bench.ingest import ingest
 from bench.memory import memory
 from bench.scans import START_MS, SYMBOLS, WIDE, kernel, verdicts
 from bench.table import Row, calibrate, timed
@@ -111,6 +113,21 @@ def process() -> Iterator[Row]:
     yield Row("memory after them", peak_mb, 220, 150, "MB")
 
 
+def verdict(row: Row, pace: float) -> str:
+    """Which target a row meets on a machine of this pace; nothing when it has none."""
+    if row.must == inf:
+        return ""
+    scale = 1 if row.unit in ("MB", "x") else max(pace, 1)
+    late = "LATE" if row.found > row.must * TOLERANCE * scale else "near"
+    targets = (("goal", row.goal), ("ok", row.must))
+    return next((word for word, most in targets if row.found <= most), late)
+
+
+def figure(value: float) -> str:
+    """A column of the table."""
+    return f"{'-':>9}" if value == inf else f"{value:>9.4g}"
+
+
 def main() -> int:
     """Print the table; 1 when a row is beyond its target."""
     pace = calibrate() / CALIBRATION_MS
@@ -118,15 +135,11 @@ def main() -> int:
     print(f"{'':40}{'found':>9}{'must':>9}{'goal':>9}")
     late = 0
     # A child counts our size, too: those that measure memory come first.
-    for measure in (process, memory, verdicts, kernel, steps, durability, charts):
+    for measure in (process, memory, ingest, verdicts, kernel, steps, durability, charts):
         for row in measure():
-            scale = 1 if row.unit in ("MB", "x") else max(pace, 1)
-            word = next(
-                (w for w, most in (("goal", row.goal), ("ok", row.must)) if row.found <= most),
-                "LATE" if row.found > row.must * TOLERANCE * scale else "near",
-            )
+            word = verdict(row, pace)
             late += word == "LATE"
-            figures = "".join(f"{x:>9.4g}" for x in (row.found, row.must, row.goal))
+            figures = "".join(figure(x) for x in (row.found, row.must, row.goal))
             print(f"{row.name:<40}{figures} {row.unit:<3}{word}")
     return 1 if late else 0
 

@@ -17,6 +17,7 @@ from engine.core.events import BookLost, BookSeen
 from engine.core.values import Ms
 from engine.live.venues.bybit_rows import Data, Sign, is_about
 
+ALIVE = Sign.ALIVE  # asked of an enumeration it would cost a look-up a message
 BOOKS = "orderbook.50."
 LEVELS_MAX = 50  # of a side
 BOOK_EVERY_MS: Ms = 200  # of exchange time between two books shown, however often they change
@@ -60,29 +61,28 @@ class _Book:
     def merge(self, update: _Update, ts: Ms) -> str | None:
         """Take a change over; what makes the book worthless, if anything does."""
         self.u, self.ts = update.u, ts
-        if not (_fill(self._bids, update.b) and _fill(self._asks, update.a)):
+        bids, asks = self._bids, self._asks
+        if not (_fill(bids, update.b) and _fill(asks, update.a)):
             return "insane numbers"
         if update.b:
             self._roof = max(self._roof, max(update.b)[0])
         if update.a:
             self._floor = min(self._floor, min(update.a)[0])
-        return self._problem()
-
-    def _problem(self) -> str | None:
-        bids, asks = self._bids, self._asks
         if not bids or not asks:
             return "one-sided book"
         if self._roof >= self._floor:
             self._roof, self._floor = max(bids), min(asks)
             if self._roof >= self._floor:
                 return "crossed book"
-        if len(bids) > LEVELS_MAX:
-            for price in sorted(bids)[:-LEVELS_MAX]:
-                del bids[price]
-        if len(asks) > LEVELS_MAX:
-            for price in sorted(asks)[LEVELS_MAX:]:
-                del asks[price]
+        if len(bids) > LEVELS_MAX or len(asks) > LEVELS_MAX:
+            self._trim()
         return None
+
+    def _trim(self) -> None:
+        for price in sorted(self._bids)[:-LEVELS_MAX]:
+            del self._bids[price]
+        for price in sorted(self._asks)[LEVELS_MAX:]:
+            del self._asks[price]
 
     def show(self, symbol: str) -> BookSeen:
         """The book as it stands."""
@@ -136,18 +136,14 @@ class Books:
         symbol = topic[len(BOOKS) :]
         if message.type == "snapshot" or update.u == FIRST_UPDATE:
             book = self._books[symbol] = _Book()
-            problem = book.merge(update, ts)
-            sign = Sign.WHOLE
-        elif (found := self._books.get(symbol)) is None:
-            self._skipped["delta before snapshot"] += 1
-            return Data(topic, symbol, ts, (), Sign.WAITING)
-        elif update.u <= found.u:
-            self._skipped["repeated delta"] += 1
-            return Data(topic, symbol, ts, ())
+            problem, sign = book.merge(update, ts), Sign.WHOLE
         else:
-            book, sign, expected = found, Sign.ALIVE, found.u + 1
-            is_next = update.u == expected
-            problem = book.merge(update, ts) if is_next else f"gap: {expected} to {update.u}"
+            known = self._books.get(symbol)
+            if known is None or update.u <= known.u:
+                return self._ignored(topic, ts, is_known=known is not None)
+            is_next = update.u == known.u + 1
+            problem = known.merge(update, ts) if is_next else f"gap: {known.u + 1} to {update.u}"
+            book, sign = known, ALIVE
         if problem is not None:
             self._skipped[problem.partition(":")[0]] += 1
             self.forget(symbol)
@@ -156,3 +152,7 @@ class Books:
         if book.shown_ms is not None and 0 <= ts - book.shown_ms < BOOK_EVERY_MS:
             return Data(topic, symbol, ts, (), sign)
         return Data(topic, symbol, ts, (book.show(symbol),), sign)
+
+    def _ignored(self, topic: str, ts: Ms, *, is_known: bool) -> Data:
+        self._skipped["repeated delta" if is_known else "delta before snapshot"] += 1
+        return Data(topic, topic[len(BOOKS) :], ts, (), ALIVE if is_known else Sign.WAITING)

@@ -92,12 +92,9 @@ _trades = msgspec.json.Decoder(_Trades, strict=False)
 
 def is_about(topic: str, ts: Ms, prefix: str, skipped: Counter[str]) -> bool:
     """Whether a message is of this kind and says when; counted when not."""
-    if not topic.startswith(prefix):
-        skipped["unknown topic"] += 1
-    elif not 0 < ts < TIME_MAX_MS:
-        skipped["no time"] += 1
-    else:
+    if topic.startswith(prefix) and 0 < ts < TIME_MAX_MS:
         return True
+    skipped["no time" if topic.startswith(prefix) else "unknown topic"] += 1
     return False
 
 
