@@ -7,6 +7,7 @@ never decide anything: who is not followed merely has no order flow to show.
 from collections.abc import Sequence
 
 from engine.core import events as e
+from engine.core.checks import KINDS
 from engine.core.intents import FetchInterest, Subscribe
 from engine.core.interest import DAY_MS, HOUR_MS
 from engine.core.settings import Settings
@@ -28,9 +29,16 @@ class Following:
         self._loaded: set[str] = set()
 
     def look(self, turn: Turn, watched: Sequence[str]) -> None:
-        """Follow who is watched or held, or was until a moment ago; ask when that changed."""
+        """Follow who is watched or held, or was until a moment ago; ask when that changed.
+
+        Nobody is followed while every check that would read it is excluded.
+        """
         market, at_ms = turn.market, turn.at_ms
-        for symbol in (*watched, *(p.symbol for p in turn.ledger.positions)):
+        held = list(turn.ledger.positions)
+        if not _needs_flow(turn.settings):
+            watched = ()
+            held = [p for p in held if p.exits.activity_source == "tape"]
+        for symbol in (*watched, *(p.symbol for p in held)):
             self._wanted_ms[symbol] = at_ms
         self._wanted_ms = {
             s: ms
@@ -75,6 +83,13 @@ class Following:
         symbol = event.what.removeprefix(_INTEREST)
         if symbol != event.what and symbol in self._asked_ms:
             self._asked_ms[symbol] = turn.at_ms
+
+
+def _needs_flow(settings: Settings) -> bool:
+    return any(
+        kind.group == "micro" and name not in settings.checks.excluded
+        for name, kind in KINDS.items()
+    )
 
 
 def _needs_interest(settings: Settings) -> bool:

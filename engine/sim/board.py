@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.values import Ms
+from engine.sim.crowd import MOVE_MS, Crowd, Ints, Quoted
 from engine.sim.feed import (
     CLOSE,
     COLUMNS,
@@ -31,17 +32,13 @@ from engine.sim.feed import (
 from engine.sim.paths import Paths, draw_paths, noise
 
 HOUR_MS = 3_600_000
-DEPTH_SHARE = 6e-5  # of a day's turnover rests on each grid price of the book
-GRID_BPS = 1.5  # distance of two neighbors in the book, at least a tick
-BOOK_LIFE_S = 20  # sizes at a price stay this long
 INTEREST_DAYS = 0.4  # open interest, in days of turnover
 HEADS = 0.5  # a draw below it is a buy
 SPREAD_BPS = 0.4  # at a day's turnover of 1e9 USD; thinner markets have wider ones
 
 Depth = tuple[tuple[float, float], ...]  # (price, base quantity), best first
 
-_Ints = NDArray[np.int64]
-_PATH, _SIDE, _SIZE, _INTEREST = range(101, 105)  # what a draw is for
+_PATH, _SIDE, _INTEREST = 101, 102, 104  # what a draw is for
 
 
 class Shown(msgspec.Struct, frozen=True, eq=False):
@@ -76,6 +73,7 @@ class Print(msgspec.Struct, frozen=True):
     price: float
     qty: float
     is_buy: bool
+    number: int  # among those of its second
 
 
 class _Bar(msgspec.Struct, frozen=True, eq=False):
@@ -86,6 +84,7 @@ class _Bar(msgspec.Struct, frozen=True, eq=False):
     paths: Paths
     day: Floats  # the closed bars of 24 h as one candle, `(symbols, 6)`
     hour_open: Floats
+    before: Floats  # price of some minutes ago
     interest: Floats
 
 
@@ -107,7 +106,11 @@ class Board:
         self.lot_decimals = decimals_of([i.lot for i in feed.instruments])
         self._scale: Floats = 10.0 ** np.array(self.decimals)
         self._lot_scale: Floats = 10.0 ** np.array(self.lot_decimals)
+        self._crowd = Crowd(feed.seed, feed.daily_usd, self._scale, self._lot_scale)
+        self._books: dict[int, tuple[Floats, Floats]] = {}  # by depth, of this moment
+        self._trades: tuple[NDArray[np.bool_], Ints] | None = None  # sides and parts of the span
         self._spread_bps = SPREAD_BPS * (1e9 / np.maximum(feed.daily_usd, 1e5)) ** 0.3
+        self._first_price = feed.bars(feed.start_ms, 1)[:, 0, OPEN]
         self._partial: dict[int, Floats] = {}  # by frame: its closed bars, merged
         self._forming: dict[int, Floats] = {}
         self._closed: dict[int, Floats] = {}
@@ -165,48 +168,55 @@ class Board:
 
     def book(self, row: int, depth: int) -> tuple[Depth, Depth]:
         """Bids and asks, best first: the quote, then a grid of prices with seeded sizes."""
-        scale, last = self._scale[row], self.shown.last[row]
-        grid = max(1, round(GRID_BPS * 1e-4 * last * scale))
-        bid = round(self.shown.bid[row] * scale)
-        ask = round(self.shown.ask[row] * scale)
-        away = np.arange(depth - 1) * grid
-        bids = np.concatenate([[bid], (bid - 1) // grid * grid - away])
-        asks = np.concatenate([[ask], (ask // grid + 1) * grid + away])
-        return self._sized(row, bids[bids > 0]), self._sized(row, asks)
+        if depth not in self._books:
+            self._books[depth] = self._crowd.books(self._quoted, depth)
+        prices, sizes = self._books[depth]
+        count = int(np.count_nonzero(prices[row, 0] > 0))
+        bids, asks = (
+            tuple(zip(prices[row, side].tolist(), sizes[row, side].tolist(), strict=True))
+            for side in (0, 1)
+        )
+        return bids[:count], asks
 
     def interest(self, row: int, first_ms: Ms, frame_ms: int, count: int) -> Floats:
-        """Open interest `(count,)` of one symbol at moments `frame_ms` apart, as shown then.
-
-        NaN where its price was not known yet; all moments are opens of base bars.
-        """
-        step, at_ms = self.feed.step_ms, first_ms + frame_ms * np.arange(count)
-        begin_ms = max(first_ms - DAY_MS, self.feed.start_ms)
-        moments = (at_ms - begin_ms) // step
-        opens = np.append(self.feed.series(row, begin_ms, int(moments[-1]))[:, OPEN], np.nan)
-        known = np.where(np.isnan(opens), len(opens) - 1, np.arange(len(opens)))
-        known = np.minimum.accumulate(known[::-1])[::-1]  # the next known bar of each
-        of_day = known[np.maximum(moments - DAY_MS // step, 0)]
-        price = np.where(of_day < moments, opens[of_day], np.nan)
+        """Open interest `(count,)` of one symbol at moments `frame_ms` apart, as shown then."""
+        at_ms = first_ms + frame_ms * np.arange(count)
+        price = np.full(count, self._anchor(self._bar.day)[row])
         return self._interest(np.full(count, row), at_ms, price)
 
     def prints(self, row: int) -> Iterator[Print]:
         """Trades of one symbol between the last moment shown and this one, oldest first."""
-        return self._prints(row, self._span.bar, self._span.begin, self._span.end)
+        if self._trades is None:
+            self._trades = self._aggressors(self._span)
+        return self._prints(row, self._span, self._trades)
 
     def trades(self, row: int) -> Iterator[Print]:
         """Trades of one symbol in the bar of the last move up to now, oldest first."""
-        return self._prints(row, self._span.bar, 0, self._span.end)
+        whole = msgspec.structs.replace(self._span, begin=0)
+        return self._prints(row, whole, self._aggressors(whole))
 
-    def _prints(self, row: int, bar: _Bar, begin: int, end: int) -> Iterator[Print]:
-        seconds = np.arange(begin + 1, end + 1)
+    def _aggressors(self, span: _Span) -> tuple[NDArray[np.bool_], Ints]:
+        """Sides and parts of the trades of each second of a span, `(symbols, seconds)`."""
+        seconds = span.bar.open_ms // SECOND_MS + np.arange(span.begin + 1, span.end + 1)
+        is_buy = self._coin(np.arange(len(self.rows))[:, None], seconds)
+        return is_buy, self._crowd.parts(seconds)
+
+    def _prints(
+        self, row: int, span: _Span, aggressors: tuple[NDArray[np.bool_], Ints]
+    ) -> Iterator[Print]:
+        bar, begin, end = span.bar, span.begin, span.end
         volume = np.round(bar.paths.volume[row, begin : end + 1], self.lot_decimals[row])
-        is_buy = self._coin(row, bar.open_ms // SECOND_MS + seconds)
-        prices = bar.paths.price[row, begin + 1 : end + 1]
-        sizes = np.round(np.diff(volume), self.lot_decimals[row])
-        for second, price, qty, buy in zip(seconds, prices, sizes, is_buy, strict=True):
-            if qty > 0:
-                at_ms = bar.open_ms + int(second) * SECOND_MS
-                yield Print(at_ms, float(price), float(qty), bool(buy))
+        columns = zip(
+            range(begin + 1, end + 1),
+            bar.paths.price[row, begin + 1 : end + 1].tolist(),
+            np.diff(volume).tolist(),
+            *(column[row].tolist() for column in aggressors),
+            strict=True,
+        )
+        for second, price, qty, is_buy, count in columns:
+            parts = self._crowd.split(row, qty, count) if qty > 0 else ()
+            for number, part in enumerate(parts):
+                yield Print(bar.open_ms + second * SECOND_MS, price, part, is_buy, number)
 
     def _open_bar(self, bar_ms: Ms) -> _Bar:
         feed = self.feed
@@ -219,7 +229,8 @@ class Board:
             paths=draw_paths(candles, np.array(self.decimals), key),
             day=day,
             hour_open=self._merged_since(bar_ms, HOUR_MS)[:, OPEN],
-            interest=self._interest(np.arange(len(day)), bar_ms, day[:, OPEN]),
+            before=self._merged_since(bar_ms, max(MOVE_MS, feed.step_ms))[:, OPEN],
+            interest=self._interest(np.arange(len(day)), bar_ms, self._anchor(day)),
         )
 
     def _merged_since(self, bar_ms: Ms, length_ms: int) -> Floats:
@@ -236,16 +247,21 @@ class Board:
         candle = self._candle(second)
         price = paths.price[:, second]
         last = np.where(np.isnan(price), bar.day[:, CLOSE], price)
-        at_ms, rows = bar.open_ms + second * SECOND_MS, np.arange(len(last))
+        at_ms = bar.open_ms + second * SECOND_MS
         bid, ask = self._quote(last, at_ms // SECOND_MS)
+        lean = self._crowd.lean(last, bar.before, bar.day, at_ms)
+        quoted = Quoted(at_ms, self._ticks(last), self._ticks(bid), self._ticks(ask), lean)
+        self._quoted = quoted
+        best = self._crowd.sizes(np.stack([quoted.bid, quoted.ask], axis=1)[:, :, None], quoted)
+        self._books, self._trades = {}, None
         day = aggregate(np.stack([bar.day, candle], axis=1), 2)[:, 0]
         return Shown(
             at_ms=at_ms,
             last=last,
             bid=bid,
             ask=ask,
-            bid_size=self._sizes(rows, bid, at_ms),
-            ask_size=self._sizes(rows, ask, at_ms),
+            bid_size=best[:, 0, 0],
+            ask_size=best[:, 1, 0],
             candle=candle,
             high_24h=day[:, HIGH],
             low_24h=day[:, LOW],
@@ -279,25 +295,19 @@ class Board:
         ask = bid + spread
         return np.rint(bid * self._scale) / self._scale, np.rint(ask * self._scale) / self._scale
 
-    def _coin(self, rows: _Ints | int, seconds: _Ints | int) -> NDArray[np.bool_]:
+    def _ticks(self, prices: Floats) -> Ints:
+        ticks: Ints = np.rint(np.nan_to_num(prices) * self._scale).astype(np.int64)
+        return ticks
+
+    def _coin(self, rows: Ints | int, seconds: Ints | int) -> NDArray[np.bool_]:
         is_buy: NDArray[np.bool_] = noise(self.feed.seed, _SIDE, rows, seconds) < HEADS
         return is_buy
 
-    def _sized(self, row: int, ticks: _Ints) -> Depth:
-        prices = np.rint(ticks) / self._scale[row]
-        sizes = self._sizes(np.full(len(ticks), row), prices, self.shown.at_ms)
-        return tuple(zip(prices.tolist(), sizes.tolist(), strict=True))
+    def _anchor(self, day: Floats) -> Floats:
+        """What interest in USD is converted by: the first price, so that only waves move it."""
+        return np.where(np.isnan(self._first_price), day[:, OPEN], self._first_price)
 
-    def _sizes(self, rows: _Ints, prices: Floats, at_ms: Ms) -> Floats:
-        """Base quantity resting at each price, at least one lot; it changes now and then."""
-        ticks = np.rint(np.nan_to_num(prices) * self._scale[rows]).astype(np.int64)
-        life = (at_ms // SECOND_MS + ticks * 7) // BOOK_LIFE_S
-        draw = noise(self.feed.seed, _SIZE, rows, ticks, life)
-        usd = DEPTH_SHARE * self.feed.daily_usd[rows] * (0.2 - np.log1p(-draw))
-        sizes: Floats = np.maximum(1, np.rint(usd / prices * self._lot_scale[rows]))
-        return sizes / self._lot_scale[rows]
-
-    def _interest(self, rows: _Ints, at_ms: Ms | _Ints, price: Floats) -> Floats:
+    def _interest(self, rows: Ints, at_ms: Ms | Ints, price: Floats) -> Floats:
         """Open interest in base asset: a few days' worth, rising and falling by some percent."""
         phase = noise(self.feed.seed, _INTEREST, rows)
         hours = at_ms / HOUR_MS

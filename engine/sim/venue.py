@@ -32,6 +32,7 @@ PACE_S = 0.25  # real time between two steps
 STAND_S = 5.0  # real time between two repetitions of prices that no longer move
 STEP_MIN_MS = 1 * SECOND_MS
 STEP_MAX_MS = 25 * SECOND_MS
+DEEP_MS = 3 * SECOND_MS  # books and trades do not leap farther: a book would be old in between
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,6 +76,7 @@ class Venue:
             faults=found,
         )
         self._control = Control(parts, self._market)
+        self._told_ms = self.now_ms  # when everything was published last
 
     @property
     def now_ms(self) -> Ms:
@@ -121,7 +123,7 @@ class Venue:
             due = max(loop.time(), due + step_ms / SECOND_MS / self._speed)
             await asyncio.sleep(due - loop.time())
             self._step(step_ms)
-            await asyncio.gather(self._stream.publish(), self._bell.publish())
+            await self._publish()
 
     async def stand(self) -> None:
         """Repeat the last prices until canceled: what a market does after its recording."""
@@ -143,11 +145,24 @@ class Venue:
         self._account.desk.step()
         self._door.step()  # what comes late meets the market as it is now
 
+    async def _publish(self) -> None:
+        """Books and trades at each step, the rest in its own pace and at the close of a bar."""
+        is_close = self.now_ms % self._board.feed.step_ms == 0
+        is_whole = is_close or self.now_ms - self._told_ms >= self._pace_ms
+        if is_whole:
+            self._told_ms = self.now_ms
+        told = self._stream.publish(deep_only=not is_whole)
+        await asyncio.gather(told, self._bell.publish())
+
+    @property
+    def _pace_ms(self) -> int:
+        paced = int(self._speed * PACE_S) * SECOND_MS
+        return max(STEP_MIN_MS, min(paced, STEP_MAX_MS))
+
     def _step_ms(self) -> int:
         """The next step: whole seconds, never over the close of a bar."""
-        paced = int(self._speed * PACE_S) * SECOND_MS
-        to_close = self._board.feed.step_ms - self.now_ms % self._board.feed.step_ms
-        return min(max(STEP_MIN_MS, min(paced, STEP_MAX_MS)), to_close)
+        most = min(self._pace_ms, DEEP_MS) if self._stream.has_deep else self._pace_ms
+        return min(most, self._board.feed.step_ms - self.now_ms % self._board.feed.step_ms)
 
 
 def _start(feed: Feed, start_ms: Ms | None) -> Ms:

@@ -82,7 +82,7 @@ class History:
         price, lot = self._board.decimals[row], self._board.lot_decimals[row]
         shown = [
             {
-                "execId": trade_id(trade.at_ms, row),
+                "execId": trade_id(trade, row),
                 "symbol": query["symbol"],
                 "price": f"{trade.price:.{price}f}",
                 "size": f"{trade.qty:.{lot}f}",

@@ -4,14 +4,14 @@ Field names, types and error codes follow the exchange's documents, so that clie
 read it. It must never touch a socket, and never answer with a number the board does not show.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from engine.core.values import Instrument, Ms
 from engine.sim.account import FUNDING_MS
-from engine.sim.board import HOUR_MS, Board
+from engine.sim.board import HOUR_MS, Board, Depth
 from engine.sim.feed import CLOSE, DAY_MS, HIGH, LOW, MINUTE_MS, OPEN, TURNOVER, VOLUME
 
 FRAMES = {str(n): n * MINUTE_MS for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)}
@@ -144,7 +144,8 @@ class Rest:
     def _orderbook(self, query: Query) -> Json:
         check_category(query)
         row = row_of(self._board, query)
-        bids, asks = book_texts(self._board, row, max(1, min(number(query, "limit", 25), BOOK_MAX)))
+        sides = book_of(self._board, row, max(1, min(number(query, "limit", 25), BOOK_MAX)))
+        bids, asks = (book_texts(self._board, row, side) for side in sides)
         now_ms = self._board.shown.at_ms
         numbers = {"ts": now_ms, "cts": now_ms, "u": now_ms // 1000, "seq": now_ms}
         return {"s": query["symbol"], "b": bids, "a": asks, **numbers}
@@ -175,16 +176,15 @@ def _exact(quantity: float, decimals: int) -> str:
     return text if float(text) == quantity else np.format_float_positional(quantity, trim="-")
 
 
-def book_texts(board: Board, row: int, depth: int) -> tuple[list[list[str]], list[list[str]]]:
-    """Bids and asks as `[price, size]`, best first; both empty before the first trade."""
-    if np.isnan(board.shown.last[row]):
-        return [], []
+def book_of(board: Board, row: int, depth: int) -> tuple[Depth, Depth]:
+    """Bids and asks, best first; both empty before the first trade."""
+    return ((), ()) if np.isnan(board.shown.last[row]) else board.book(row, depth)
+
+
+def book_texts(board: Board, row: int, levels: Iterable[tuple[float, float]]) -> list[list[str]]:
+    """Levels as `[price, size]`, in the exchange's words."""
     price, lot = board.decimals[row], board.lot_decimals[row]
-    bids, asks = board.book(row, depth)
-    return (
-        [[f"{p:.{price}f}", f"{q:.{lot}f}"] for p, q in bids],
-        [[f"{p:.{price}f}", f"{q:.{lot}f}"] for p, q in asks],
-    )
+    return [[f"{p:.{price}f}", f"{q:.{lot}f}" if q else "0"] for p, q in levels]
 
 
 def ticker(board: Board, row: int) -> dict[str, str] | None:

@@ -15,7 +15,7 @@ from aiohttp import web
 from engine.sim import venue_faults as faults
 from engine.sim.board import Board
 from engine.sim.venue_socket import Client, Crowd
-from engine.sim.venue_topics import Topic, Topics, parse_topic
+from engine.sim.venue_topics import Topic, Topics, is_deep, parse_topic
 
 ARGS_MAX = 21_000  # characters of all topics of a connection
 
@@ -34,12 +34,17 @@ class Stream:
         """Handle one connection until it ends."""
         return await self.crowd.serve(request, self._answer)
 
-    async def publish(self) -> None:
+    @property
+    def has_deep(self) -> bool:
+        """Whether somebody follows a whole book or each trade."""
+        return any(is_deep(t) for topics in self._wanted.values() for t in topics.values())
+
+    async def publish(self, *, deep_only: bool = False) -> None:
         """Send what the board's last move means, and wait until every client has read it."""
         clients = tuple(self.crowd.clients)
         self._wanted = {c: topics for c, topics in self._wanted.items() if c in clients}
         wanted = {topic for topics in self._wanted.values() for topic in topics.values()}
-        messages = self._topics.step(wanted)
+        messages = self._topics.step(wanted, deep_only=deep_only)
         await asyncio.gather(
             *(self.crowd.deliver(client, self._tell(client, messages)) for client in clients)
         )

@@ -12,15 +12,15 @@ import msgspec
 import numpy as np
 
 from engine.core.values import Ms
-from engine.sim.board import Board
+from engine.sim.board import Board, Print
 from engine.sim.feed import OPEN, Floats
-from engine.sim.venue_rest import FRAMES, book_texts, candle_texts, is_served, ticker
+from engine.sim.venue_rest import FRAMES, book_of, book_texts, candle_texts, is_served, ticker
 
 DEPTHS = ("1", "50", "200", "1000")
 PRINTS_MAX = 1024  # trades in one message
 REPEAT_MS = 3000  # a book of depth 1 is pushed again after this long without a change
 
-_Side = dict[str, str]  # price -> size
+_Side = dict[float, float]  # price -> size, 0 = gone
 
 
 class Topic(NamedTuple):
@@ -39,6 +39,11 @@ class _Book(msgspec.Struct):
     asks: _Side
     update_id: int
     sent_ms: Ms
+
+
+def is_deep(topic: Topic) -> bool:
+    """Whether it is of the whole book or of each trade: what must not come in leaps."""
+    return topic.kind == "publicTrade" or (topic.kind == "orderbook" and topic.detail != "1")
 
 
 def parse_topic(board: Board, text: str) -> Topic | None:
@@ -94,8 +99,11 @@ class Topics:
             return [self._book_message(topic, "snapshot", book, (book.bids, book.asks))]
         return []
 
-    def step(self, topics: Collection[Topic]) -> dict[Topic, list[str]]:
-        """Messages of the board's last move, by topic; the state of other topics is forgotten."""
+    def step(self, topics: Collection[Topic], *, deep_only: bool = False) -> dict[Topic, list[str]]:
+        """Messages of the board's last move, by topic; the state of other topics is forgotten.
+
+        With `deep_only` the others of these topics wait for a later move.
+        """
         self._tickers = {t: shown for t, shown in self._tickers.items() if t in topics}
         self._books = {t: book for t, book in self._books.items() if t in topics}
         build = {
@@ -104,7 +112,8 @@ class Topics:
             "publicTrade": self._trades,
             "orderbook": self._book,
         }
-        return {topic: build[topic.kind](topic) for topic in topics}
+        told = (topic for topic in topics if not deep_only or is_deep(topic))
+        return {topic: build[topic.kind](topic) for topic in told}
 
     @property
     def _now_ms(self) -> Ms:
@@ -164,7 +173,7 @@ class Topics:
                     "v": f"{trade.qty:.{lot}f}",
                     "p": f"{trade.price:.{price}f}",
                     "L": _direction(trade.price, before),
-                    "i": trade_id(trade.at_ms, topic.row),
+                    "i": trade_id(trade, topic.row),
                     "BT": False,
                     "RPI": False,
                     "seq": trade.at_ms,
@@ -191,7 +200,7 @@ class Topics:
         return [self._book_message(topic, "delta", new, (bids, asks))]
 
     def _new_book(self, topic: Topic) -> _Book:
-        bids, asks = book_texts(self._board, topic.row, int(topic.detail))
+        bids, asks = book_of(self._board, topic.row, int(topic.detail))
         # Whoever comes back later finds a larger number: there is at most one update a second.
         return _Book(dict(bids), dict(asks), self._now_ms // 1000 - self._update_base, self._now_ms)
 
@@ -200,8 +209,8 @@ class Topics:
     ) -> str:
         data = {
             "s": self._board.feed.instruments[topic.row].symbol,
-            "b": list(sides[0].items()),
-            "a": list(sides[1].items()),
+            "b": book_texts(self._board, topic.row, sides[0].items()),
+            "a": book_texts(self._board, topic.row, sides[1].items()),
             "u": book.update_id,
             "seq": self._now_ms,
         }
@@ -214,14 +223,14 @@ class Topics:
         return msgspec.json.encode(message | extra).decode()
 
 
-def trade_id(at_ms: Ms, row: int) -> str:
-    """What a trade is called; there is at most one a second and symbol."""
-    return str(UUID(int=at_ms << 32 | row))
+def trade_id(trade: Print, row: int) -> str:
+    """What a trade is called, wherever it is shown."""
+    return str(UUID(int=trade.at_ms << 48 | trade.number << 32 | row))
 
 
 def _changes(before: _Side, after: _Side) -> _Side:
-    """Sizes to set, `0` where a price is gone."""
-    gone = dict.fromkeys(before.keys() - after.keys(), "0")
+    """Sizes to set, 0 where a price is gone."""
+    gone = dict.fromkeys(before.keys() - after.keys(), 0.0)
     return gone | {p: size for p, size in after.items() if before.get(p) != size}
 
 

@@ -1,16 +1,19 @@
 """The product as its users meet it: real processes, the real protocols, a person at the chat."""
 
+import asyncio
+import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from plays import CALM, SYMBOLS, write_play
-from programs import Person, Program, person_at, running
+from programs import Message, Person, Program, person_at, running
 
+from builders import NO_FLOW
 from engine.core import facts as f
 from engine.core.ledger import Ledger
 from engine.core.values import Purpose
@@ -41,6 +44,8 @@ async def sandbox(
     """The sandbox on a free port, with a person at its page."""
     where = ["--state-dir", str(tmp_path / "state"), "--port", "0"]
     where += ["--set", "risk.pair_corr_max_frac=1"]  # the markets of a play are one another's twins
+    if "--data" in arguments:  # a play begins with its break: no order flow was followed before
+        where += ["--set", f"checks.excluded={json.dumps(NO_FLOW)}"]
     async with AsyncExitStack() as stack:
         program = await stack.enter_async_context(
             running("bot", "--sandbox", *where, *arguments, **env)
@@ -256,3 +261,23 @@ async def choose(person: Person, preset: str, outcome: str) -> None:
     assert " → " in asked["text"]
     await person.tap(asked, "Apply")
     await person.until(lambda m: m["message_id"] == asked["message_id"] and outcome in m["text"])
+
+
+async def test_order_flow_of_a_watched_market_is_there_to_see(tmp_path: Path) -> None:
+    """On what is shipped: no check is excluded, and each gets its value."""
+
+    async def asked(words: str, part: str, is_there: Callable[[str], bool]) -> Message:
+        """The answer to words, repeated until something is there."""
+        async with asyncio.timeout(90):
+            while not is_there((said := await person.answer(words, part))["text"]):
+                pass
+        return said
+
+    async with sandbox(tmp_path, "--speed", "60") as (program, person):
+        scan = await asked("/scan", "markets", lambda text: "30 watched" in text)
+        symbol = scan["buttons"][0][0]["data"].split()[-1]
+        shown = await asked(f"/levels {symbol}", "Order flow", lambda text: "bid share" in text)
+        assert "trades/min" in shown["text"]
+        why = await asked(f"/why {symbol}", "tape pace", lambda text: "covered" not in text)
+        assert "Excluded" not in why["text"]
+        assert await program.stop() == 0

@@ -176,6 +176,20 @@ def test_who_left_the_watch_set_is_followed_for_a_while() -> None:
     assert world.engine.market.flow.symbols == ()
 
 
+def test_nobody_is_followed_for_checks_that_are_excluded() -> None:
+    world = World()
+    world.start()
+    world.enter()
+    assert world.settings.checks.excluded
+    assert deep(world) == ()
+    quiet = Exits(activity_bars=1, activity_source="tape")
+    other = World(msgspec.structs.replace(world.settings, exits=quiet))
+    other.start()
+    assert deep(other) == ()
+    other.enter()
+    assert deep(other) == (SYMBOL,)
+
+
 def test_who_is_held_is_followed() -> None:
     world = flowing()
     world.enter()

@@ -55,6 +55,21 @@ def test_a_step_never_jumps_over_the_close_of_a_bar() -> None:
     assert Venue(recorded(), speed=60, start_ms=OPEN_MS)._step_ms() == 15_000
 
 
+async def test_books_and_trades_do_not_leap_though_the_rest_does(session: ClientSession) -> None:
+    close_ms = OPEN_MS + FIVE_MS
+    venue = Venue(recorded(), speed=FAST, start_ms=close_ms - 60_000, hold_until_client=True)
+    topics = ("orderbook.50.AAAUSDT", "publicTrade.AAAUSDT", "tickers.AAAUSDT")
+    times: dict[str, list[int]] = {topic: [] for topic in topics}
+    async with serving(venue, is_running=True) as url, session.ws_connect(url + STREAM) as socket:
+        await subscribe(socket, *topics)
+        while not times["tickers.AAAUSDT"] or times["tickers.AAAUSDT"][-1] < 0:
+            message = await socket.receive_json(timeout=WAIT_S)
+            times[message["topic"]].append((message["ts"] - close_ms) // 1000)
+    assert times["tickers.AAAUSDT"] == [-60, -33, -6, 0]
+    assert times["orderbook.50.AAAUSDT"] == list(range(-60, 1, 3))
+    assert len(times["publicTrade.AAAUSDT"]) > 10
+
+
 def test_the_clock_starts_where_it_is_told_in_whole_seconds() -> None:
     feed = recorded()
     assert Venue(feed).now_ms == feed.begin_ms
