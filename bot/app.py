@@ -135,6 +135,8 @@ async def _in_sandbox(plan: Plan, memory: Memory) -> bool:
     is_joined = joins.startswith(_LOOPBACK)
     place = Place(options.host, options.port, options.speed, has_chat=not is_joined)
     sandbox = Sandbox(market, place, ledger.state.at_ms or None)
+    if plan.modes.mode == LIVE and ledger.seq:
+        sandbox.restore(ledger.balance, *worlds.remembered(ledger))
     await sandbox.open()
     try:
         remember(store.folder, market)
