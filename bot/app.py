@@ -293,4 +293,12 @@ class _Chat:
                 _log.error("chat.failed", problem=problem)
             except ExceptionGroup:
                 _log.error("chat.failed", exc_info=True)
+            _obey_cancel()
             await asyncio.sleep(CHAT_AGAIN_S)
+
+
+def _obey_cancel() -> None:
+    """A task group that fails while it is canceled tells of the failure alone: end all the same."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
