@@ -135,6 +135,8 @@ async def _in_sandbox(plan: Plan, memory: Memory) -> bool:
     is_joined = joins.startswith(_LOOPBACK)
     place = Place(options.host, options.port, options.speed, has_chat=not is_joined)
     sandbox = Sandbox(market, place, ledger.state.at_ms or None)
+    if plan.modes.mode == LIVE and ledger.seq:
+        sandbox.restore(ledger.balance, *worlds.remembered(ledger))
     await sandbox.open()
     try:
         remember(store.folder, market)
@@ -291,4 +293,12 @@ class _Chat:
                 _log.error("chat.failed", problem=problem)
             except ExceptionGroup:
                 _log.error("chat.failed", exc_info=True)
+            _obey_cancel()
             await asyncio.sleep(CHAT_AGAIN_S)
+
+
+def _obey_cancel() -> None:
+    """A task group that fails while it is canceled tells of the failure alone: end all the same."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -16,7 +16,7 @@ from bot.desk import Prospect
 from engine import __version__
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
-from engine.core.values import LIVE, PAPER, Arm
+from engine.core.values import LIVE, PAPER, Arm, Order
 from engine.errors import Denied, StoreError, Transient
 from engine.live.access import Access
 from engine.live.clock import VenueClock
@@ -86,15 +86,20 @@ def _stream(settings: Settings, clock: VenueClock) -> PublicStream:
 
 def _restore_account(matching: Matching, ledger: Ledger, settings: Settings) -> None:
     """Paper has no exchange that outlives us: its account is what the ledger remembers."""
+    start = Decimal(repr(settings.sim.equity_start_usd))
+    matching.restore(ledger.balance if ledger.seq else start, *remembered(ledger))
+
+
+def remembered(ledger: Ledger) -> tuple[list[Holding], list[tuple[Order, Decimal]]]:
+    """Positions with their stops, and live orders with what was filled of each."""
     holdings = [
-        # A stop we were never shown stood all the same: on paper it comes with its entry's fill.
+        # A stop we were never shown stood all the same: it comes with its entry's fill.
         Holding(p.id, p.symbol, p.side, p.qty, p.avg, p.stop or p.asked_stop, p.funded_ms)
         for p in ledger.positions
         if p.qty
     ]
     live = [(o.order, o.filled_qty) for o in ledger.state.orders.values() if o.is_live]
-    start = Decimal(repr(settings.sim.equity_start_usd))
-    matching.restore(ledger.balance if ledger.seq else start, holdings, live)
+    return holdings, live
 
 
 async def live(

@@ -4,6 +4,8 @@ It exists so that a newcomer needs one command and one address. It must never bi
 what it was told to, and never let a directory of one market go on with another.
 """
 
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +15,9 @@ from aiohttp import web
 from bot.sandbox.guard import guard
 from bot.sandbox.room import Chat
 from bot.sandbox.serve import listen, mount
-from engine.core.values import Ms
+from engine.core.values import Ms, Order
 from engine.errors import ConfigError
+from engine.sim.matching import Holding
 from engine.sim.sources import feed_from
 from engine.sim.venue import Venue
 
@@ -85,6 +88,15 @@ class Sandbox:
         )
         self._runner: web.AppRunner | None = None
         self.port = place.port
+
+    def restore(
+        self,
+        balance: Decimal,
+        holdings: Sequence[Holding],
+        live: Sequence[tuple[Order, Decimal]],
+    ) -> None:
+        """Its exchange ends with the bot: let the account be what the ledger remembers."""
+        self._venue.restore(balance, holdings, live)
 
     @property
     def rest_url(self) -> str:

@@ -31,7 +31,6 @@ BACKOFF_S = (0.25, 1.0)  # before the second and the third try
 PATIENCE_S = 5.0  # a longer wait is the caller's to take
 SHRINK_MAX = 0.2  # a list of instruments that lost more is not believed
 RECV_WINDOW_MS = 5000  # never widened to hide a clock that drifts
-STEP_MS = 60_000  # the same where the clock of a venue on this machine moves in steps
 SYNC_S = 600.0  # so long our own reading of the venue's clock is better than the caller's
 DENIED_S = 30.0  # the pace of calls that the venue denies
 
@@ -90,7 +89,7 @@ class Wire(bybit):  # type: ignore[misc] # ccxt ships no types
                 "timeout_on_exit": 0 if is_local else 250,  # ms a TLS session needs to end
                 "options": {
                     "fetchMarkets": {"types": ["linear"]},
-                    "recvWindow": RECV_WINDOW_MS if address.timing.is_flowing else STEP_MS,
+                    "recvWindow": RECV_WINDOW_MS,
                 },
             }
         )

@@ -7,15 +7,18 @@ this machine.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from engine.core.values import Ms
+from engine.core.values import Ms, Order
 from engine.errors import DataError
 from engine.sim.board import Board
 from engine.sim.feed import SECOND_MS, Feed
+from engine.sim.matching import Holding
+from engine.sim.trading.recollection import restore
 from engine.sim.venue_account import Account
 from engine.sim.venue_bell import Bell
 from engine.sim.venue_call import ROOT
@@ -92,6 +95,15 @@ class Venue:
     def clients(self) -> int:
         """Open stream connections."""
         return len(self._stream.crowd.clients) + len(self._bell.crowd.clients)
+
+    def restore(
+        self,
+        balance: Decimal,
+        holdings: Sequence[Holding],
+        live: Sequence[tuple[Order, Decimal]],
+    ) -> None:
+        """Let the account be as its holder remembers it; before anything is asked."""
+        restore(self._account.desk, balance, holdings, live)
 
     def routes(self) -> list[web.RouteDef]:
         """Everything under `/v5/` and `/venue/`, to be mounted on an application."""

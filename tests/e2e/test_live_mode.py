@@ -159,5 +159,9 @@ async def test_the_sandbox_trades_live_when_its_command_line_asks(tmp_path: Path
             said = await person.answer("/mode live", "it is live already")
             assert "Nothing was changed" in said["text"]
         assert await bot.stop() == 0
+    async with running(*here, BREAKOUT_STATE_DIR=str(tmp_path)) as bot:  # the account goes on
+        await bot.line("ledger and exchange agree")
+        assert not any("incident" in line for line in bot.lines)
+        assert await bot.stop() == 0
     assert (tmp_path / "sandbox-live" / "kind").read_text() == "sandbox-live\n"
     assert not (tmp_path / "mode.json").exists()

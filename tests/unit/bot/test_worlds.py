@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from bot import worlds
+from bot.modes import Asked, Door, Modes
 from builders import T0, D
 from engine.core import facts as f
 from engine.core.events import ExchangeSeen
@@ -15,6 +16,7 @@ from engine.core.ledger import Ledger
 from engine.core.positions import Position
 from engine.core.settings import Exchange, Settings
 from engine.core.values import Arm, Setup, Side
+from engine.environment import Environment, Secret
 from engine.errors import Denied, StoreError, Transient
 from engine.live.paper import PaperExchange
 from engine.live.store import FileStore
@@ -135,6 +137,19 @@ async def test_the_prospect_shows_what_the_venue_and_our_records_say() -> None:
         found = await worlds.survey(settings(url), holding(), worlds.SANDBOX_KEYS, 60)
     assert (found.equity, found.preset, found.held) == (D(10_000), "breakout_v1", 1)
     assert found.refusals == ()
+
+
+async def test_the_chat_sees_it_through_its_door(tmp_path: Path) -> None:
+    machine = Environment(
+        exchange_key=Secret("sandbox"), exchange_secret=Secret("sandbox"), state_dir=tmp_path
+    )
+    modes = Modes(machine, Asked(None, None, is_sandbox=False, speed=60))
+    async with venue() as url:
+        door = Door(modes, lambda: settings(url), lambda _preset: settings(url))
+        found = await door.prospect()
+    assert (found.equity, found.held, found.refusals) == (D(10_000), 0, ())
+    again = FileStore(tmp_path / "live", "live")  # let go of, and of its kind
+    again.close()
 
 
 @pytest.mark.parametrize(
