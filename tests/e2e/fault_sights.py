@@ -30,28 +30,26 @@ def fired(count: int = 1) -> Seen:
     return lambda sight: f"struck {sight.fired} times" if sight.fired >= count else None
 
 
-def resolved(count: int = 1, *, purpose: Purpose | None = None) -> Seen:
-    """Orders of unknown outcome, each with its end."""
+def resolved(count: int = 1) -> Seen:
+    """Orders of unknown outcome, and what each turned out to be."""
 
     def seen(sight: Sight) -> str | None:
-        ends = {fact.order_id: fact for fact in sight.facts(f.OrderEnded)}
-        doubted = {fact.order_id: fact.detail for fact in sight.facts(f.OrderDoubted)}
-        if purpose is not None:
-            placed = orders_of(sight)
-            doubted = {
-                k: v
-                for k, v in doubted.items()
-                if k in placed and placed[k].order.purpose is purpose
-            }
-        known = {k: ends[k] for k in doubted if k in ends}
-        if len(known) < count:
-            return None
+        found: dict[str, str] = {}
+        for record in sight.records:
+            match record.fact:
+                case f.OrderDoubted(order_id=order_id):
+                    found[order_id] = ""
+                case f.OrderAcked(order_id=order_id) if order_id in found:
+                    found[order_id] = "works"
+                case f.OrderEnded(order_id=order_id, state=state) if order_id in found:
+                    found[order_id] = state.lower()
         there = arrivals(sight)
         told = [
-            f"{k} doubted, {'on' if k in there else 'not on'} the exchange, {end.state.lower()}"
-            for k, end in known.items()
+            f"{k} doubted, {'on' if k in there else 'not on'} the exchange, {end}"
+            for k, end in found.items()
+            if end
         ]
-        return "; ".join(told[:3])
+        return "; ".join(told[:3]) if len(told) >= count else None
 
     return seen
 
