@@ -67,7 +67,8 @@ async def ours(world: LiveWorld) -> int:
 
 async def say(world: LiveWorld, text: str, button: str) -> None:
     """Say something, and confirm where it is asked."""
-    card = await world.person.answer(text)
+    asked = await world.person.say(text)
+    card = await world.person.until(lambda m: m["reply_to"] == asked)
     if card["buttons"]:
         await world.person.tap(card, button)
 
@@ -103,7 +104,7 @@ async def close_three_ways(world: LiveWorld) -> None:
 async def panic(world: LiveWorld) -> None:
     """A person panics, and lets the bot go on once all is flat."""
     await held(world)
-    await world.person.answer("/panic")
+    await world.person.say("/panic")
 
     def flat(sight: Sight) -> str | None:
         return None if sight.ledger.positions else "flat"
