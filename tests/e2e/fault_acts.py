@@ -50,9 +50,10 @@ async def held(world: LiveWorld) -> Json:
     """A position of ours, waited for; the row of the exchange."""
 
     def open_one(sight: Sight) -> str | None:
-        ours = {p.symbol for p in sight.ledger.positions if p.entry is not None and not p.exit_rule}
-        there = [p for p in sight.truth["positions"] if p["symbol"] in ours and p["stopLoss"]]
-        return there[0]["symbol"] if there else None
+        shown = {p["symbol"]: p["stopLoss"] for p in sight.truth["positions"]}
+        ours = [p for p in sight.ledger.positions if p.entry is not None and not p.exit_rule]
+        there = [p.symbol for p in ours if shown.get(p.symbol)]
+        return there[-1] if there else None  # the youngest: it will not end by itself just now
 
     symbol = await world.until(open_one, 60.0)
     rows = (await world.truth())["positions"]
@@ -69,7 +70,9 @@ async def say(world: LiveWorld, text: str, button: str) -> None:
     """Say something, and confirm where it is asked."""
     asked = await world.person.say(text)
     card = await world.person.until(lambda m: m["reply_to"] == asked)
-    if card["buttons"]:
+    labels = [b["text"] for row in card["buttons"] for b in row]
+    assert not labels or any(button in label for label in labels), (labels, card["text"])
+    if labels:
         await world.person.tap(card, button)
 
 
