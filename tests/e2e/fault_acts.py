@@ -78,7 +78,7 @@ async def say(world: LiveWorld, text: str, button: str) -> None:
 
 async def close_one(world: LiveWorld) -> None:
     """A person closes a position."""
-    await say(world, f"/close {await ours(world)}", "Close")
+    await say(world, f"/close #{await ours(world)}", "Close")
 
 
 async def close_by_hand(world: LiveWorld) -> None:
@@ -93,14 +93,14 @@ async def close_by_hand_and_ours(world: LiveWorld) -> None:
     """Somebody closes on the exchange what a person closes in the chat."""
     number = await ours(world)
     await close_by_hand(world)
-    await say(world, f"/close {number}", "Close")
+    await say(world, f"/close #{number}", "Close")
 
 
 async def close_three_ways(world: LiveWorld) -> None:
     """A person, a hand on the exchange and a panic, one right after the other."""
     number = await ours(world)
     await close_by_hand(world)
-    await say(world, f"/close {number}", "Close")
+    await say(world, f"/close #{number}", "Close")
     await panic(world)
 
 
