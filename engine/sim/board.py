@@ -179,9 +179,16 @@ class Board:
         return bids[:count], asks
 
     def interest(self, row: int, first_ms: Ms, frame_ms: int, count: int) -> Floats:
-        """Open interest `(count,)` of one symbol at moments `frame_ms` apart, as shown then."""
+        """Open interest `(count,)` of one symbol at moments `frame_ms` apart, as shown then.
+
+        NaN where it had no price yet; all moments are opens of base bars.
+        """
         at_ms = first_ms + frame_ms * np.arange(count)
-        price = np.full(count, self._anchor(self._bar.day)[row])
+        begin_ms = max(first_ms - DAY_MS, self.feed.start_ms)
+        before = (at_ms - begin_ms) // self.feed.step_ms  # bars that had begun
+        bars = self.feed.series(row, begin_ms, int(before[-1]))
+        traded = np.logical_or.accumulate(np.append([False], ~np.isnan(bars[:, OPEN])))
+        price = np.where(traded[before], self._anchor(self._bar.day)[row], np.nan)
         return self._interest(np.full(count, row), at_ms, price)
 
     def prints(self, row: int) -> Iterator[Print]:
