@@ -107,7 +107,7 @@ async def close_three_ways(world: LiveWorld) -> None:
 async def panic(world: LiveWorld) -> None:
     """A person panics, and lets the bot go on once all is flat."""
     await held(world)
-    await world.person.say("/panic")
+    await world.person.say("/panic now")
 
     def flat(sight: Sight) -> str | None:
         return None if sight.ledger.positions else "flat"
