@@ -22,32 +22,18 @@ import msgspec
 from e2e import audit, audit_chat
 from e2e.audit import Copy, Violation
 from e2e.audit_chat import Message
+from e2e.kill_rules import PaperRules, Rules
 from e2e.tally import Tally
 from programs import Person, Program, person_at, running
 
-from builders import NO_FLOW
 from engine import config
 from engine.core import facts as f
 from engine.core.ledger import Ledger
 from engine.errors import EngineError
 from engine.live.journal import journal_files
 
-EASY = ["volume_24h", "atr15", "surge_1h", "body", "slope", "bb_rank", "watched", *NO_FLOW]
-LAX = {  # much to do at little risk
-    "checks.excluded": json.dumps(EASY),
-    "levels.touches_min": "1",
-    "levels.strength_min_frac": "0",
-    "signals.volume_min_mult": "0",
-    "signals.cooldown_s": "0",
-    "exits.max_hold_s": "3600",
-    "exits.targets": "[[0.6, 0.3], [1.2, 0.3]]",
-    "exits.addon_enabled": "true",
-    "risk.risk_per_trade_pct": "0.1",
-    "risk.max_losing_streak": "20",
-    "risk.daily_loss_limit_pct": "10",
-    "risk.kill_switch_pct": "80",
-}
 TOKEN = "7654321:" + "k" * 35
+SPEED = 600.0
 LOOK_S = 0.0005  # how often the journal is looked at for an order
 ANSWER_S = 40.0
 PEEK_S = 1.0  # how often it is asked whether everything is told
@@ -64,14 +50,16 @@ class Plan(msgspec.Struct, frozen=True):
 
     kills: int
     seed: int = 1
-    speed: float = 600.0
+    speed: float = SPEED
     slots: int = 2  # open positions: more is more to tell, and a chat takes a message a second
 
 
 class Proof:
     """One run: the world that lives on, the bot that does not, and what is known so far."""
 
-    def __init__(self, plan: Plan, folder: Path, world: tuple[Person, dict[str, str], str]) -> None:
+    def __init__(
+        self, plan: Plan, folder: Path, world: tuple[Person, dict[str, str], str], rules: Rules
+    ) -> None:
         self.tally = Tally()
         self._plan = plan
         self._folder = folder
@@ -79,7 +67,8 @@ class Proof:
         self._dice = random.Random(plan.seed)  # noqa: S311 -- repeatable, guards nothing
         stream = url.replace("http", "ws", 1) + "/v5/public/linear"
         more = {"risk.max_open_positions": f"{plan.slots}"}
-        sets = {**LAX, **more, "exchange.rest_url": url, "exchange.ws_public_url": stream}
+        sets = {**rules.lax, **more, "exchange.rest_url": url, "exchange.ws_public_url": stream}
+        self._url, self._rules = url, rules
         self._sets = [f"{key}={value}" for key, value in sets.items()]
         self._settings = config.load(None, self._sets, {})
         self._copy: Copy | None = None
@@ -90,14 +79,13 @@ class Proof:
     @property
     def state(self) -> Path:
         """The state directory all the bots share, one after the other."""
-        return self._folder / "state"
+        return self._rules.state(self._folder)
 
     def bot(self) -> Program:
         """The bot, not launched yet."""
-        speed = f"{self._plan.speed:g}"
         sets = [part for pair in self._sets for part in ("--set", pair)]
-        where = ["--state-dir", str(self.state)]
-        return Program("bot", *where, "--speed", speed, *sets, **self._env)
+        arguments = ["--speed", f"{self._plan.speed:g}", *sets]
+        return self._rules.bot(self._folder, self._url, arguments, self._env)
 
     async def run(self) -> None:
         """Kill, look, start again; then one bot that ends in order, with everything told."""
@@ -125,6 +113,7 @@ class Proof:
             await self._until_order(program)
         elif chosen == "life":
             await program.line("market data flows")
+            await self._rules.settled(program, self._url, self.state)
             await lives_on(program, self._dice.uniform(0, LIFE_S))
         else:
             await lives_on(program, self._dice.uniform(0, START_S))
@@ -133,6 +122,7 @@ class Proof:
         """Wait for a compared account and then for an order; stay for a part of its flight."""
         self.tally.at_orders += 1
         await program.line("checkpoint.written")
+        await self._rules.settled(program, self._url, self.state)
         await self._unpause(program)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
@@ -195,9 +185,9 @@ class Proof:
         audit.check_files(old, copy)
         audit.check_acknowledged(copy, lines)
         at_seq = audit.check_checkpoint(copy)
-        compared = audit.first_reads(copy)
+        compared = self._rules.compared(copy, self._url)
         self._count(copy, compared.get(copy.ledger.state.boot), at_seq)
-        audit.check_rebuilt(copy, self._settings)
+        self._rules.rebuilt(copy, self._settings)
         return copy
 
     def _count(self, copy: Copy, compared_seq: int | None, at_seq: int) -> None:
@@ -301,7 +291,7 @@ async def written(program: Program, folder: Path, parts: Sequence[bytes]) -> Non
             path, size = newest, 0
 
 
-async def prove(plan: Plan, folder: Path) -> Tally:
+async def prove(plan: Plan, folder: Path, rules: Rules) -> Tally:
     """Run it all below `folder`; raises `Violation`."""
     began = time.monotonic()
     speed, seed = f"{plan.speed:g}", str(plan.seed)
@@ -314,7 +304,8 @@ async def prove(plan: Plan, folder: Path) -> Tally:
         env = {"TELEGRAM_API_URL": address, "TELEGRAM_TOKEN": TOKEN}
         env["TELEGRAM_ALLOWED_USERS"] = f"{audit_chat.CHAT}:owner"
         person = await enter(person_at(address))
-        proof = Proof(plan, folder, (person, env, await exchange.address()))
+        world = person, env, await exchange.address()
+        proof = Proof(plan, folder, world, rules)
         await proof.run()
     proof.tally.seconds = round(time.monotonic() - began, 1)
     return proof.tally
@@ -326,16 +317,17 @@ def say(words: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> int:
+def main(rules: Rules, speed: float) -> int:
     """The command line; 1 with the evidence when something was lost, doubled or told wrongly."""
     parser = argparse.ArgumentParser(prog="make kills")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--speed", type=float, default=600.0)
+    parser.add_argument("--speed", type=float, default=speed)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="breakout-kills-"))
     try:
-        tally = asyncio.run(prove(Plan(options.kills, options.seed, options.speed), folder))
+        plan = Plan(options.kills, options.seed, options.speed)
+        tally = asyncio.run(prove(plan, folder, rules))
     except (AssertionError, EngineError, TimeoutError) as violation:
         say(f"VIOLATION: {violation!r}\nthe evidence is in {folder}")
         return 1
@@ -345,4 +337,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(PaperRules(), SPEED))

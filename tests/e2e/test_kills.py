@@ -7,7 +7,9 @@ import pytest
 from e2e import audit, audit_chat
 from e2e.audit import Copy, Violation
 from e2e.audit_chat import CHAT, Message
+from e2e.kill_rules import PaperRules
 from e2e.kills import Plan, prove
+from e2e.live_kills import SPEED, LiveRules
 
 from builders import T0, D, fill, order, signal
 from engine.core import facts as f
@@ -48,11 +50,19 @@ SAID: tuple[Message, ...] = (
 async def test_killed_anywhere_it_loses_nothing_doubles_nothing_and_tells_once(
     tmp_path: Path,
 ) -> None:
-    tally = await prove(Plan(kills=3, slots=1), tmp_path)
+    tally = await prove(Plan(kills=3, slots=1), tmp_path, PaperRules())
     assert tally.kills == 3
     assert tally.records > 15
     assert tally.orders > 0
     assert tally.messages >= 3  # each start says so
+
+
+@pytest.mark.e2e
+async def test_killed_in_live_mode_it_agrees_with_the_exchange_again(tmp_path: Path) -> None:
+    tally = await prove(Plan(kills=3, speed=SPEED), tmp_path, LiveRules())
+    assert tally.kills == 3
+    assert tally.orders > 0
+    assert tally.fills > 0
 
 
 def recorded(facts: Iterable[f.AnyFact]) -> tuple[f.Record, ...]:
