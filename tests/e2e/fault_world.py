@@ -54,13 +54,13 @@ LIVELY = {  # much to do at little risk
     "levels.strength_min_frac": "0",
     "signals.volume_min_mult": "0",
     "signals.cooldown_s": "0",
-    "exits.max_hold_s": "240",
+    "exits.max_hold_s": "120",
     "exits.targets": "[[0.6, 0.3], [1.2, 0.3]]",
     "risk.risk_per_trade_pct": "0.1",
     "risk.max_losing_streak": "20",
     "risk.daily_loss_limit_pct": "10",
     "risk.kill_switch_pct": "80",
-    "risk.max_open_positions": "6",
+    "risk.max_open_positions": "10",
 }
 SPEED = 8
 STEP_MS = SPEED * 250  # the market moves in steps of a quarter second
