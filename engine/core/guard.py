@@ -24,6 +24,7 @@ from engine.core.values import (
     Plan,
     PositionState,
     Purpose,
+    exact,
 )
 
 RETRY_MS: Ms = 2000  # wait before an exit, a stop or a look-up is asked for again
@@ -79,12 +80,26 @@ def _is_unanswered(turn: Turn, progress: Progress) -> bool:
 
 
 def is_anything_moving(turn: Turn) -> bool:
-    """Whether an order that cannot rest is live, or a position is bare or on its way out."""
+    """Whether an order that cannot rest is live, or a position is bare, stopped or leaving."""
     states = {position.state for position in turn.ledger.positions}
     is_bare = bool(states & {PositionState.EXPOSED, PositionState.EXITING})
-    return is_bare or any(
-        o.is_live and o.order.kind is not OrderKind.LIMIT for o in turn.ledger.state.orders.values()
+    is_stopped = any(_is_passed(turn, position) for position in turn.ledger.positions)
+    return (
+        is_bare
+        or is_stopped
+        or any(
+            o.is_live and o.order.kind is not OrderKind.LIMIT
+            for o in turn.ledger.state.orders.values()
+        )
     )
+
+
+def _is_passed(turn: Turn, position: Position) -> bool:
+    """Whether the last trade is at or beyond the stop: it has triggered, and may find nobody."""
+    quote = turn.market.quote(position.symbol)
+    if position.stop is None or quote is None:
+        return False
+    return position.side.sign * (exact(quote.last) - position.stop) <= 0
 
 
 def is_anything_resting(turn: Turn) -> bool:

@@ -69,3 +69,13 @@ def test_an_exit_on_its_way_is_looked_after_every_two_seconds() -> None:
     world.wait(2000)
     assert reads(world, 6000) == 3
     assert world.facts(f.OrderPlaced)[-1].order.qty > D(0)
+
+
+def test_a_stop_that_was_passed_is_looked_after_every_two_seconds() -> None:
+    world = entered()
+    world.is_cut_off = True
+    position = world.engine.ledger.positions[0]
+    assert position.stop is not None
+    below = float(position.stop) - 0.05
+    world.feed(e.QuoteSeen("SOLUSDT", below - 0.01, below, below, world.now))
+    assert reads(world, 6000) == 3
