@@ -99,10 +99,14 @@ class LiveWorld:
         async with self.http.post(f"{self.address}/venue/faults", json=body) as response:
             assert response.status == 200, await response.text()
 
+    async def standing(self) -> list[Json]:
+        """The faults that stand, each with how often it has `fired`."""
+        async with self.http.get(f"{self.address}/venue/faults") as response:
+            return list((await response.json())["faults"])
+
     async def fired(self) -> int:
         """How often the faults that stand have struck."""
-        async with self.http.get(f"{self.address}/venue/faults") as response:
-            return sum(fault["fired"] for fault in (await response.json())["faults"])
+        return sum(fault["fired"] for fault in await self.standing())
 
     async def truth(self) -> Json:
         """What the exchange knows."""
