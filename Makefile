@@ -6,6 +6,9 @@
 #   make sim    simulated runs under faults: SEEDS=300 of them, or SEED=n alone
 #   make mutants  planted faults, and which seed and invariant notices each of them
 #   make kills  kill -9 of the real process, KILLS=200 times, and what must be left each time
+#   make live-kills  the same in live mode, with the exchange's own truth as the judge
+#   make faults  each fault of the exchange, lived through in live mode: GROUP=rest, ROW=FT01
+#   make day    a day of live trading while the exchange misbehaves at random: HOURS=24, SEED=n
 #   make survey  what each preset finds in recorded candles: DATA=candles/, PICTURES=folder
 #   make bench  how fast it is, as a table
 #   make docs   draw the diagrams of README.md anew
@@ -17,6 +20,9 @@ ARGS ?=
 SEEDS ?= 300
 SEED ?=
 KILLS ?= 200
+HOURS ?= 24
+GROUP ?=
+ROW ?=
 DATA ?=
 PICTURES ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
@@ -26,7 +32,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links --no-header --allow-unsafe
 
-.PHONY: run test check sim mutants kills survey bench docs lock clean
+.PHONY: run test check sim mutants kills live-kills faults day survey bench docs lock clean
 
 run: .venv/.runtime
 	$(BIN)/python -m bot --sandbox $(ARGS)
@@ -51,6 +57,16 @@ mutants: .venv/.dev
 
 kills: .venv/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m e2e.kills --kills $(KILLS)
+
+live-kills: .venv/.dev
+	PYTHONPATH=.:tests $(BIN)/python -m e2e.live_kills --kills $(KILLS)
+
+faults: .venv/.dev
+	PYTHONPATH=.:tests $(BIN)/python -m e2e.fault_table \
+		$(if $(GROUP),--group $(GROUP)) $(if $(ROW),--row "$(ROW)")
+
+day: .venv/.dev
+	PYTHONPATH=.:tests $(BIN)/python -m e2e.live_day --hours $(HOURS) $(if $(SEED),--seed $(SEED))
 
 survey: .venv/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m survey --jobs $(JOBS) --data $(DATA) \

@@ -81,6 +81,26 @@ async def close_one(world: LiveWorld) -> None:
     await say(world, f"/close #{await ours(world)}", "Close")
 
 
+async def close_behind_candles(world: LiveWorld) -> None:
+    """The stream is gone for more than a bar; what was missed is read slowly; a person closes."""
+    number = await ours(world)
+    gone = {"target": "public", "kind": "close", "times": 1}
+    await world.inject(gone, {"target": "public", "kind": "refuse", "status": 503})
+    lost_ms = int((await world.truth())["at_ms"])
+
+    def missed(sight: Sight) -> str | None:
+        return "missed" if int(sight.truth["at_ms"]) > lost_ms + 90_000 else None
+
+    await world.until(missed, 60.0)
+    await world.inject({"target": "market/kline", "kind": "slow", "delay_s": 2})
+
+    def backlog(sight: Sight) -> str | None:
+        return "backlog" if sight.truth["requests"].get("market/kline", 0) >= 48 + 4 else None
+
+    await world.until(backlog, 60.0)
+    await say(world, f"/close #{number}", "Close")
+
+
 async def close_by_hand(world: LiveWorld) -> None:
     """Somebody closes a position on the exchange."""
     row = await held(world)

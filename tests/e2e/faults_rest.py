@@ -99,10 +99,10 @@ REST = (
     ),
     Row(
         "FT08 exit behind a backlog of candles",
-        (fault("market/kline", "slow", delay_s=2), fault("public", "close", times=1)),
-        see.both(see.fired(3), see.quick_exit),
+        (),
+        see.both(see.fired(4), see.quick_exit),
         "an exit is on the wire within a second",
-        act=act.close_one,
+        act=act.close_behind_candles,
         is_quick=True,
     ),
     Row(
