@@ -262,6 +262,7 @@ class Link:
         news = tuple(s for s in symbols if s in self._flowing)
         if news:
             self._flowing.difference_update(news)
+            _log.info("flow.lost", symbols=len(news), reason=reason)
             self._shell.outlet.put((FlowDown(news, reason),))
 
 

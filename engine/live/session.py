@@ -15,6 +15,7 @@ from engine.live.pacing import Attention, Timing
 from engine.live.venues.bybit import BybitPublic, deep_topics, is_deep, symbol_of
 from engine.live.venues.bybit_book import BOOKS
 from engine.live.venues.bybit_rows import TICKERS, TRADES, Data, Sign
+from engine.log import Log
 
 PING_S = 20.0
 PONG_S = 10.0  # no answer to a ping for this long: dead
@@ -28,6 +29,8 @@ RESYNC_S = 5.0  # a book that is lost over and over is asked for no more often
 HEALTHY_S = 30.0  # data for this long makes the next backoff start over
 LATE_MS: Ms = 5000  # data older than this when it comes: the connection lags
 LATE_LOOKS = 2  # looks in a row that found nothing newer: a snapshot alone may be old
+
+_log = Log(__name__)
 
 
 class Session:
@@ -107,6 +110,7 @@ class Session:
             if now - self._resynced.get(topic, -inf) >= RESYNC_S:
                 self._lost.remove(topic)
                 self._resynced[topic] = now
+                _log.info("book.lost", topic=topic)
                 await self.again([topic])
 
     def silent(self) -> Iterator[tuple[str, float, bool]]:
