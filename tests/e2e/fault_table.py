@@ -40,7 +40,7 @@ class Line(msgspec.Struct):
 
 
 async def live_through(
-    rows: Sequence[Row], folder: Path, tell: Callable[[Line], object] = print
+    rows: Sequence[Row], folder: Path, tell: Callable[[Line], object] = lambda _: None
 ) -> list[Line]:
     """Every row in one life; a problem of one does not keep the next from its turn."""
     told: list[Line] = []

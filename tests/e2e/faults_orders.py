@@ -33,7 +33,6 @@ ORDERS = (
         (fault(CREATE, "reject_after_ack", times=2),),
         see.ended(OrderState.REFUSED),
         "the intent failed, and is told",
-        is_quick=True,
     ),
     Row(
         "FT32 market exit filled in part",
@@ -55,7 +54,6 @@ ORDERS = (
         (reply(CREATE, ret_code=110007, times=4),),
         see.ended(OrderState.REFUSED),
         "refused, told, the same signal is not tried again",
-        is_quick=True,
     ),
     Row(
         "FT38 already flat when we close",
@@ -63,7 +61,6 @@ ORDERS = (
         see.closed(),
         "compared; never without reduce-only",
         act=act.close_by_hand_and_ours,
-        is_quick=True,
     ),
     Row(
         "FT39 stop, close and panic at once",
@@ -87,7 +84,6 @@ ORDERS = (
         see.stop_asked,
         "put back",
         act=act.drop_stop,
-        is_quick=True,
     ),
     Row(
         "FT41 order caps",
@@ -110,8 +106,8 @@ STOPS = (
         (fault(CREATE, "no_attach"), reply("position/trading-stop", ret_code=10016)),
         see.unprotected_left,
         "left at market within 10 s",
-        is_quick=True,
         patience_s=90,
+        is_quick=True,
     ),
     Row(
         "FT42 answer about the stop lost",
@@ -159,7 +155,6 @@ STOPS = (
         ),
         see.both(see.fired(1), see.opened()),
         "no change is success; anything else keeps the entry out",
-        is_quick=True,
     ),
     Row(
         "FT52 deleveraged by the exchange",
@@ -175,7 +170,6 @@ STOPS = (
         see.incident("outside_fill"),
         "booked as the exchange's own; no ghost position",
         act=act.liquidate,
-        is_quick=True,
     ),
     Row(
         "FT53 symbol is reduce-only",

@@ -103,7 +103,6 @@ REST = (
         see.both(see.fired(4), see.quick_exit),
         "an exit is on the wire within a second",
         act=act.close_behind_candles,
-        is_quick=True,
     ),
     Row(
         "FT09 timestamp refused",
@@ -118,14 +117,12 @@ REST = (
         "entries off, loudly; no storm; protection goes on trying",
         after=see.gate("exchange_down", opened=True),
         patience_s=90,
-        is_quick=True,
     ),
     Row(
         "FT12 reads lag behind",
         tuple(fault(path, "stale_reads", delay_s=10) for path in READS),
         see.both(see.opened(2), see.closed(), see.no_mismatch),
         "never entered or closed again for an old read",
-        is_quick=True,
     ),
     Row(
         "FT13 a later page is lost",
@@ -142,7 +139,6 @@ REST = (
         "slow retries, truthful status, compared before anything else",
         after=see.gate("exchange_down", opened=True),
         patience_s=90,
-        is_quick=True,
     ),
     Row(
         "FT15 valid but impossible numbers",

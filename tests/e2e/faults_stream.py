@@ -18,15 +18,14 @@ STREAM = (
         see.logged("flow.lost"),
         "that topic is subscribed anew",
         patience_s=90,
-        is_quick=True,
     ),
     Row(
         "FT17 accepted and closed at once",
         (fault("public", "close", times=8),),
         see.both(see.fired(4), see.logged("stream.retried", 3)),
         "own backoff, never above 60 connects in five minutes",
-        is_quick=True,
         patience_s=90,
+        is_quick=True,
     ),
     Row(
         "FT18 handshake refused",
@@ -69,14 +68,12 @@ STREAM = (
         "u = 1 replaces; compared before entries",
         after=see.opened(),
         patience_s=90,
-        is_quick=True,
     ),
     Row(
         "FT22 closed candles late, twice, lost",
         (fault("kline", "dup", p=0.5), fault("kline", "drop", p=0.2)),
         see.both(see.fired(20), see.opened()),
         "each closed bar is judged once; what is missing is fetched",
-        is_quick=True,
         patience_s=90,
     ),
     Row(
@@ -99,7 +96,6 @@ STREAM = (
         (fault("public", "garbage", p=0.01),),
         see.both(see.fired(4), see.opened()),
         "counted and skipped, or reconnected; the task lives",
-        is_quick=True,
         patience_s=90,
     ),
 )

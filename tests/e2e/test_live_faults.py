@@ -1,5 +1,6 @@
-"""Each fault of the table, lived through by the real process in live mode."""
+"""The worst faults of the table, lived through by the real process in live mode: two lives at once."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,12 @@ from e2e.fault_table import GROUPS, live_through
 
 pytestmark = pytest.mark.e2e
 
+LIVES = (("rest", "stream"), ("orders", "stops"))
 
-@pytest.mark.parametrize("group", GROUPS)
-async def test_faults(group: str, tmp_path: Path) -> None:
-    rows = [row for row in GROUPS[group] if row.is_quick]
-    told = await live_through(rows, tmp_path / "state")
-    assert [line.name for line in told] == [row.name for row in rows]
-    assert [line for line in told if line.problem] == []
+
+async def test_faults_of_the_exchange_cost_no_order_no_fill_and_no_stop(tmp_path: Path) -> None:
+    chosen = [[row for group in life for row in GROUPS[group] if row.is_quick] for life in LIVES]
+    lives = (live_through(rows, tmp_path / str(n)) for n, rows in enumerate(chosen))
+    told = [line for lines in await asyncio.gather(*lives) for line in lines]
+    assert [line.text for line in told if line.problem] == []
+    assert len(told) == sum(map(len, chosen)) > 20
