@@ -1,4 +1,4 @@
-"""The worst faults of the table, lived through by the real process in live mode: two lives at once."""
+"""The worst faults of the table, lived through by the real process in live mode, in two lives."""
 
 import asyncio
 from pathlib import Path
