@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from bot.desk import Prospect
 from engine import __version__
+from engine.core.guard import stamp_of
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
 from engine.core.values import LIVE, PAPER, Arm, Order
@@ -169,6 +170,7 @@ async def _exchange(
             now_ms=clock.now_ms,
             began_ms=state.began_ms or clock.now_ms(),
             since_ms=state.at_ms or clock.now_ms(),
+            stamp=lambda: stamp_of(ledger.state.began_ms),
             timing=timing,
         )
         return BybitExchange(reader, keys, terms, inbox.put)

@@ -73,6 +73,7 @@ class TradeTerms(NamedTuple):
     now_ms: Callable[[], Ms]  # the venue's time
     began_ms: Ms  # of the account: nothing older is read; of a new ledger, now
     since_ms: Ms  # the newest moment the ledger knows
+    stamp: Callable[[], str] = str  # of the ledger, in every order id; empty before its birth
     timing: Timing = Timing()
     deadline_s: float = DEADLINE_S
 
@@ -91,7 +92,7 @@ class BybitExchange:
         self._reader = reader
         self._timing = terms.timing
         self._wire = PrivateWire(url, keys, terms.now_ms, reader.address, terms.deadline_s)
-        names = Names(terms.name)
+        names = Names(terms.name, terms.stamp)
         self._lookup = Lookup(self._wire, names)
         self._followers = Followers(self._lookup, terms.timing, sink)
         span = Span(terms.began_ms, terms.since_ms)
