@@ -16,6 +16,7 @@ from math import inf
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+from aiohttp import TraceConfig, TraceRequestRedirectParams
 from ccxt.async_support.bybit import bybit
 from ccxt.base.errors import BaseError
 
@@ -110,6 +111,13 @@ class Wire(bybit):  # type: ignore[misc] # ccxt ships no types
         await self._limits.take(path)
         self._address.check(f"/{path}")
         return await super().fetch2(path, *rest, **more)
+
+    def open(self, *lazy: bool) -> None:
+        """The HTTP session, one that follows nobody to another address: our key would go along."""
+        is_open = self.session is not None
+        super().open(*lazy)
+        if not is_open and self.session is not None:
+            self.session.trace_configs.append(_no_redirects())
 
     def handle_errors(self, *reply: object) -> None:
         """The door in: raises our errors for every reply that cannot be believed."""
@@ -284,6 +292,18 @@ class _Door:
     def shut(self, now: float, problem: str) -> None:
         """The venue denied a call."""
         self.problem, self._tried_at = problem, now
+
+
+def _no_redirects() -> TraceConfig:
+    async def refuse(_session: object, _context: object, seen: TraceRequestRedirectParams) -> None:
+        seen.response.close()
+        where, path = seen.response.headers.get("Location", "")[:80], seen.url.path
+        raise Transient(f"{path}: expected an answer, found the way to {where!r}")
+
+    config = TraceConfig()
+    config.on_request_redirect.append(refuse)
+    config.freeze()
+    return config
 
 
 def instrument_of(market: Mapping[str, Any], fees: Sim) -> Instrument | None:

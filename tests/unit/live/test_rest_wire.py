@@ -10,6 +10,7 @@ import hmac
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 from rest_venue import INTEREST, NOW, TIME, coded, envelope, reply
 from trade_venue import (
     CREATE,
@@ -26,7 +27,7 @@ from trade_venue import (
     desk,
 )
 
-from engine.core.events import OrderAccepted, OrderMissing, OrderRefused
+from engine.core.events import OrderAccepted, OrderMissing, OrderRefused, OrderUnknown
 from engine.core.values import Side
 from engine.errors import ConfigError, Denied, ExchangeError, RateLimited, Transient
 from engine.live.wire import Keys, host_problem
@@ -233,3 +234,19 @@ async def test_a_host_that_changed_later_is_never_sent_to(at: Desk) -> None:
     with pytest.raises(ExchangeError, match=r"evil\.example"):
         await at.exchange.place(EXIT)
     assert at.venue.sent == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_nobody_is_followed_to_another_address(at: Desk, status: int) -> None:
+    async with desk() as elsewhere:
+        there = f"{elsewhere.exchange._wire.urls['api']['private']}{CREATE}"
+        moved = [web.Response(status=status, headers={"Location": there}) for _ in range(3)]
+        at.venue.fault(CREATE, *moved)
+        answer = await at.exchange.place(EXIT)
+        assert isinstance(answer, OrderUnknown)
+        assert "found the way to" in answer.detail
+        at.venue.fault(POSITIONS, *moved)
+        with pytest.raises(Transient, match="found the way to"):
+            await at.exchange.account()
+        assert elsewhere.venue.asked == []
+    assert at.venue.count(CREATE) == 1
