@@ -17,6 +17,7 @@ from trade_venue import (
     ENTRY,
     EXIT,
     KEYS,
+    LEVERAGE,
     LOG,
     POSITIONS,
     REALTIME,
@@ -27,10 +28,17 @@ from trade_venue import (
     desk,
 )
 
-from engine.core.events import OrderAccepted, OrderMissing, OrderRefused, OrderUnknown
+from engine.core.events import (
+    OrderAccepted,
+    OrderMissing,
+    OrderRefused,
+    OrderUnknown,
+    StopUnknown,
+)
 from engine.core.values import Side
 from engine.errors import ConfigError, Denied, ExchangeError, RateLimited, Transient
-from engine.live.wire import Keys, host_problem
+from engine.live.trader import LEVERED_S
+from engine.live.wire import FORGOTTEN_S, Keys, host_problem
 
 
 @pytest.fixture
@@ -118,20 +126,23 @@ async def test_a_clock_that_cannot_be_read_changes_nothing(at: Desk) -> None:
 
 async def test_a_denial_shuts_the_door_and_supervision_knocks_slowly(at: Desk) -> None:
     at.venue.fault(POSITIONS, *(reply(coded(10003, "API key is invalid")) for _ in range(2)))
+    at.venue.fault(CREATE, reply(coded(10003, "API key is invalid")))
     for _ in range(50):
         for call in (at.exchange.account(), at.exchange.place(EXIT), at.exchange.find(EXIT)):
             with pytest.raises(Denied, match="10003"):
                 await call
-    assert len(at.venue.headers) == 1
+    assert [path for path, *_ in at.venue.headers] == [POSITIONS, CREATE]
     assert at.exchange.problem == "/v5/position/list: 10003 API key is invalid"
     at.naps.now += 30
     with pytest.raises(Denied):
         await at.exchange.place(ENTRY)  # an entry never knocks
     with pytest.raises(Denied):
         await at.exchange.account()
-    assert len(at.venue.headers) == 2
+    assert len(at.venue.headers) == 3
     at.naps.now += 30
     await at.exchange.account()
+    assert isinstance(await at.exchange.place(EXIT), OrderAccepted)
+    await at.exchange.followed()
     assert at.exchange.problem is None
     assert isinstance(await at.exchange.place(ENTRY), OrderAccepted)
 
@@ -148,6 +159,38 @@ async def test_a_denied_write_shuts_writes_and_reads_go_on(at: Desk) -> None:
     at.naps.now += 30
     assert isinstance(await at.exchange.place(EXIT), OrderAccepted)
     assert at.exchange.problem is None
+
+
+async def test_a_denied_read_holds_up_no_exit_and_no_stop(at: Desk) -> None:
+    at.venue.fault(POSITIONS, reply(coded(10005)), reply(coded(10005)))
+    with pytest.raises(Denied):
+        await at.exchange.account()
+    assert isinstance(await at.exchange.place(EXIT), OrderAccepted)
+    set_at = await at.exchange.set_stop(1, "BTCUSDT", Side.LONG, D(98))
+    assert isinstance(set_at, StopUnknown)  # taken, and nobody may look
+    with pytest.raises(Denied):
+        await at.exchange.place(ENTRY)
+    assert [path for path, _ in at.venue.sent] == [CREATE, STOP]
+
+
+@pytest.mark.parametrize("path", [LEVERAGE, CREATE])
+async def test_a_denied_entry_holds_up_no_exit_and_is_tried_again_in_time(
+    at: Desk, path: str
+) -> None:
+    at.venue.fault(path, reply(coded(10029, "check symbol whitelist")))
+    for _ in range(2):
+        with pytest.raises(Denied, match="10029"):
+            await at.exchange.place(ENTRY)
+    assert at.venue.count(path) == 1
+    assert "10029" in (at.exchange.problem or "")
+    at.naps.now += FORGOTTEN_S
+    assert at.exchange.problem is None
+    assert isinstance(await at.exchange.place(ENTRY), OrderAccepted)
+    at.venue.fault(path, reply(coded(10029)))
+    at.naps.now += LEVERED_S
+    with pytest.raises(Denied):
+        await at.exchange.place(ENTRY)
+    assert isinstance(await at.exchange.place(EXIT), OrderAccepted)
 
 
 async def test_a_key_that_may_not_see_transfers_still_sees_the_account(at: Desk) -> None:
