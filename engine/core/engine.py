@@ -244,7 +244,7 @@ class Engine:
         """Start-up is recovery: conditions anew, unanswered orders looked up, account read."""
         self._arm(turn, event)
         boot = turn.ledger.state.boot + 1
-        turn.tell(f.Booted(boot, event.version, event.mode, event.was_clean))
+        turn.tell(f.Booted(boot, event.version, event.mode, event.was_clean, event.account))
         if boot == 1:
             turn.tell(f.Funded(event.balance))
         crashes = turn.ledger.state.crashes
