@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from bot.desk import Prospect
 from engine import __version__
+from engine.core.guard import stamp_of
 from engine.core.ledger import Ledger
 from engine.core.settings import Settings
 from engine.core.values import LIVE, PAPER, Arm, Order
@@ -24,7 +25,7 @@ from engine.live.inbox import Inbox
 from engine.live.pacing import Timing
 from engine.live.paper import PaperExchange
 from engine.live.reader import BybitReader
-from engine.live.standing import objections
+from engine.live.standing import Standing, mismatch, objections
 from engine.live.station import Ports, Start
 from engine.live.store import FileStore
 from engine.live.stream import PublicStream
@@ -113,10 +114,9 @@ async def live(
     check_venue(ledger, right.arm.venue, store.folder)
     clock, inbox = VenueClock(speed), Inbox()
     exchange = await _exchange(settings, ledger, right.keys, (clock, inbox))
-    access = Access(exchange, inbox.put)
+    access = Access(exchange, inbox.put, ledger.state.account)
     try:
-        await access.ask()
-        _refuse(access, ledger)
+        standing = await _looked(access, ledger)
         is_new = ledger.state.boot == 0
         balance = (await _patiently(exchange.account)).balance if is_new else Decimal(0)
     except BaseException:
@@ -125,14 +125,24 @@ async def live(
     stream = _stream(settings, clock)
     ports = Ports(exchange, stream, store, clock, inbox, Unseen())
     venue = right.arm.venue
-    start = Start(__version__, LIVE, balance, venue, right.arm, is_paused=right.is_paused)
+    account = "" if standing is None else standing.account
+    start = Start(__version__, LIVE, balance, venue, right.arm, right.is_paused, account)
     return World(ports, start, access)
 
 
-def _refuse(access: Access, ledger: Ledger) -> None:
-    """With nothing open there is nothing to protect: say why and end."""
-    if access.problem is not None and not ledger.positions:
-        raise Denied(access.problem)
+async def _looked(access: Access, ledger: Ledger) -> Standing | None:
+    """The account as it stands; with nothing open there is nothing to protect: say why and end."""
+    standing = await access.ask()
+    if ledger.positions:
+        return standing  # protection waits for nobody
+    for _ in range(FIRST_TRIES - 1):
+        if standing is None and not access.is_denied:
+            await asyncio.sleep(FIRST_PAUSE_S)
+            standing = await access.ask()
+    if access.problem is not None:
+        is_silent = standing is None and not access.is_denied
+        raise Transient(access.problem) if is_silent else Denied(access.problem)
+    return standing
 
 
 class Unseen:
@@ -169,6 +179,7 @@ async def _exchange(
             now_ms=clock.now_ms,
             began_ms=state.began_ms or clock.now_ms(),
             since_ms=state.at_ms or clock.now_ms(),
+            stamp=lambda: stamp_of(ledger.state.began_ms),
             timing=timing,
         )
         return BybitExchange(reader, keys, terms, inbox.put)
@@ -206,12 +217,12 @@ async def survey(settings: Settings, ledger: Ledger, keys: Keys, speed: float) -
         standing = await exchange.standing()
     finally:
         await exchange.close()
-    found = objections(standing)
+    found, wrong = objections(standing), mismatch(ledger.state.account, standing)
     return Prospect(
         equity=standing.equity,
         preset=settings.bot.preset,
         risk=settings.risk,
         held=len(ledger.positions),
-        refusals=found.refusals,
+        refusals=found.refusals if wrong is None else (wrong, *found.refusals),
         warnings=found.warnings,
     )

@@ -133,6 +133,7 @@ class TradeVenue(Venue):
             "readOnly": 0,
             "ips": ["10.0.0.1"],
             "deadlineDay": -2,
+            "userID": 24617703,
         }
         self.info: dict[str, Any] = {"unifiedMarginStatus": 6, "marginMode": "REGULAR_MARGIN"}
         self.leverage = "3"

@@ -189,9 +189,13 @@ def _owner(turn: Turn, fill: Fill) -> Position | None:
     if progress is not None:
         return turn.ledger.state.positions.get(progress.order.position_id)
     held = turn.ledger.position_in(fill.symbol)
-    if held is None or fill.purpose.is_growing or fill.side is not held.side.exit:
-        return None
-    return held
+    return held if held is not None and _may_reduce(fill, held) else None
+
+
+def _may_reduce(fill: Fill, held: Position) -> bool:
+    """Whether it could have closed a part of this; what was before it closed something else."""
+    is_closing = not fill.purpose.is_growing and fill.side is held.side.exit
+    return is_closing and fill.exchange_ms >= held.held_ms
 
 
 def _adopted(turn: Turn, fill: Fill) -> Position | None:

@@ -13,6 +13,7 @@ from engine.core import addon, answers, gates, guard, operator
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.checks import APPROVED, FILLED
+from engine.core.drift import Drift
 from engine.core.exits import Leave, activity, exit_rule, protect
 from engine.core.flow_view import flow_view
 from engine.core.following import Following
@@ -66,6 +67,7 @@ class Engine:
         self._odd: dict[str, Ms] = {}
         self._foreign: dict[str, e.AccountPosition] = {}
         self._reach = Reach()
+        self._drift = Drift()
         self._is_compared = False
         self._is_armed = mode != LIVE
         self._account_ms: Ms = 0  # when the account was last asked for
@@ -168,6 +170,7 @@ class Engine:
             case e.AccountSeen():
                 self._reach.read(turn)
                 reconcile(turn, event)
+                self._drift.judge(turn, event.balance)
                 self._is_compared = True
             case e.Command():
                 self._obey(turn, event)
@@ -244,7 +247,7 @@ class Engine:
         """Start-up is recovery: conditions anew, unanswered orders looked up, account read."""
         self._arm(turn, event)
         boot = turn.ledger.state.boot + 1
-        turn.tell(f.Booted(boot, event.version, event.mode, event.was_clean))
+        turn.tell(f.Booted(boot, event.version, event.mode, event.was_clean, event.account))
         if boot == 1:
             turn.tell(f.Funded(event.balance))
         crashes = turn.ledger.state.crashes

@@ -40,6 +40,7 @@ class Started(Event, frozen=True):
     venue: str = ""  # where orders go
     arm: Arm | None = None  # who allowed that; live only
     is_paused: bool = False  # entries wait for a person
+    account: str = ""  # whose orders: the exchange's name of it, live
 
 
 class Tick(Event, frozen=True):

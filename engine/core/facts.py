@@ -35,6 +35,7 @@ class Booted(Fact, frozen=True, tag=True):
     version: str
     mode: str
     was_clean: bool
+    account: str = ""  # the exchange's name of the account, live; empty where it was not told
 
 
 class Funded(Fact, frozen=True, tag=True):

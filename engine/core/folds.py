@@ -45,6 +45,7 @@ def fold(fact: f.Fact, state: State, record: f.Record) -> None:
 @fold.register
 def _booted(fact: f.Booted, state: State, record: f.Record) -> None:
     state.boot, state.started_ms = fact.boot, record.at_ms
+    state.account = fact.account or state.account
     if not fact.was_clean:
         state.crashes = [*state.crashes, record.at_ms][-CRASHES_KEPT:]
     state.gates = {name: gate for name, gate in state.gates.items() if name in LASTING}

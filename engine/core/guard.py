@@ -33,6 +33,7 @@ ABSENT_MS: Ms = 15_000  # beyond what the exchange still accepts: a request that
 ABSENT_MISSES = 2
 HUNG_MS: Ms = 5000  # an order that cannot rest has long ended by then
 PATIENCE_MS = {Purpose.EXIT: 10_000, Purpose.TARGET: 60_000}  # longest wait between two tries
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 LETTERS = {
     Purpose.ENTRY: "E",
     Purpose.ADDON: "A",
@@ -156,9 +157,23 @@ def _is_wanted(turn: Turn, progress: Progress) -> bool:
 
 
 def new_order_id(turn: Turn, purpose: Purpose) -> str:
-    """Instance, boot, sequence, purpose: computed, so a retry is the same order."""
+    """Instance, ledger, boot, sequence, purpose: computed, so a retry is the same order."""
     state = turn.ledger.state
-    return f"{turn.settings.bot.name}-{state.boot}-{state.seq + 1}{LETTERS[purpose]}"
+    run = f"{stamp_of(state.began_ms)}{state.boot}"
+    return f"{turn.settings.bot.name}-{run}-{state.seq + 1}{LETTERS[purpose]}"
+
+
+def stamp_of(began_ms: Ms) -> str:
+    """The ledger's birth in an order id, base 36; empty before it.
+
+    Another ledger on the same account would count from one again: the exchange takes an id once,
+    and what it shows under an old one is an old order.
+    """
+    digits = ""
+    while began_ms:
+        began_ms, digit = divmod(began_ms, len(DIGITS))
+        digits = DIGITS[digit] + digits
+    return digits and f"{digits}_"
 
 
 def place(turn: Turn, order: Order) -> None:

@@ -116,6 +116,7 @@ class Position(msgspec.Struct):
     fees: Decimal = Decimal(0)
     funding: Decimal = Decimal(0)
     funded_ms: Ms = 0  # exchange time from which on funding is owed
+    held_ms: Ms = 0  # exchange time of the first fill of what is held: no older one reduced it
     # protection
     stop: Decimal | None = None  # as the exchange showed it last
     stop_kind: StopKind = StopKind.INITIAL
@@ -190,7 +191,8 @@ class Position(msgspec.Struct):
         if self.entry_qty and not self.qty:
             self.exit_rule = self.exit_rule or "stray"  # it was over: what came late must go
         if not self.qty:
-            self.funded_ms = fill.exchange_ms
+            self.funded_ms = self.held_ms = fill.exchange_ms
+        self.held_ms = min(self.held_ms, fill.exchange_ms)
         self.opened_ms = self.opened_ms or at_ms
         self.entry_qty += fill.qty
         self.entry_value += fill.price * fill.qty

@@ -59,7 +59,8 @@ def _book_excess(turn: Turn, seen: AccountSeen) -> list[str]:
         is_old = turn.at_ms - fill.exchange_ms >= RECENT_MS
         if held is None or turn.ledger.knows_fill(fill.id) or (held.symbol, held.side) in shown:
             continue
-        if is_old and fill.side is held.side.exit and 0 < held.qty < fill.qty:
+        is_its = fill.side is held.side.exit and fill.exchange_ms >= held.held_ms
+        if is_old and is_its and 0 < held.qty < fill.qty:
             fee = settled(fill.fee * held.qty / fill.qty)
             cause = fill.cause or "more than ours"
             answers.book(turn, msgspec.structs.replace(fill, qty=held.qty, fee=fee, cause=cause))

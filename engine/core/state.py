@@ -69,6 +69,7 @@ class State(msgspec.Struct):
     preset: str = ""  # chosen by a person; empty = the configured one
     arm: Arm | None = None  # who allowed live orders, and where
     armed_ms: Ms = 0  # since when, on the venue's clock
+    account: str = ""  # live: the exchange's name of the account all this is about
     ignored: dict[str, Ms] = msgspec.field(default_factory=dict)  # symbols where others may trade
     alarms: dict[str, Ms] = msgspec.field(default_factory=dict)  # incident's key -> last told
 

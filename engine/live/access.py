@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from engine.core.events import Event, ExchangeSeen
-from engine.errors import Denied, ExchangeError
-from engine.live.standing import Standing, objections
+from engine.errors import Denied, ExchangeError, StoreError
+from engine.live.standing import Standing, mismatch, objections
 from engine.log import Log
 
 LOOK_S = 1.0  # at what the adapter knows already
@@ -34,18 +34,24 @@ class Account(Protocol):
 
 
 class Access:
-    """Ask once with `ask`, then `run` beside the engine; real seconds, whatever the pace."""
+    """Ask once with `ask`, then `run` beside the engine; real seconds, whatever the pace.
+
+    `known` is the account that the ledger is of, empty while it is of none.
+    """
 
     def __init__(
         self,
         account: Account,
         sink: Callable[[Event], None],
+        known: str = "",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._account = account
         self._sink = sink
         self._sleep = sleep
-        self._objection: str | None = None  # what the last look at the account found
+        self._known = known
+        self._seen: Standing | None = None  # the last look at the account
+        self._objection: str | None = None  # what it found
         self._told: str | None = None
 
     @property
@@ -53,8 +59,17 @@ class Access:
         """Why we may not trade there; None when we may, as far as is known."""
         return self._account.problem or self._objection
 
+    @property
+    def is_denied(self) -> bool:
+        """Whether the venue itself denies us."""
+        return self._account.problem is not None
+
     async def ask(self) -> Standing | None:
-        """Look at the account; None when it gave no answer, which proves nothing."""
+        """Look at the account; None when it gave no answer, which proves nothing.
+
+        What was never looked at may not be traded. Raises `StoreError` for another's account: its
+        positions are none of ours, and what we send would change them.
+        """
         try:
             standing = await self._account.standing()
         except Denied as denial:
@@ -62,7 +77,13 @@ class Access:
             return None
         except ExchangeError as problem:
             _log.warning("access.unknown", problem=problem)
+            if self._seen is None:
+                self._objection = f"the account could not be looked at yet: {problem}"
             return None
+        wrong = mismatch(self._known, standing)
+        if wrong is not None:
+            raise StoreError(wrong)
+        self._seen = standing
         self._objection = "; ".join(objections(standing).refusals) or None
         return standing
 

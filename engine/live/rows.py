@@ -6,7 +6,7 @@ it does not know for one it does.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
@@ -77,15 +77,21 @@ class OrderRow(msgspec.Struct, frozen=True):
 
 
 class Names:
-    """Which order ids are ours: instance, boot, sequence, purpose."""
+    """Which order ids are ours: instance, ledger, boot, sequence, purpose.
 
-    def __init__(self, instance: str) -> None:
-        self._pattern = re.compile(rf"{re.escape(instance)}-\d+-\d+([{''.join(PURPOSES)}])")
+    `stamp` is of the ledger: the orders of another one under our name are not ours.
+    """
+
+    def __init__(self, instance: str, stamp: Callable[[], str] = str) -> None:
+        letters = "".join(PURPOSES)
+        self._pattern = re.compile(rf"{re.escape(instance)}-((?:[0-9a-z]+_)?)\d+-\d+([{letters}])")
+        self._stamp = stamp
 
     def purpose_of(self, order_id: str) -> Purpose | None:
         """What an order of ours was for; None when the id is not ours."""
         match = self._pattern.fullmatch(order_id)
-        return None if match is None else PURPOSES[match[1]]
+        is_ours = match is not None and match[1] == self._stamp()
+        return PURPOSES[match[2]] if match is not None and is_ours else None
 
 
 def position_of(row: Row) -> PositionRow:

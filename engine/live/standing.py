@@ -12,7 +12,7 @@ import msgspec
 
 from engine.errors import Transient
 from engine.live.lookup import LINEAR, POSITIONS, pages
-from engine.live.rows import number, position_of
+from engine.live.rows import number, position_of, whole
 from engine.live.statement import QUOTE, WALLET
 from engine.live.wire import PrivateWire
 
@@ -33,6 +33,8 @@ class Standing(msgspec.Struct, frozen=True):
     deadline_days: int | None  # None: the key does not expire
     equity: Decimal  # USD
     is_unified: bool
+    account: str  # the venue's name of it: another key may open another one
+    balance: Decimal | None  # of what we trade with; None where the account holds none
 
 
 class Objections(msgspec.Struct, frozen=True):
@@ -58,6 +60,9 @@ def objections(standing: Standing) -> Objections:
         "API key: expected the right to trade, found it read-only": standing.is_read_only,
         "API key: expected the right to trade contracts, found none": not trades,
         "account: expected a unified trading account, found another kind": not standing.is_unified,
+        f"account: expected {QUOTE} in it, found none; move some there": (
+            standing.balance is None or standing.balance <= 0
+        ),
     }
     warnings = {
         "API key: expected it bound to this machine's address, found no list of addresses": (
@@ -70,6 +75,16 @@ def objections(standing: Standing) -> Objections:
     return Objections(
         tuple(words for words, is_true in refusals.items() if is_true),
         tuple(words for words, is_true in warnings.items() if is_true),
+    )
+
+
+def mismatch(known: str, standing: Standing) -> str | None:
+    """Why a ledger of the account `known` is not of this one; None when it is, or is of none."""
+    if known in ("", standing.account):
+        return None
+    return (
+        f"account: expected {known}, which the ledger is of, found {standing.account}; use its "
+        f"key, or move the state directory away to begin with this account"
     )
 
 
@@ -91,6 +106,8 @@ async def read_standing(wire: PrivateWire, probe: str) -> Standing:
         deadline_days=_deadline(key),
         equity=number(account, "totalEquity"),
         is_unified=_number(info, "unifiedMarginStatus") in UTA_STATUSES,
+        account=str(whole(key, "userID")),
+        balance=_balance(account),
     )
 
 
@@ -99,6 +116,15 @@ async def _is_hedge(wire: PrivateWire, probe: str) -> bool:
     held = await pages(wire, POSITIONS, {"category": LINEAR, "settleCoin": QUOTE, "limit": "200"})
     rows = await pages(wire, POSITIONS, {"category": LINEAR, "symbol": probe, "limit": "200"})
     return any(position_of(row).idx != 0 for row in (*held, *rows))
+
+
+def _balance(account: Mapping[str, Any]) -> Decimal | None:
+    """What it holds of our money; an account that never held any does not list it."""
+    coins = account.get("coin")
+    if not isinstance(coins, list) or not all(isinstance(coin, dict) for coin in coins):
+        raise _odd("coin", coins)
+    row = next((coin for coin in coins if coin.get("coin") == QUOTE), None)
+    return None if row is None else number(row, "walletBalance")
 
 
 def _permissions(key: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from engine.core.events import AccountSeen, Event
 from engine.core.values import Fill, Funding, Ms, OrderState
-from engine.errors import Denied, Transient
+from engine.errors import Denied, ExchangeError, Transient
 from engine.live.lookup import EXECUTIONS, LINEAR, PAGE, POSITIONS, REALTIME, pages
 from engine.live.rows import (
     Names,
     PositionRow,
     Row,
     execution_of,
+    moment,
     number,
     order_of,
     position_of,
@@ -118,25 +119,32 @@ class Statements:
         return sorted(found.values(), key=lambda x: x.exchange_ms)
 
     async def _transfers(self) -> None:
-        """Money that came or went; a key that may not look is told of once."""
+        """Money that came or went; a key that may not look is told of once.
+
+        What fails here is tried again later: protection must not wait for it.
+        """
         now = self._wire.timing.monotonic()
         if self._moved_at is not None and now - self._moved_at < TRANSFERS_S:
             return
+        self._moved_at = now  # however it ends, also by a deadline
         rows: list[Row] = []
         try:
             for kind in TRANSFER_TYPES:
                 rows += await self._moved(kind)
+            seen = [transfer_of(row) for row in rows]
+            times = [moment(row, "transactionTime") for row in rows]
         except Denied as denial:
-            if self._wire.problem is not None:
+            if self._wire.unread is not None:
                 raise  # not the transfers alone
             _log.warning("transfers.unseen", problem=denial)
             self._moved_at = float("inf")
             return
-        for row in rows:
-            self._sink(transfer_of(row))
-        times = [number(row, "transactionTime") for row in rows]
-        self._moved_since_ms = max([self._moved_since_ms, *map(int, times)])
-        self._moved_at = now
+        except ExchangeError as problem:
+            _log.warning("transfers.unread", problem=problem)
+            return
+        for transfer in seen:
+            self._sink(transfer)
+        self._moved_since_ms = max([self._moved_since_ms, *times])
 
     async def _moved(self, kind: str) -> list[Row]:
         rows: list[Row] = []

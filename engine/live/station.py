@@ -65,6 +65,7 @@ class Start(NamedTuple):
     venue: str = ""  # where orders go
     arm: Arm | None = None  # who allowed that
     is_paused: bool = False  # entries wait for a person
+    account: str = ""  # the exchange's name of it
 
 
 class Station:
@@ -165,6 +166,7 @@ class Station:
             venue=start.venue,
             arm=start.arm,
             is_paused=start.is_paused,
+            account=start.account,
         )
 
     async def stop(self, farewell: Callable[[], Awaitable[None]] | None = None) -> None:

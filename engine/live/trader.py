@@ -9,6 +9,7 @@ acknowledgment for an execution or for an end.
 import re
 from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
+from math import inf
 from typing import Any, NamedTuple
 
 from engine.core.events import (
@@ -56,6 +57,7 @@ PROBE = "BTCUSDT"  # where the position mode is looked at
 SIDES = {OrderSide.BUY: "Buy", OrderSide.SELL: "Sell"}
 IDS = re.compile(r"[A-Za-z0-9_-]{1,36}")
 RULES_MAX_S = 86_400.0  # trading rules older than a day are no rules
+LEVERED_S = 300.0  # leverage looked at before that is looked at again
 BLOCKED_S = 900.0  # a symbol that takes no entries is left alone so long
 CANCEL_PAUSES_S = (0.1, 0.3, 1.0)  # a cancel is done when the order shows it
 STOP_PAUSES_S = (0.0, 0.2, 0.5)  # reads lag writes
@@ -73,6 +75,7 @@ class TradeTerms(NamedTuple):
     now_ms: Callable[[], Ms]  # the venue's time
     began_ms: Ms  # of the account: nothing older is read; of a new ledger, now
     since_ms: Ms  # the newest moment the ledger knows
+    stamp: Callable[[], str] = str  # of the ledger, in every order id; empty before its birth
     timing: Timing = Timing()
     deadline_s: float = DEADLINE_S
 
@@ -91,14 +94,14 @@ class BybitExchange:
         self._reader = reader
         self._timing = terms.timing
         self._wire = PrivateWire(url, keys, terms.now_ms, reader.address, terms.deadline_s)
-        names = Names(terms.name)
+        names = Names(terms.name, terms.stamp)
         self._lookup = Lookup(self._wire, names)
         self._followers = Followers(self._lookup, terms.timing, sink)
         span = Span(terms.began_ms, terms.since_ms)
         self._statements = Statements(self._wire, names, terms.now_ms, span, sink)
         wanted = max(Decimal(1), exact(terms.leverage_max))
         self._leverage = wanted.quantize(LEVERAGE_STEP, ROUND_CEILING)
-        self._levered: set[str] = set()
+        self._levered: dict[str, float] = {}  # symbol -> monotonic time of the last look at it
         self._blocked: dict[str, float] = {}  # symbol -> monotonic end of it
 
     @property
@@ -153,7 +156,10 @@ class BybitExchange:
         if meaning is Meaning.BLOCKED:
             self._blocked[order.symbol] = self._timing.monotonic() + BLOCKED_S
         if meaning in LOOKED_UP or (order.reduce_only and meaning in REFUSALS):
-            found = await self._lookup.find(order)
+            try:
+                found = await self._lookup.find(order)
+            except Denied as denial:  # of the question: it says nothing about the order
+                raise OutcomeUnknown(f"{problem}; {denial}") from denial
             if isinstance(found, OrderAccepted):
                 return found
             if isinstance(found, OrderGone):
@@ -215,8 +221,8 @@ class BybitExchange:
         return body
 
     async def _lever(self, symbol: str) -> None:
-        """The lowest leverage that covers what the risk rules allow, once a symbol."""
-        if symbol in self._levered:
+        """The lowest leverage that covers what the risk rules allow; people change it by hand."""
+        if self._timing.monotonic() - self._levered.get(symbol, -inf) < LEVERED_S:
             return
         wanted = format(self._leverage.normalize(), "f")
         body = {"category": LINEAR, "symbol": symbol, "buyLeverage": wanted, "sellLeverage": wanted}
@@ -233,7 +239,7 @@ class BybitExchange:
         if not shown or any(x is None or x > self._leverage for x in shown):
             words = f"{symbol} leverage: expected at most {wanted}, found {shown or 'none'}"
             raise RefusedByExchange(Refusal.OTHER, words)
-        self._levered.add(symbol)
+        self._levered[symbol] = self._timing.monotonic()
 
     async def cancel(self, order: Order) -> Event:
         """`OrderGone` once the order shows its end, or `OrderMissing`.
@@ -291,6 +297,13 @@ class BybitExchange:
             if problem.meaning in REFUSALS - {Meaning.LATE}:
                 raise RefusedByExchange(problem.refusal, str(problem)) from problem
             raise
+        try:
+            return await self._shown(position_id, symbol, side, price)
+        except Denied as denial:  # of the look: the stop was taken
+            raise OutcomeUnknown(f"stop {price} of {symbol}: {denial}") from denial
+
+    async def _shown(self, position_id: int, symbol: str, side: Side, price: Decimal) -> StopSet:
+        """Look until the position shows the stop, for a moment."""
         shown: Decimal | None = None
         for pause_s in STOP_PAUSES_S:
             await self._timing.sleep(pause_s)

@@ -16,6 +16,7 @@ from math import inf
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+from aiohttp import TraceConfig, TraceRequestRedirectParams
 from ccxt.async_support.bybit import bybit
 from ccxt.base.errors import BaseError
 
@@ -33,6 +34,7 @@ SHRINK_MAX = 0.2  # a list of instruments that lost more is not believed
 RECV_WINDOW_MS = 5000  # never widened to hide a clock that drifts
 SYNC_S = 600.0  # so long our own reading of the venue's clock is better than the caller's
 DENIED_S = 30.0  # the pace of calls that the venue denies
+FORGOTTEN_S = 900.0  # of entries, which never knock, so long
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HOSTS = frozenset(
@@ -111,6 +113,13 @@ class Wire(bybit):  # type: ignore[misc] # ccxt ships no types
         self._address.check(f"/{path}")
         return await super().fetch2(path, *rest, **more)
 
+    def open(self, *lazy: bool) -> None:
+        """The HTTP session, one that follows nobody to another address: our key would go along."""
+        is_open = self.session is not None
+        super().open(*lazy)
+        if not is_open and self.session is not None:
+            self.session.trace_configs.append(_no_redirects())
+
     def handle_errors(self, *reply: object) -> None:
         """The door in: raises our errors for every reply that cannot be believed."""
         status, _, url, _, headers, body, envelope, *_ = cast("tuple[Any, ...]", reply)
@@ -178,14 +187,20 @@ class PrivateWire(Wire):
             raise ConfigError("exchange", [f"rest_url   {problem}"])
         super().__init__(url, Sim(), address, deadline_s)
         self.apiKey, self.secret = keys.key, keys.secret
-        self._reads, self._writes = _Door(), _Door()
+        self._reads, self._writes, self._entries = _Door(), _Door(), _Door()
         self._now_ms = now_ms
         self._synced: tuple[float, float] | None = None  # venue's ms at a monotonic second
 
     @property
     def problem(self) -> str | None:
-        """Why the venue denied us, until it lets us again."""
-        return self._reads.problem or self._writes.problem
+        """Why the venue denied us, until it lets us again, or was not asked for long."""
+        now, doors = self.timing.monotonic(), (self._reads, self._writes, self._entries)
+        return next((words for door in doors if (words := door.problem(now))), None)
+
+    @property
+    def unread(self) -> str | None:
+        """The same of reads alone."""
+        return self._reads.problem(self.timing.monotonic())
 
     def nonce(self) -> Ms:
         """The time our requests are stamped with: the venue's."""
@@ -247,18 +262,24 @@ class PrivateWire(Wire):
     async def _signed(
         self, path: str, method: str, params: Mapping[str, Any], *, is_optional: bool
     ) -> Result:
-        """The private door: denied reads shut it for everything, denied writes for writes."""
-        doors = (self._reads, self._writes) if method == "POST" else (self._reads,)
+        """The private door: what was denied shuts it, and what only protects never waits for it.
+
+        Of a denied entry nobody knows whether it was the key or that one market: exits and stops
+        find out for themselves.
+        """
+        now, is_write = self.timing.monotonic(), method == "POST"
+        own = (self._entries if is_optional else self._writes) if is_write else self._reads
+        doors = (self._reads, self._writes, own) if is_write and is_optional else (own,)
         for door in doors:
-            door.check(self.timing.monotonic(), is_optional=is_optional)
+            door.check(now, is_optional=is_optional)
         try:
             envelope = await self.request(path, ["private"], method, dict(params))
         except Denied as denial:
-            if method == "POST" or not is_optional:
-                doors[-1].shut(self.timing.monotonic(), str(denial))
+            if is_write or not is_optional:
+                own.shut(self.timing.monotonic(), str(denial))
             raise
-        for door in doors:
-            door.problem = None
+        for door in (self._writes, self._entries, *doors) if is_write else doors:
+            door.open()
         return cast("Result", envelope["result"])
 
 
@@ -270,20 +291,41 @@ class _Door:
     """Shut by a denial; then only what supervises may knock, one at a time and slowly."""
 
     def __init__(self) -> None:
-        self.problem: str | None = None
+        self._problem: str | None = None
         self._tried_at = -inf
+
+    def problem(self, now: float) -> str | None:
+        """Why it is shut; a denial that nobody tried again for long is forgotten."""
+        return self._problem if now - self._tried_at < FORGOTTEN_S else None
 
     def check(self, now: float, *, is_optional: bool) -> None:
         """Raise `Unsent` unless the call may go; going counts as knocking."""
-        if self.problem is None:
+        problem = self.problem(now)
+        if problem is None:
             return
         if is_optional or now - self._tried_at < DENIED_S:
-            raise Unsent(self.problem)
+            raise Unsent(problem)
         self._tried_at = now
 
     def shut(self, now: float, problem: str) -> None:
         """The venue denied a call."""
-        self.problem, self._tried_at = problem, now
+        self._problem, self._tried_at = problem, now
+
+    def open(self) -> None:
+        """The venue took a call."""
+        self._problem = None
+
+
+def _no_redirects() -> TraceConfig:
+    async def refuse(_session: object, _context: object, seen: TraceRequestRedirectParams) -> None:
+        seen.response.close()
+        where, path = seen.response.headers.get("Location", "")[:80], seen.url.path
+        raise Transient(f"{path}: expected an answer, found the way to {where!r}")
+
+    config = TraceConfig()
+    config.on_request_redirect.append(refuse)
+    config.freeze()
+    return config
 
 
 def instrument_of(market: Mapping[str, Any], fees: Sim) -> Instrument | None:

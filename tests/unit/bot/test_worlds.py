@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import ClientSession
 
 from bot import worlds
 from bot.modes import Asked, Door, Modes
@@ -88,7 +89,7 @@ async def test_live_begins_with_the_wallet_of_the_venue(store: FileStore) -> Non
         assert isinstance(world.ports.exchange, BybitExchange)
         start = world.start
         assert (start.mode, start.balance, start.venue) == ("live", D(10_000), url)
-        assert (start.arm, start.is_paused) == (right(url).arm, True)
+        assert (start.arm, start.is_paused, start.account) == (right(url).arm, True, "1")
         assert world.ports.clock.is_anchored
         assert world.access is not None
         assert world.access.problem is None
@@ -122,6 +123,33 @@ async def test_a_ledger_of_another_venue_is_refused(store: FileStore) -> None:
     with pytest.raises(StoreError) as caught:
         await worlds.live(settings(GONE), (store, ledger), 1, right(GONE))
     assert "found that of http://127.0.0.1:1; set exchange.rest_url back" in str(caught.value)
+
+
+async def test_the_key_of_another_account_is_refused_whatever_is_open(store: FileStore) -> None:
+    ledger = holding()
+    ledger.apply(f.Record(1, T0, f.Booted(2, "0.1", "live", was_clean=True, account="7")))
+    async with venue() as url:
+        with pytest.raises(StoreError, match="expected 7, which the ledger is of, found 1"):
+            await worlds.live(settings(url), (store, ledger), 60, right(url))
+        found = await worlds.survey(settings(url), ledger, worlds.SANDBOX_KEYS, 60)
+    (refusal,) = found.refusals
+    assert "use its key, or move the state directory away" in refusal
+
+
+async def test_an_account_that_is_never_shown_is_not_traded(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worlds, "FIRST_PAUSE_S", 0.0)
+    fault = {"target": "user/query-api", "kind": "reply", "ret_code": 10016}
+    async with venue() as url, ClientSession() as session:
+        await session.post(url + "/venue/faults", json={"faults": [fault]})
+        with pytest.raises(Transient, match=r"could not be looked at yet: .* 10016"):
+            await worlds.live(settings(url), (store, Ledger()), 600, right(url))
+        world = await worlds.live(settings(url), (store, holding()), 600, right(url))
+        assert world.access is not None
+        assert "10016" in (world.access.problem or "")
+        assert world.start.account == ""
+        await world.ports.exchange.close()
 
 
 async def test_a_venue_that_is_not_there_gets_a_moment(

@@ -20,6 +20,8 @@ ARM = Arm("@ann (11)", VENUE, 1_750_000_000_000)
 class Live(World):
     """The same world with real money."""
 
+    is_known = True  # which account it is
+
     def __init__(self, ledger: Ledger | None = None) -> None:
         super().__init__(ledger=ledger)
         self.engine = Engine(self.settings, self.engine.ledger, LIVE)
@@ -29,7 +31,7 @@ class Live(World):
         self._see("SOLUSDT", 101.99, 102.0, 102.0)
         started = e.Started(
             "test", LIVE, was_clean=True, balance=D(10_000), venue=venue, arm=arm,
-            is_paused=is_paused,
+            is_paused=is_paused, account="24617703" if self.is_known else "",
         )  # fmt: skip
         self.feed(started)
         self.quote(101.99, 102.0)
@@ -102,3 +104,12 @@ def test_paper_needs_no_word() -> None:
     world.start()
     assert world.engine.view().risk_mult == 1.0
     world.enter()
+
+
+def test_the_account_is_remembered_through_starts_that_could_not_ask() -> None:
+    world = Live()
+    world.begin(ARM)
+    again = Live(world.engine.ledger)
+    again.is_known = False
+    again.begin(None)
+    assert again.engine.ledger.state.account == "24617703"

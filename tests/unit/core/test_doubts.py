@@ -163,6 +163,7 @@ def test_what_a_stranger_closes_is_booked_with_its_cause(cause: str) -> None:
         qty=D("87.5"),
         price=D(103),
         cause=cause,
+        exchange_ms=world.now,
     )
     world.feed(e.FillSeen(taken), e.FillSeen(taken))
     (closed,) = world.facts(f.PositionClosed)

@@ -17,7 +17,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 # What the old state did not keep and nothing today may guess; each has a meaning for "unknown".
 UNKNOWN = {
-    1: {"atr0", "vol0", "obstacles", "seen_ms", "changed_ms", "best_fill", "worst_fill"},
+    1: {"atr0", "vol0", "obstacles", "seen_ms", "changed_ms", "held_ms", "best_fill", "worst_fill"},
 }
 
 

@@ -41,7 +41,9 @@ def test_an_order_the_exchange_cut_and_called_filled_is_over() -> None:
     world.is_cut_off = True
     world.feed(e.Close(command_id="c", by="@ann", position_id=1))
     leaving = world.facts(f.OrderPlaced)[-1].order
-    by_hand = fill(Purpose.EXIT, id="h:1", order_id="h", qty=D(10), price=D(103), cause="by hand")
+    by_hand = fill(
+        Purpose.EXIT, id="h:1", order_id="h", qty=D(10), cause="by hand", exchange_ms=world.now
+    )
     ours = fill(Purpose.EXIT, id="x:1", order_id=leaving.id, qty=D("77.5"), price=D(103))
     filled = e.OrderGone(leaving.id, OrderState.FILLED, "", filled_qty=D("77.5"))
     world.feed(e.FillSeen(by_hand), e.FillSeen(ours), filled)
@@ -224,12 +226,27 @@ def test_an_order_that_executes_after_its_position_was_closed_is_over() -> None:
     world.feed(e.Close(command_id="c", by="@ann", position_id=1))
     leaving = world.facts(f.OrderPlaced)[-1].order
     by_hand = fill(
-        Purpose.EXIT, id="h:1", order_id="h", qty=D("87.5"), price=D(103), cause="by hand"
+        Purpose.EXIT, id="h:1", order_id="h", qty=D("87.5"), cause="by hand", exchange_ms=world.now
     )
     world.feed(e.FillSeen(by_hand))
     assert len(world.facts(f.PositionClosed)) == 1
     world.feed(e.OrderGone(leaving.id, OrderState.FILLED, "", filled_qty=D(5)))
     assert world.engine.ledger.state.orders.get(leaving.id) is None
+
+
+def test_what_a_stranger_closed_before_our_entry_closes_nothing_of_ours() -> None:
+    world = entered()
+    began_ms = world.engine.ledger.positions[0].held_ms
+    sold = fill(
+        Purpose.EXIT, id="h:1", order_id="h", qty=D(20), cause="by hand", exchange_ms=began_ms - 1
+    )
+    more = msgspec.structs.replace(sold, id="h:2", qty=D(500))
+    world.feed(seen(world, fills=(sold, more)), e.FillSeen(sold))
+    world.wait(RECENT_MS + 1)
+    world.feed(seen(world, fills=(sold, more), positions=()))
+    (position,) = world.engine.ledger.positions
+    assert position.qty == D("87.5")
+    assert "outside_fill" not in {x.code for x in world.facts(f.Incident)}
 
 
 def test_strangers_fills_are_told_once_a_symbol() -> None:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from engine.core.events import Event, ExchangeSeen
-from engine.errors import Denied, Transient
+from engine.errors import Denied, StoreError, Transient
 from engine.live.access import ASK_AGAIN_S, ASK_S, Access
 from engine.live.standing import Standing
 
@@ -19,6 +20,8 @@ GOOD = Standing(
     deadline_days=90,
     equity=Decimal(10_000),
     is_unified=True,
+    account="1",
+    balance=Decimal(10_000),
 )
 HEDGE = msgspec.structs.replace(GOOD, is_hedge=True)
 
@@ -43,7 +46,7 @@ class Venue:
         return word
 
 
-async def live(venue: Venue, seconds: float, told: list[Event]) -> None:
+async def live(venue: Venue, seconds: float, told: list[Event], known: str = "") -> None:
     """The watch, for so long."""
     left = seconds
 
@@ -53,7 +56,7 @@ async def live(venue: Venue, seconds: float, told: list[Event]) -> None:
         if left <= 0:
             raise Done
 
-    access = Access(venue, told.append, sleep)
+    access = Access(venue, told.append, known, sleep)
     await access.ask()
     try:
         await access.run()
@@ -89,9 +92,24 @@ async def test_no_answer_proves_nothing() -> None:
     venue, told = Venue(HEDGE, Transient("late")), list[Event]()
     await live(venue, ASK_AGAIN_S + 5, told)
     assert len(problems(told)) == 1
-    venue, told = Venue(Transient("late")), []
-    await live(venue, 5, told)
-    assert told == []
+
+
+async def test_what_was_never_looked_at_may_not_be_traded() -> None:
+    venue, told = Venue(Transient("late"), Transient("later"), GOOD), list[Event]()
+    await live(venue, 2 * ASK_AGAIN_S + 5, told)
+    assert problems(told) == [
+        "the account could not be looked at yet: late",
+        "the account could not be looked at yet: later",
+        None,
+    ]
+
+
+async def test_a_ledger_of_another_account_ends_the_process() -> None:
+    venue, told = Venue(Transient("late"), GOOD), list[Event]()
+    with pytest.raises(StoreError, match="expected 2, which the ledger is of, found 1"):
+        await live(venue, 2 * ASK_AGAIN_S, told, "2")
+    venue = Venue(GOOD)
+    await live(venue, 5, told, "1")
 
 
 async def test_what_the_adapter_knows_is_told_within_a_second() -> None:

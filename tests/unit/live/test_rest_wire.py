@@ -10,12 +10,14 @@ import hmac
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 from rest_venue import INTEREST, NOW, TIME, coded, envelope, reply
 from trade_venue import (
     CREATE,
     ENTRY,
     EXIT,
     KEYS,
+    LEVERAGE,
     LOG,
     POSITIONS,
     REALTIME,
@@ -26,10 +28,17 @@ from trade_venue import (
     desk,
 )
 
-from engine.core.events import OrderAccepted, OrderMissing, OrderRefused
+from engine.core.events import (
+    OrderAccepted,
+    OrderMissing,
+    OrderRefused,
+    OrderUnknown,
+    StopUnknown,
+)
 from engine.core.values import Side
 from engine.errors import ConfigError, Denied, ExchangeError, RateLimited, Transient
-from engine.live.wire import Keys, host_problem
+from engine.live.trader import LEVERED_S
+from engine.live.wire import FORGOTTEN_S, Keys, host_problem
 
 
 @pytest.fixture
@@ -117,20 +126,23 @@ async def test_a_clock_that_cannot_be_read_changes_nothing(at: Desk) -> None:
 
 async def test_a_denial_shuts_the_door_and_supervision_knocks_slowly(at: Desk) -> None:
     at.venue.fault(POSITIONS, *(reply(coded(10003, "API key is invalid")) for _ in range(2)))
+    at.venue.fault(CREATE, reply(coded(10003, "API key is invalid")))
     for _ in range(50):
         for call in (at.exchange.account(), at.exchange.place(EXIT), at.exchange.find(EXIT)):
             with pytest.raises(Denied, match="10003"):
                 await call
-    assert len(at.venue.headers) == 1
+    assert [path for path, *_ in at.venue.headers] == [POSITIONS, CREATE]
     assert at.exchange.problem == "/v5/position/list: 10003 API key is invalid"
     at.naps.now += 30
     with pytest.raises(Denied):
         await at.exchange.place(ENTRY)  # an entry never knocks
     with pytest.raises(Denied):
         await at.exchange.account()
-    assert len(at.venue.headers) == 2
+    assert len(at.venue.headers) == 3
     at.naps.now += 30
     await at.exchange.account()
+    assert isinstance(await at.exchange.place(EXIT), OrderAccepted)
+    await at.exchange.followed()
     assert at.exchange.problem is None
     assert isinstance(await at.exchange.place(ENTRY), OrderAccepted)
 
@@ -147,6 +159,38 @@ async def test_a_denied_write_shuts_writes_and_reads_go_on(at: Desk) -> None:
     at.naps.now += 30
     assert isinstance(await at.exchange.place(EXIT), OrderAccepted)
     assert at.exchange.problem is None
+
+
+async def test_a_denied_read_holds_up_no_exit_and_no_stop(at: Desk) -> None:
+    at.venue.fault(POSITIONS, reply(coded(10005)), reply(coded(10005)))
+    with pytest.raises(Denied):
+        await at.exchange.account()
+    assert isinstance(await at.exchange.place(EXIT), OrderAccepted)
+    set_at = await at.exchange.set_stop(1, "BTCUSDT", Side.LONG, D(98))
+    assert isinstance(set_at, StopUnknown)  # taken, and nobody may look
+    with pytest.raises(Denied):
+        await at.exchange.place(ENTRY)
+    assert [path for path, _ in at.venue.sent] == [CREATE, STOP]
+
+
+@pytest.mark.parametrize("path", [LEVERAGE, CREATE])
+async def test_a_denied_entry_holds_up_no_exit_and_is_tried_again_in_time(
+    at: Desk, path: str
+) -> None:
+    at.venue.fault(path, reply(coded(10029, "check symbol whitelist")))
+    for _ in range(2):
+        with pytest.raises(Denied, match="10029"):
+            await at.exchange.place(ENTRY)
+    assert at.venue.count(path) == 1
+    assert "10029" in (at.exchange.problem or "")
+    at.naps.now += FORGOTTEN_S
+    assert at.exchange.problem is None
+    assert isinstance(await at.exchange.place(ENTRY), OrderAccepted)
+    at.venue.fault(path, reply(coded(10029)))
+    at.naps.now += LEVERED_S
+    with pytest.raises(Denied):
+        await at.exchange.place(ENTRY)
+    assert isinstance(await at.exchange.place(EXIT), OrderAccepted)
 
 
 async def test_a_key_that_may_not_see_transfers_still_sees_the_account(at: Desk) -> None:
@@ -233,3 +277,19 @@ async def test_a_host_that_changed_later_is_never_sent_to(at: Desk) -> None:
     with pytest.raises(ExchangeError, match=r"evil\.example"):
         await at.exchange.place(EXIT)
     assert at.venue.sent == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_nobody_is_followed_to_another_address(at: Desk, status: int) -> None:
+    async with desk() as elsewhere:
+        there = f"{elsewhere.exchange._wire.urls['api']['private']}{CREATE}"
+        moved = [web.Response(status=status, headers={"Location": there}) for _ in range(3)]
+        at.venue.fault(CREATE, *moved)
+        answer = await at.exchange.place(EXIT)
+        assert isinstance(answer, OrderUnknown)
+        assert "found the way to" in answer.detail
+        at.venue.fault(POSITIONS, *moved)
+        with pytest.raises(Transient, match="found the way to"):
+            await at.exchange.account()
+        assert elsewhere.venue.asked == []
+    assert at.venue.count(CREATE) == 1

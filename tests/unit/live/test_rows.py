@@ -128,6 +128,19 @@ def test_an_order_id_tells_whose_and_why(order_id: str, purpose: Purpose | None)
     assert NAMES.purpose_of(order_id) is purpose
 
 
+@pytest.mark.parametrize(
+    ("order_id", "purpose"),
+    [
+        ("alpha-loyw3v28_1-7E", Purpose.ENTRY),
+        ("alpha-loyw3v28_12-700X", Purpose.EXIT),
+        ("alpha-loyw3v27_1-7E", None),
+        ("alpha-1-7E", None),
+    ],
+)
+def test_the_order_of_another_ledger_is_not_ours(order_id: str, purpose: Purpose | None) -> None:
+    assert Names("alpha", lambda: "loyw3v28_").purpose_of(order_id) is purpose
+
+
 def test_our_execution_is_a_fill_of_our_order() -> None:
     assert execution_of(execution_row(execFee="-0.1", isMaker=True), NAMES) == Fill(
         id="x1",

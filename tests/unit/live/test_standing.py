@@ -19,6 +19,8 @@ GOOD = Standing(
     deadline_days=None,
     equity=D("1234.5"),
     is_unified=True,
+    account="24617703",
+    balance=D("1000.5"),
 )
 
 
@@ -46,6 +48,8 @@ async def test_an_account_in_order_has_nothing_against_it(at: Desk) -> None:
         ({"permissions": {"Spot": ("SpotTrade",)}}, "expected the right to trade contracts"),
         ({"is_read_only": True}, "found it read-only"),
         ({"is_unified": False}, "expected a unified trading account"),
+        ({"balance": None}, "expected USDT in it, found none"),
+        ({"balance": D(0)}, "expected USDT in it, found none"),
     ],
 )
 def test_what_refuses_trading(changes: dict[str, object], words: str) -> None:
@@ -121,6 +125,7 @@ async def test_a_classic_account_or_read_only_key_is_told(at: Desk) -> None:
         (QUERY_API, {"readOnly": None}, "readOnly"),
         (QUERY_API, {"ips": "10.0.0.1"}, "ips"),
         (QUERY_API, {"deadlineDay": "soon"}, "deadlineDay"),
+        (QUERY_API, {"userID": None}, "userID"),
         (INFO, {"unifiedMarginStatus": None}, "unifiedMarginStatus"),
         (INFO, {"marginMode": ""}, "marginMode"),
     ],
@@ -136,6 +141,19 @@ async def test_what_cannot_be_read_is_not_passed_over(
 async def test_no_account_at_all_is_no_standing(at: Desk) -> None:
     at.venue.fault(WALLET, reply({"retCode": 0, "time": 1, "result": {"list": []}}))
     with pytest.raises(Transient, match="totalEquity"):
+        await at.exchange.standing()
+
+
+@pytest.mark.parametrize("coins", [[], [{"coin": "BTC", "walletBalance": "1"}]])
+async def test_an_account_that_never_held_our_money_is_told(at: Desk, coins: list[object]) -> None:
+    at.venue.coins = coins  # type: ignore[assignment] # as odd as a venue may be
+    assert (await at.exchange.standing()).balance is None
+
+
+@pytest.mark.parametrize("coins", [None, [7]])
+async def test_an_unreadable_wallet_is_not_an_empty_one(at: Desk, coins: object) -> None:
+    at.venue.coins = coins  # type: ignore[assignment] # as odd as a venue may be
+    with pytest.raises(Transient, match="coin"):
         await at.exchange.standing()
 
 

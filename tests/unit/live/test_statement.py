@@ -232,3 +232,18 @@ async def test_money_that_came_or_went_is_told(at: Desk) -> None:
     at.naps.now += 60
     await at.exchange.account()
     assert int(asked(at, LOG)[-1]["startTime"]) == NOW - 3 - 600_000
+
+
+async def test_a_log_that_cannot_be_read_voids_no_account(at: Desk) -> None:
+    at.venue.moved = [
+        {"id": "t1", "type": "TRANSFER_IN", "change": "500", "transactionTime": str(NOW - 9)}
+    ]
+    at.venue.fault(LOG, *(reply(coded(10016)) for _ in range(3)))
+    assert (await at.exchange.account()).balance == D("1000.5")
+    at.venue.fault(LOG, *(reply(envelope({"list": [{"type": "?"}]})) for _ in range(2)))
+    at.naps.now += 60
+    await at.exchange.account()
+    assert at.heard == []
+    at.naps.now += 60
+    await at.exchange.account()
+    assert at.heard == [TransferSeen("t1", D(500))]

@@ -10,6 +10,8 @@ from trade_venue import (
     CREATE,
     ENTRY,
     EXIT,
+    LEVERAGE,
+    REALTIME,
     STOP,
     TARGET,
     D,
@@ -32,6 +34,7 @@ from engine.core.events import (
 )
 from engine.core.values import OrderState, Refusal, Side
 from engine.errors import Denied, OutcomeUnknown, RateLimited
+from engine.live.trader import LEVERED_S
 
 UNKNOWN = [
     *(reply(coded(code)) for code in (10000, 5004, 10016, 429, 170001, 170032, 170005, 170146)),
@@ -122,6 +125,20 @@ async def test_an_order_that_is_there_already_was_accepted(
 @pytest.mark.parametrize("code", [110072, 10014, 110079])
 async def test_an_order_said_to_be_there_and_not_found_is_unknown(at: Desk, code: int) -> None:
     at.venue.fault(CREATE, reply(coded(code)))
+    assert isinstance(await at.exchange.place(EXIT), OrderUnknown)
+
+
+async def test_leverage_raised_by_hand_is_put_back_before_an_entry(at: Desk) -> None:
+    await at.exchange.place(ENTRY)
+    at.venue.leverage = "50"
+    at.naps.now += LEVERED_S
+    assert isinstance(await at.exchange.place(ENTRY), OrderRefused)
+    assert len(at.venue.writes(LEVERAGE)) == 2
+
+
+async def test_a_look_up_that_is_denied_says_nothing_about_the_order(at: Desk) -> None:
+    at.venue.fault(CREATE, reply(coded(110072)))
+    at.venue.fault(REALTIME, reply(coded(10003)))
     assert isinstance(await at.exchange.place(EXIT), OrderUnknown)
 
 
