@@ -16,6 +16,8 @@ from engine.log import Log
 LOOK_S = 1.0  # at what the adapter knows already
 ASK_S = 600.0  # at the account
 ASK_AGAIN_S = 60.0  # while it may not be traded
+ASK_FIRST_S = 10.0  # while nobody ever answered
+UNKNOWN = "account: expected to learn how it and the key stand, found no answer yet"
 
 _log = Log(__name__)
 
@@ -46,7 +48,9 @@ class Access:
         self._sink = sink
         self._sleep = sleep
         self._objection: str | None = None  # what the last look at the account found
-        self._told: str | None = None
+        self._warnings: tuple[str, ...] = ()
+        self._is_known = False  # an account nobody saw may be in hedge mode
+        self._told: tuple[str | None, tuple[str, ...]] = None, ()
 
     @property
     def problem(self) -> str | None:
@@ -58,19 +62,23 @@ class Access:
         try:
             standing = await self._account.standing()
         except Denied as denial:
-            self._objection = str(denial)
+            if self._account.problem is None:  # else the adapter knows when that ends
+                self._objection, self._is_known = str(denial), True
             return None
         except ExchangeError as problem:
             _log.warning("access.unknown", problem=problem)
             return None
-        self._objection = "; ".join(objections(standing).refusals) or None
+        found = objections(standing)
+        self._objection = "; ".join(found.refusals) or None
+        self._warnings, self._is_known = found.warnings, True
         return standing
 
     def tell(self) -> None:
         """Say what changed since it was last said."""
-        if self.problem != self._told:
-            self._told = self.problem
-            self._sink(ExchangeSeen(self._told))
+        news = self.problem or (None if self._is_known else UNKNOWN), self._warnings
+        if news != self._told:
+            self._told = news
+            self._sink(ExchangeSeen(*news))
 
     async def run(self) -> None:
         """Until canceled."""
@@ -79,6 +87,12 @@ class Access:
             self.tell()
             await self._sleep(LOOK_S)
             waited_s += LOOK_S
-            if waited_s >= (ASK_S if self.problem is None else ASK_AGAIN_S):
+            if waited_s >= self._every_s:
                 waited_s = 0.0
                 await self.ask()
+
+    @property
+    def _every_s(self) -> float:
+        if not self._is_known:
+            return ASK_FIRST_S
+        return ASK_S if self.problem is None else ASK_AGAIN_S
