@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 KEY = SECRET = "sandbox"
 RECV_MS = "5000"
+TOO_MANY, VISITS_MAX = 10006, 100
 NO_ORDERS = json.dumps(
     {"retCode": 0, "retMsg": "OK", "result": {"list": [], "nextPageCursor": ""}, "time": 1}
 )
@@ -26,7 +27,16 @@ INSANE = json.dumps(
 
 
 async def call(world: LiveWorld, path: str, **body: object) -> Json:
-    """A signed call by another client of the same account."""
+    """A signed call by another client of the same account, again while it visits too often."""
+    for _ in range(VISITS_MAX):
+        answer = await _call(world, path, **body)
+        if answer["retCode"] != TOO_MANY:
+            break
+    assert answer["retCode"] == 0, answer
+    return answer
+
+
+async def _call(world: LiveWorld, path: str, **body: object) -> Json:
     async with world.http.get(f"{world.address}/v5/market/time") as response:
         stamp = str((await response.json())["time"])
     data = json.dumps({"category": "linear", **body})
@@ -41,9 +51,7 @@ async def call(world: LiveWorld, path: str, **body: object) -> Json:
     }
     url = f"{world.address}/v5/{path}"
     async with world.http.post(url, data=data, headers=headers) as response:
-        answer = dict(await response.json(content_type=None))
-    assert answer["retCode"] == 0, answer
-    return answer
+        return dict(await response.json(content_type=None))
 
 
 async def held(world: LiveWorld) -> Json:

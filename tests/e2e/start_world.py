@@ -95,7 +95,8 @@ async def start_world(folder: Path, speed: float = SPEED) -> AsyncIterator[Start
 
 async def resume(world: LiveWorld) -> None:
     """A person lets entries go on."""
-    card = await world.person.answer("/resume it was a rehearsal")
+    asked = await world.person.say("/resume it was a rehearsal")
+    card = await world.person.until(lambda m: m["reply_to"] == asked)
     if card["buttons"]:
         await world.person.tap(card, "Resume")
 
