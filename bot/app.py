@@ -198,7 +198,7 @@ async def _trade(
     chat = _Chat(account, floor, settings, station)
     station.listen(chat.offer)
     ages = chat.poll_age_s, lambda: station.feed_age_s
-    beat = Heartbeat(store.folder, *ages, failing=lambda: station.failing)
+    beat = Heartbeat(store.folder, *ages, failing=lambda: _failing(station, world.access))
     station.runner.after_turn(beat.beat)
     try:
         return await _until_over(plan.modes, station, chat, world.access)
@@ -240,6 +240,12 @@ async def _until_over(modes: Modes, station: Station, chat: "_Chat", access: Acc
     if chat.refused is not None:
         raise chat.refused
     return not signaled.is_set()
+
+
+def _failing(station: Station, access: Access | None) -> tuple[str, ...]:
+    """What a health check shall name: timers, and a right to trade that ended."""
+    denial = None if access is None else access.problem
+    return station.failing if denial is None else (*station.failing, f"exchange ({denial})")
 
 
 async def _watch(access: Access | None, begun: asyncio.Event) -> None:

@@ -7,15 +7,17 @@ so. Nothing here may decide anything.
 from bot.views.layout import Text, badge, keyboard, label, read, short
 from engine.core.view import ForeignView, View
 
-ROWS = 10
+ROWS = 20
 
 
 def strangers(view: View) -> Text:
     """What is not ours, and what is left alone already."""
     lines = [f"👤 <b>Not ours</b> · {badge(view.mode)}"]
-    for position in view.foreign[:ROWS]:
+    for position in sorted(view.foreign, key=lambda p: p.symbol in view.ignored)[:ROWS]:
         mark = " · left alone" if position.symbol in view.ignored else ""
         lines.append(f"{_named(position)}{mark}")
+    if len(view.foreign) > ROWS:
+        lines.append(f"and {len(view.foreign) - ROWS} more")
     shown = {position.symbol for position in view.foreign}
     quiet = [symbol for symbol in view.ignored if symbol not in shown]
     lines += [f"<b>{short(symbol, 30)}</b> left alone, nothing open" for symbol in quiet[:ROWS]]

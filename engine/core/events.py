@@ -275,9 +275,13 @@ class NoticeDelivered(Event, frozen=True):
 
 
 class ExchangeSeen(Event, frozen=True):
-    """The account cannot be reached or lets us do nothing (`problem` says why), or can (None)."""
+    """The account cannot be reached or lets us do nothing (`problem` says why), or can (None).
+
+    `warnings` are sentences about a key that works and will not for long, or is less than safe.
+    """
 
     problem: str | None
+    warnings: tuple[str, ...] = ()
 
 
 class ClockSeen(Event, frozen=True):

@@ -16,7 +16,7 @@ from engine.core.intents import CancelOrder
 from engine.core.positions import Position
 from engine.core.risk import STRAY_MS
 from engine.core.turn import Turn
-from engine.core.values import GateName, Ms, OrderState, Purpose, settled
+from engine.core.values import Fill, GateName, Ms, OrderState, Purpose, settled
 
 RECENT_MS: Ms = 30_000  # a read may be this old: what changed since proves no difference
 
@@ -26,25 +26,45 @@ class Findings(msgspec.Struct):
 
     corrections: list[str] = msgspec.field(default_factory=list)
     differences: list[str] = msgspec.field(default_factory=list)
-    foreign: list[str] = msgspec.field(default_factory=list)  # symbols among the differences
+    foreign: list[AccountPosition] = msgspec.field(default_factory=list)  # not ours
     is_unclear: bool = False  # something differs that may only be on its way
 
 
 def reconcile(turn: Turn, seen: AccountSeen) -> None:
     """Book missed fills, compare positions, stops and orders, then open or close the gate."""
     found = Findings()
-    fills = sorted(seen.fills, key=lambda x: (x.exchange_ms, not x.purpose.is_growing))
-    found.corrections += [f"fill {fill.id}" for fill in fills if answers.book(turn, fill)]
+    shown = {p.symbol: p for p in seen.positions}
+    for fill in sorted(seen.fills, key=lambda x: _turn_of(turn, x)):
+        if not _is_of_others(turn, fill, shown.get(fill.symbol)) and answers.book(turn, fill):
+            found.corrections.append(f"fill {fill.id}")
     found.corrections += _book_excess(turn, seen)
     funding = [x for x in seen.funding if not _is_left_alone(turn, x.symbol)]
     found.corrections += [f"funding {x.id}" for x in funding if answers.funded(turn, x)]
-    shown = {p.symbol: p for p in seen.positions}
     _compare_foreign(turn, shown, found)
     for position in turn.ledger.positions:
         _compare_stop(turn, position, shown.get(position.symbol), found)
         _compare_quantity(turn, position, shown.get(position.symbol), found)
     _look_for_orders(turn, seen, found)
     _conclude(turn, found)
+
+
+def _turn_of(turn: Turn, fill: Fill) -> tuple[bool, Ms, bool]:
+    """Our own first: what is left to explain is then another's, or done to us."""
+    return not _is_our_order(turn, fill), fill.exchange_ms, not fill.purpose.is_growing
+
+
+def _is_our_order(turn: Turn, fill: Fill) -> bool:
+    state = turn.ledger.state
+    return fill.order_id in state.orders or fill.order_id in state.strays
+
+
+def _is_of_others(turn: Turn, fill: Fill, shown: AccountPosition | None) -> bool:
+    """Whether somebody took away what they had added: all of ours is still there."""
+    held = turn.ledger.position_in(fill.symbol)
+    if held is None or shown is None or _is_our_order(turn, fill):
+        return False
+    is_leaving = fill.side is held.side.exit and shown.side is held.side
+    return is_leaving and shown.qty >= held.qty
 
 
 def _book_excess(turn: Turn, seen: AccountSeen) -> list[str]:
@@ -69,7 +89,7 @@ def _book_excess(turn: Turn, seen: AccountSeen) -> list[str]:
 
 
 def _conclude(turn: Turn, found: Findings) -> None:
-    if found.differences:
+    if found.differences or found.foreign:
         _alarm(turn, found)
     elif not found.is_unclear and (found.corrections or turn.is_closed(GateName.UNRECONCILED)):
         turn.tell(f.Reconciled(tuple(found.corrections)))
@@ -78,12 +98,27 @@ def _conclude(turn: Turn, found: Findings) -> None:
 
 def _alarm(turn: Turn, found: Findings) -> None:
     """Say it once, with what can be done; the next read that agrees opens the gate again."""
-    words = "; ".join(found.differences)
-    ways = "".join(f"; to leave it alone send /ignore {symbol}" for symbol in found.foreign)
+    words = "; ".join([*_foreign_words(found.foreign), *found.differences])
+    ways = _ways(found.foreign)
     gate = turn.ledger.state.gates.get(GateName.UNRECONCILED)
     if gate is None or gate.why != words:
         turn.alarm(f.Incident("position_mismatch", words + ways))
         turn.tell(f.GateClosed(gate=GateName.UNRECONCILED, by=gates.ENGINE, why=words))
+
+
+def _foreign_words(foreign: list[AccountPosition]) -> tuple[str, ...]:
+    """All of them in one sentence: a message is cut where it gets long."""
+    if not foreign:
+        return ()
+    is_are = "is" if len(foreign) == 1 else "are"
+    names = ", ".join(f"{p.symbol} {p.side} {p.qty}" for p in foreign)
+    return (f"{names} {is_are} on the exchange and not ours",)
+
+
+def _ways(foreign: list[AccountPosition]) -> str:
+    if len(foreign) > 1:
+        return f"; to leave one alone send /ignore and its symbol: /ignore {foreign[0].symbol}"
+    return "".join(f"; to leave it alone send /ignore {p.symbol}" for p in foreign)
 
 
 def _compare_foreign(turn: Turn, shown: dict[str, AccountPosition], found: Findings) -> None:
@@ -97,9 +132,7 @@ def _compare_foreign(turn: Turn, shown: dict[str, AccountPosition], found: Findi
         if _is_recent(turn, ended_ms) or turn.ledger.stray_in(p.symbol, turn.at_ms - STRAY_MS):
             found.is_unclear = True
         else:
-            words = f"{p.symbol} {p.side} {p.qty} is on the exchange and not ours"
-            found.differences.append(words)
-            found.foreign.append(p.symbol)
+            found.foreign.append(p)
 
 
 def _is_left_alone(turn: Turn, symbol: str) -> bool:

@@ -4,11 +4,9 @@ It exists so that a key that was revoked, or an account switched to hedge mode, 
 minutes and opens them again when mended. It must never write, and never ask often.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from engine.core.events import Event, ExchangeSeen
+from engine.core.events import ExchangeSeen
 from engine.errors import Denied, ExchangeError, StoreError
 from engine.live.standing import Standing, mismatch, objections
 from engine.log import Log
@@ -16,6 +14,8 @@ from engine.log import Log
 LOOK_S = 1.0  # at what the adapter knows already
 ASK_S = 600.0  # at the account
 ASK_AGAIN_S = 60.0  # while it may not be traded
+ASK_FIRST_S = 10.0  # while nobody ever answered
+UNKNOWN = "account: expected to learn how it and the key stand, found no answer yet"
 
 _log = Log(__name__)
 
@@ -25,39 +25,9 @@ class Account(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why the venue denies us now."""
-        ...
-
-    async def standing(self) -> Standing:
-        """How account and key stand; raises `Transient` or `Denied`."""
-        ...
-
-
-class Access:
-    """Ask once with `ask`, then `run` beside the engine; real seconds, whatever the pace.
-
-    `known` is the account that the ledger is of, empty while it is of none.
-    """
-
-    def __init__(
-        self,
-        account: Account,
-        sink: Callable[[Event], None],
-        known: str = "",
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._account = account
-        self._sink = sink
-        self._sleep = sleep
-        self._known = known
-        self._seen: Standing | None = None  # the last look at the account
-        self._objection: str | None = None  # what it found
-        self._told: str | None = None
-
-    @property
-    def problem(self) -> str | None:
-        """Why we may not trade there; None when we may, as far as is known."""
-        return self._account.problem or self._objection
+        """Why we may not trade there; what was never looked at may not be traded."""
+        unknown = None if self._is_seen else UNKNOWN
+        return self._account.problem or self._objection or unknown
 
     @property
     def is_denied(self) -> bool:
@@ -73,25 +43,26 @@ class Access:
         try:
             standing = await self._account.standing()
         except Denied as denial:
-            self._objection = str(denial)
+            if self._account.problem is None:  # else the adapter knows when that ends
+                self._objection, self._is_seen = str(denial), True
             return None
         except ExchangeError as problem:
             _log.warning("access.unknown", problem=problem)
-            if self._seen is None:
-                self._objection = f"the account could not be looked at yet: {problem}"
             return None
         wrong = mismatch(self._known, standing)
         if wrong is not None:
             raise StoreError(wrong)
-        self._seen = standing
-        self._objection = "; ".join(objections(standing).refusals) or None
+        found = objections(standing)
+        self._objection = "; ".join(found.refusals) or None
+        self._warnings, self._is_seen = found.warnings, True
         return standing
 
     def tell(self) -> None:
         """Say what changed since it was last said."""
-        if self.problem != self._told:
-            self._told = self.problem
-            self._sink(ExchangeSeen(self._told))
+        news = self.problem, self._warnings
+        if news != self._told:
+            self._told = news
+            self._sink(ExchangeSeen(*news))
 
     async def run(self) -> None:
         """Until canceled."""
@@ -100,6 +71,12 @@ class Access:
             self.tell()
             await self._sleep(LOOK_S)
             waited_s += LOOK_S
-            if waited_s >= (ASK_S if self.problem is None else ASK_AGAIN_S):
+            if waited_s >= self._every_s:
                 waited_s = 0.0
                 await self.ask()
+
+    @property
+    def _every_s(self) -> float:
+        if not self._is_seen:
+            return ASK_FIRST_S
+        return ASK_S if self.problem is None else ASK_AGAIN_S

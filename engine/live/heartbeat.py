@@ -35,7 +35,7 @@ class Beat(msgspec.Struct, frozen=True):
     market_ms: Ms
     poll_age_s: float | None
     feed_age_s: float | None
-    failing: tuple[str, ...] = ()  # timers whose last runs all failed
+    failing: tuple[str, ...] = ()  # timers whose last runs all failed, a key that was refused
 
 
 class Heartbeat:
@@ -99,6 +99,6 @@ def read_health(folder: Path, now: Callable[[], float] = time.time) -> tuple[boo
     if beat.failing:
         return (
             False,
-            f"timers: expected every one to work, found failing: {', '.join(beat.failing)}",
+            f"expected everything to work, found failing: {', '.join(beat.failing)}",
         )
     return True, f"healthy, last turn {max(now() - beat.at, 0):.0f} s ago"

@@ -35,6 +35,17 @@ async def test_what_is_not_ours_is_listed_with_buttons() -> None:
         assert "nothing that is not ours" in (await talk.say("/ignore xrp"))["text"]
 
 
+async def test_of_many_those_that_count_come_first_and_the_rest_is_counted() -> None:
+    desk = watched()
+    odd = tuple(ForeignView(f"C{n}USDT", Side.LONG, D(n + 1)) for n in range(23))
+    desk.show(foreign=odd, ignored=("C0USDT", "C1USDT"))
+    async with talking(desk) as talk:
+        lines = (await talk.say("/ignore"))["text"].splitlines()
+        assert lines[1] == "<b>C2USDT LONG</b> 3"
+        assert lines[-1] == "and 3 more"
+        assert len(lines) == 22
+
+
 @pytest.mark.parametrize("words", ["/ignore xrp", "/ignore XRPUSDT", "/ignore XRP/USDT:USDT"])
 async def test_an_owner_confirms_and_the_engine_is_told(words: str) -> None:
     async with talking(watched()) as talk:

@@ -41,6 +41,19 @@ def test_a_foreign_position_is_named_with_the_way_out() -> None:
     assert (shown.symbol, shown.side, shown.qty) == ("XRPUSDT", Side.SHORT, D(500))
 
 
+def test_many_are_named_in_one_sentence_that_no_message_cuts() -> None:
+    world = entered()
+    odd = [msgspec.structs.replace(ODD, symbol=f"1000COIN{n}USDT") for n in range(25)]
+    many = seen(world, positions=(*world.matching.account().positions, *odd))
+    world.feed(many, many)
+    (told,) = world.facts(f.Incident)
+    names = ", ".join(f"1000COIN{n}USDT SHORT 500" for n in range(25))
+    assert told.detail == (
+        f"{names} are on the exchange and not ours; "
+        f"to leave one alone send /ignore and its symbol: /ignore 1000COIN0USDT"
+    )
+
+
 def test_once_ignored_it_neither_counts_nor_is_touched() -> None:
     world = entered()
     world.feed(strange(world))

@@ -39,6 +39,15 @@ def test_an_exchange_that_denies_us_stops_entries_until_it_lets_us_again() -> No
     assert world.feed(e.ExchangeSeen(None)) == []
 
 
+def test_a_weak_key_is_told_once_and_stops_nothing() -> None:
+    world = ready()
+    weak = e.ExchangeSeen(None, ("the key ends in 3 days", "the key has no address"))
+    world.feed(weak, weak)
+    told = [(x.code, x.detail) for x in world.facts(f.Incident)]
+    assert told == [("key_warning", "the key ends in 3 days; the key has no address")]
+    assert world.gates == set()
+
+
 def test_an_account_that_cannot_be_read_for_a_minute_stops_entries() -> None:
     world = ready()
     world.is_cut_off = True

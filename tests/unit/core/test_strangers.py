@@ -260,6 +260,33 @@ def test_strangers_fills_are_told_once_a_symbol() -> None:
     assert [x.code for x in world.facts(f.Incident)] == ["foreign_fill"]
 
 
+def test_what_a_stranger_added_and_took_away_again_leaves_ours_whole() -> None:
+    world = entered()
+    (shown,) = world.matching.account().positions
+    out = fill(Purpose.EXIT, id="h:1", order_id="h", qty=D(5), price=D(103), cause="by hand")
+    world.feed(seen(world, positions=(shown,), fills=(out,)))
+    (held,) = world.engine.ledger.positions
+    assert held.qty == shown.qty
+    left = msgspec.structs.replace(shown, qty=shown.qty - 5)
+    world.feed(seen(world, positions=(left,), fills=(out,)))  # had lagged: a hand did close it
+    assert world.engine.ledger.positions[0].qty == left.qty
+
+
+def test_our_own_exit_is_booked_before_what_others_did_is_judged() -> None:
+    world = entered()
+    (before,) = world.matching.account().positions
+    world.is_cut_off = True
+    world.feed(e.Close(command_id="c", by="@ann", position_id=1, share=D("0.2")))
+    order = world.facts(f.OrderPlaced)[-1].order
+    assert order.purpose is Purpose.EXIT
+    own = fill(Purpose.EXIT, id="o:1", order_id=order.id, qty=order.qty, price=D(103))
+    own = msgspec.structs.replace(own, exchange_ms=world.now)
+    out = fill(Purpose.EXIT, id="h:1", order_id="h", qty=D(5), price=D(103), cause="by hand")
+    left = msgspec.structs.replace(before, qty=before.qty - order.qty)
+    world.feed(seen(world, positions=(left,), fills=(out, own)))
+    assert world.engine.ledger.positions[0].qty == left.qty
+
+
 def test_the_kill_switch_is_not_reset_on_a_guess() -> None:
     world = entered()
     world.feed(e.Panic(command_id="p", by="@ann"))

@@ -8,7 +8,7 @@ import pytest
 
 from engine.core.events import Event, ExchangeSeen
 from engine.errors import Denied, StoreError, Transient
-from engine.live.access import ASK_AGAIN_S, ASK_S, Access
+from engine.live.access import ASK_AGAIN_S, ASK_FIRST_S, ASK_S, UNKNOWN, Access
 from engine.live.standing import Standing
 
 GOOD = Standing(
@@ -88,20 +88,23 @@ async def test_a_denial_is_one_too() -> None:
     assert problems(told) == ["10003 API key is invalid."]
 
 
+async def test_a_denial_the_adapter_knows_of_ends_with_it_and_the_account_is_looked_at() -> None:
+    venue, told = Venue(Denied("33004 key expired"), GOOD), list[Event]()
+    venue.problem = "33004 key expired"
+    access = Access(venue, told.append)
+    await access.ask()
+    access.tell()
+    venue.problem = None
+    access.tell()
+    await access.ask()
+    access.tell()
+    assert problems(told) == ["33004 key expired", UNKNOWN, None]
+
+
 async def test_no_answer_proves_nothing() -> None:
     venue, told = Venue(HEDGE, Transient("late")), list[Event]()
     await live(venue, ASK_AGAIN_S + 5, told)
     assert len(problems(told)) == 1
-
-
-async def test_what_was_never_looked_at_may_not_be_traded() -> None:
-    venue, told = Venue(Transient("late"), Transient("later"), GOOD), list[Event]()
-    await live(venue, 2 * ASK_AGAIN_S + 5, told)
-    assert problems(told) == [
-        "the account could not be looked at yet: late",
-        "the account could not be looked at yet: later",
-        None,
-    ]
 
 
 async def test_a_ledger_of_another_account_ends_the_process() -> None:
@@ -110,6 +113,26 @@ async def test_a_ledger_of_another_account_ends_the_process() -> None:
         await live(venue, 2 * ASK_AGAIN_S, told, "2")
     venue = Venue(GOOD)
     await live(venue, 5, told, "1")
+
+
+async def test_an_account_nobody_saw_is_not_traded_until_it_answers() -> None:
+    venue, told = Venue(Transient("late"), Transient("late"), GOOD), list[Event]()
+    await live(venue, 2 * ASK_FIRST_S + 2, told)
+    assert problems(told) == [UNKNOWN, None]
+    venue, told = Venue(Transient("late"), HEDGE), []
+    await live(venue, ASK_FIRST_S + 2, told)
+    first, second = problems(told)
+    assert first == UNKNOWN
+    assert "found hedge" in str(second)
+
+
+async def test_a_weak_key_is_told_and_what_changes_of_it() -> None:
+    short = msgspec.structs.replace(GOOD, deadline_days=3)
+    later = msgspec.structs.replace(short, deadline_days=2)
+    venue, told = Venue(short, short, later), list[Event]()
+    await live(venue, 2 * ASK_S + 2, told)
+    days = "API key: expected more than 14 days of life, found {}"
+    assert told == [ExchangeSeen(None, (days.format(left),)) for left in (3, 2)]
 
 
 async def test_what_the_adapter_knows_is_told_within_a_second() -> None:

@@ -80,7 +80,7 @@ async def test_timers_that_fail_make_us_unhealthy(tmp_path: Path) -> None:
     heart = Heartbeat(tmp_path, nothing, nothing, failing=lambda: ("clock", "checkpoint"))
     heart.beat(1000)
     await heart.settle()
-    why = "timers: expected every one to work, found failing: clock, checkpoint"
+    why = "expected everything to work, found failing: clock, checkpoint"
     assert read_health(tmp_path) == (False, why)
 
 
