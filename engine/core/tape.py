@@ -70,8 +70,8 @@ class Tape:
         self._second = np.full(SLOTS, -1, dtype=np.int64)  # which one a slot holds
         self._sums = np.zeros((3, SLOTS))  # count, bought, sold
         # The same, for writing one number at a time: far faster so.
-        self._held = memoryview(self._second)
-        self._into = tuple(memoryview(part).cast("B").cast("d") for part in self._sums)
+        self._held = self._second.data
+        self._into = tuple(part.data.cast("B").cast("d") for part in self._sums)
         self._since_s: int | None = None  # first covered second; None = not covered now
 
     @property
