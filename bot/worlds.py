@@ -136,12 +136,11 @@ async def _looked(access: Access, ledger: Ledger) -> Standing | None:
     if ledger.positions:
         return standing  # protection waits for nobody
     for _ in range(FIRST_TRIES - 1):
-        if standing is None and not access.is_denied:
+        if standing is None and access.is_silent:
             await asyncio.sleep(FIRST_PAUSE_S)
             standing = await access.ask()
     if access.problem is not None:
-        is_silent = standing is None and not access.is_denied
-        raise Transient(access.problem) if is_silent else Denied(access.problem)
+        raise Transient(access.problem) if access.is_silent else Denied(access.problem)
     return standing
 
 

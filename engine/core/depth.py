@@ -35,7 +35,7 @@ class Flank(msgspec.Struct, frozen=True, eq=False):
 
     def within(self, bps: float) -> float:
         """USD of the levels shown at most that far from the middle."""
-        count = int(np.searchsorted(self.away_bps, bps, side="right"))
+        count = int(self.away_bps.searchsorted(bps, side="right"))
         return float(self.usd[count - 1]) if count else 0.0
 
 
@@ -88,7 +88,7 @@ def measure(bids: Floats, asks: Floats, contract: float) -> Depth | None:
 
 
 def _is_side(levels: Floats) -> bool:
-    return len(levels) > 0 and bool(((levels > 0) & (levels < np.inf)).all())
+    return len(levels) > 0 and bool(levels.min() > 0 and levels.max() < np.inf)  # NaN is neither
 
 
 def _flank(levels: Floats, mid: float, contract: float) -> Flank:
@@ -97,5 +97,5 @@ def _flank(levels: Floats, mid: float, contract: float) -> Flank:
         price=price,
         qty=qty,
         away_bps=np.abs(price - mid) / mid * 1e4,
-        usd=np.cumsum(price * qty * contract),
+        usd=(price * qty * contract).cumsum(),
     )

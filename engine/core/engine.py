@@ -21,7 +21,7 @@ from engine.core.funnel import Funnel
 from engine.core.indicators import ATR_N, atr
 from engine.core.intents import FetchAccount, Outcome
 from engine.core.ledger import Ledger
-from engine.core.market import Market
+from engine.core.market import Market, note
 from engine.core.overview import Seen, overview
 from engine.core.positions import Position
 from engine.core.reach import Reach
@@ -39,6 +39,7 @@ Judge = Callable[[Market, Sequence[str], Ms, Ms, Settings], Batch]
 
 RECONCILE_AGAIN_MS: Ms = 5000  # while ledger and account may disagree
 MOVING_MS: Ms = 2000  # while something is on its way into or out of a position
+NOTHING = Outcome((), ())
 CRASHES_MAX = 3  # within
 CRASHES_MS: Ms = 600_000  # and a person shall look before anything is entered
 
@@ -77,6 +78,9 @@ class Engine:
         """Decide on one event; `at_ms` never decreases."""
         assert at_ms >= self._at_ms, (at_ms, self._at_ms)
         self._at_ms = at_ms
+        is_noted = note(self.market, event, at_ms)
+        if is_noted and not self._is_waited_for(event):
+            return NOTHING  # thousands a second
         turn = Turn(
             at_ms,
             self.settings,
@@ -88,12 +92,13 @@ class Engine:
             is_compared=self._is_compared,
             is_armed=self._is_armed,
         )
-        self._route(turn, event)
-        self._note_filled(turn)
-        # Thousands a second, and little waits for one of these.
-        is_quote = isinstance(event, e.QuoteSeen | e.BookSeen | e.PrintsSeen)
+        if not is_noted:
+            self._route(turn, event)
+            self._note_filled(turn)
+        elif isinstance(event, e.QuoteSeen) and self.ledger.position_in(event.symbol) is not None:
+            gates.judge_limits(turn)
         for position in turn.ledger.positions:
-            if not is_quote or position.exposed_ms is not None:
+            if not is_noted or position.exposed_ms is not None:
                 guard.look_after(turn, position)
         for open_ms, symbols in self._watch.ready(turn):
             self._decide(turn, open_ms, symbols)
@@ -135,12 +140,16 @@ class Engine:
 
     # -- routing ---------------------------------------------------------------------------------
 
+    def _is_waited_for(self, event: e.Event) -> bool:
+        """Whether anything may follow from what was noted: little waits for one of these."""
+        if self._watch.is_waiting:
+            return True
+        marked = event.symbol if isinstance(event, e.QuoteSeen) else None
+        held = self.ledger.state.positions
+        return any(p.exposed_ms is not None or p.symbol == marked for p in held.values())
+
     def _route(self, turn: Turn, event: e.Event) -> None:  # noqa: C901, PLR0912 -- a flat table
         match event:
-            case e.QuoteSeen():
-                self.market.take_quote(event, turn.at_ms)
-                if self.ledger.position_in(event.symbol) is not None:
-                    gates.judge_limits(turn)
             case e.CandlesClosed():
                 self._hold(turn, self._watch.candles(turn, event))
             case e.Tick():
@@ -198,7 +207,7 @@ class Engine:
             case e.NoticeDelivered():
                 turn.tell(f.NoticeSent(event.of_seq, event.chat_id, event.message_id))
             case e.DiskSeen():
-                self._disk(turn, event)
+                gates.judge_disk(turn, event.problem)
             case e.Started():
                 self._start(turn, event)
             case e.InterestLoaded():
@@ -209,10 +218,6 @@ class Engine:
     def _route_rest(self, turn: Turn, event: e.Event) -> None:
         flow = self.market.flow
         match event:
-            case e.BookSeen():
-                flow.see(event, turn.at_ms)
-            case e.PrintsSeen():
-                flow.trade(event, turn.at_ms)
             case e.BookLost():
                 flow.lose(event.symbol, event.reason)
             case e.FlowUp():
@@ -306,12 +311,6 @@ class Engine:
         if guard.is_anything_resting(turn):
             every_ms = min(every_ms, schedule.orders_every_s * 1000)
         return min(every_ms, MOVING_MS) if guard.is_anything_moving(turn) else every_ms
-
-    def _disk(self, turn: Turn, event: e.DiskSeen) -> None:
-        if event.problem is None:
-            gates.reopen(turn, GateName.DISK_BAD, "the journal is written again")
-        else:
-            gates.close(turn, GateName.DISK_BAD, event.problem)
 
     # -- candles ---------------------------------------------------------------------------------
 

@@ -70,12 +70,15 @@ class Follow:
         """Count trades."""
         self.catch_up(at_ms)
         self.tape.add(event.prints, self.contract, at_ms)
-        for trade in event.prints:
-            self.walls.trade(trade.price, trade.qty, trade.side)
+        if self.walls.standing:
+            for trade in event.prints:
+                self.walls.trade(trade.price, trade.qty, trade.side)
 
     def catch_up(self, at_ms: Ms) -> None:
         """Sample each second completed since the last time, by the last book while it is fresh."""
         now_s = at_ms // 1000
+        if self._sampled_s is not None and self._sampled_s >= now_s - 1:
+            return  # nearly always
         first = now_s - 1 if self._sampled_s is None else self._sampled_s + 1
         for second in range(first, now_s):
             depth = self.depth(1000 * (second + 1))
@@ -171,7 +174,8 @@ class Flow:
 
     def see(self, event: BookSeen, at_ms: Ms) -> None:
         """A book; of one that is not followed it is too late, or too early."""
-        for follow in self._those((event.symbol,)):
+        follow = self._follows.get(event.symbol)
+        if follow is not None:
             follow.see(event, at_ms)
 
     def lose(self, symbol: str, reason: str) -> None:
@@ -181,7 +185,8 @@ class Flow:
 
     def trade(self, event: PrintsSeen, at_ms: Ms) -> None:
         """Trades."""
-        for follow in self._those((event.symbol,)):
+        follow = self._follows.get(event.symbol)
+        if follow is not None:
             follow.trade(event, at_ms)
 
     def cover(self, symbols: Sequence[str], exchange_ms: Ms) -> None:

@@ -36,6 +36,14 @@ def judge(turn: Turn) -> None:
     judge_money(turn)
 
 
+def judge_disk(turn: Turn, problem: str | None) -> None:
+    """The journal cannot be written, or can be again."""
+    if problem is None:
+        reopen(turn, GateName.DISK_BAD, "the journal is written again")
+    else:
+        close(turn, GateName.DISK_BAD, problem)
+
+
 def _judge_data(turn: Turn) -> None:
     """`stale_data` closes when the whole watched market fell silent, not for one symbol."""
     universe = turn.market.universe

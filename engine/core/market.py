@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 import numpy as np
 
-from engine.core.events import InterestLoaded, QuoteSeen
+from engine.core.events import BookSeen, Event, InterestLoaded, PrintsSeen, QuoteSeen
 from engine.core.flow import Flow
 from engine.core.indicators import Bools, Floats, Times
 from engine.core.interest import Interest
@@ -143,16 +143,16 @@ class Candles:
     def last_open_ms(self, symbol: str) -> Ms | None:
         """Open time of the newest candle; None without any."""
         row = self._rows.get(symbol)
-        if row is None or self._end[row] == 0:
+        if row is None or not (end := self._end.item(row)):  # `item` is far faster, once a quote
             return None
-        return int(self._open_ms[row, self._end[row] - 1])
+        return self._open_ms.item(row, end - 1)
 
     def last_close(self, symbol: str) -> float | None:
         """Close of the newest candle; None without any."""
         row = self._rows.get(symbol)
-        if row is None or self._end[row] == 0:
+        if row is None or not (end := self._end.item(row)):
             return None
-        return float(self._ohlcv[row, 3, self._end[row] - 1])
+        return self._ohlcv.item(row, 3, end - 1)
 
     def opens_ms(self, symbols: Sequence[str], skip: int = 0) -> Times:
         """Open time of the newest candle of each symbol but `skip`, -1 without so many."""
@@ -346,3 +346,17 @@ class Market(Feed):
     def candles(self, symbol: str, bars: int) -> tuple[Times, Floats]:
         """Copies of up to `bars` newest candles: `(n,)` open times and `(n, 5)` values."""
         return self._candles.newest(symbol, bars)
+
+
+def note(market: Market, event: Event, at_ms: Ms) -> bool:
+    """Take in a quote, a book or trades; False, and nothing is, when the event is none of these."""
+    match event:
+        case QuoteSeen():
+            market.take_quote(event, at_ms)
+        case BookSeen():
+            market.flow.see(event, at_ms)
+        case PrintsSeen():
+            market.flow.trade(event, at_ms)
+        case _:
+            return False
+    return True

@@ -16,7 +16,7 @@ WINDOWS_S = (10, 60, 300)
 KNOWN_SHARE = 0.8  # of a window must be covered before it says anything
 AHEAD_S = 2  # a trade may be stamped so far ahead of our clock
 SLOTS = WINDOWS_S[-1] + 1 + AHEAD_S  # completed seconds, the current one, and what is ahead
-_COUNT, _BUY, _SELL = range(3)
+BUY = OrderSide.BUY  # asked of an enumeration it would cost a look-up a trade
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -69,6 +69,9 @@ class Tape:
     def __init__(self) -> None:
         self._second = np.full(SLOTS, -1, dtype=np.int64)  # which one a slot holds
         self._sums = np.zeros((3, SLOTS))  # count, bought, sold
+        # The same, for writing one number at a time: far faster so.
+        self._held = self._second.data
+        self._into = tuple(part.data.cast("B").cast("d") for part in self._sums)
         self._since_s: int | None = None  # first covered second; None = not covered now
 
     @property
@@ -90,17 +93,21 @@ class Tape:
         What is older than the ring, from later than now, or no trade at all is dropped.
         """
         newest = at_ms // 1000 + AHEAD_S
+        seconds, (count, bought, sold) = self._held, self._into
         for trade in prints:
             usd, second = trade.price * trade.qty * contract, trade.exchange_ms // 1000
             slot = second % SLOTS
-            held = self._second[slot]
+            held = seconds[slot]
             if not 0 < usd < math.inf or held > second or not 0 <= second <= newest:
                 continue
             if held < second:
-                self._second[slot] = second
-                self._sums[:, slot] = 0.0
-            self._sums[_COUNT, slot] += 1
-            self._sums[_BUY if trade.side is OrderSide.BUY else _SELL, slot] += usd
+                seconds[slot] = second
+                count[slot] = bought[slot] = sold[slot] = 0.0
+            count[slot] += 1
+            if trade.side is BUY:
+                bought[slot] += usd
+            else:
+                sold[slot] += usd
 
     def window(self, window_s: int, at_ms: Ms) -> Pace:
         """The covered part of the `window_s` seconds completed by `at_ms`."""

@@ -167,8 +167,10 @@ class Walls:
         """Buckets that are large enough, with how often in a row; the persistent become walls."""
         runs: dict[_Key, int] = {}
         for bucket, size in view.sizes.items():
+            if size < least:
+                continue
             key = view.side, bucket
-            if size < least or key in self._walls or not view.is_whole(bucket):
+            if key in self._walls or not view.is_whole(bucket):
                 continue
             runs[key] = self._runs.get(key, 0) + 1
             if runs[key] >= self.terms.persist_s:
@@ -186,7 +188,7 @@ class _View:
         self, side: OrderSide, flank: Flank, grid: tuple[float, float, int], terms: keys.Walls
     ) -> None:
         mid, tick, self._width = grid
-        count = int(np.searchsorted(flank.away_bps, terms.scan_bps, side="right"))
+        count = int(flank.away_bps.searchsorted(terms.scan_bps, side="right"))
         ticks = np.rint(flank.price / tick).astype(np.int64)
         self.side = side
         self.sizes: dict[int, float] = {}

@@ -131,6 +131,11 @@ class Watch:
                 added.append(bar)
         return added
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether bars wait to be judged: then time alone may make them ready."""
+        return bool(self._batch)
+
     def _wait(self, open_ms: Ms, symbol: str) -> None:
         self._batch.setdefault(open_ms, set()).add(symbol)
 

@@ -4,9 +4,11 @@ It exists so that a key that was revoked, or an account switched to hedge mode, 
 minutes and opens them again when mended. It must never write, and never ask often.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from engine.core.events import ExchangeSeen
+from engine.core.events import Event, ExchangeSeen
 from engine.errors import Denied, ExchangeError, StoreError
 from engine.live.standing import Standing, mismatch, objections
 from engine.log import Log
@@ -15,7 +17,7 @@ LOOK_S = 1.0  # at what the adapter knows already
 ASK_S = 600.0  # at the account
 ASK_AGAIN_S = 60.0  # while it may not be traded
 ASK_FIRST_S = 10.0  # while nobody ever answered
-UNKNOWN = "account: expected to learn how it and the key stand, found no answer yet"
+UNKNOWN = "the account could not be looked at yet"
 
 _log = Log(__name__)
 
@@ -25,20 +27,55 @@ class Account(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why we may not trade there; what was never looked at may not be traded."""
-        unknown = None if self._is_seen else UNKNOWN
-        return self._account.problem or self._objection or unknown
+        """Why the venue denies us now."""
+        ...
+
+    async def standing(self) -> Standing:
+        """How account and key stand; raises `Transient` or `Denied`."""
+        ...
+
+
+class Access:
+    """Ask once with `ask`, then `run` beside the engine; real seconds, whatever the pace.
+
+    `known` is the account that the ledger is of, empty while it is of none.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        sink: Callable[[Event], None],
+        known: str = "",
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._account = account
+        self._sink = sink
+        self._sleep = sleep
+        self._known = known
+        self._objection: str | None = None  # what the last look at the account found
+        self._warnings: tuple[str, ...] = ()
+        self._is_seen = False  # an account nobody looked at may be in hedge mode
+        self._silence = ""  # why nobody answered
+        self._told: tuple[str | None, tuple[str, ...]] = None, ()
 
     @property
-    def is_denied(self) -> bool:
-        """Whether the venue itself denies us."""
-        return self._account.problem is not None
+    def problem(self) -> str | None:
+        """Why we may not trade there; what was never looked at may not be traded."""
+        known = self._account.problem or self._objection
+        if known is not None or self._is_seen:
+            return known
+        return f"{UNKNOWN}: {self._silence}" if self._silence else UNKNOWN
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody answered yet, neither well nor by denying us."""
+        return not self._is_seen and self._account.problem is None
 
     async def ask(self) -> Standing | None:
         """Look at the account; None when it gave no answer, which proves nothing.
 
-        What was never looked at may not be traded. Raises `StoreError` for another's account: its
-        positions are none of ours, and what we send would change them.
+        Raises `StoreError` for another's account: its positions are none of ours, and what we send
+        would change them.
         """
         try:
             standing = await self._account.standing()
@@ -48,6 +85,7 @@ class Account(Protocol):
             return None
         except ExchangeError as problem:
             _log.warning("access.unknown", problem=problem)
+            self._silence = str(problem)
             return None
         wrong = mismatch(self._known, standing)
         if wrong is not None:

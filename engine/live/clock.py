@@ -91,8 +91,9 @@ class _RealPace:
 
     def estimate_ms(self) -> float:
         now = self._source.monotonic()
-        room = (now - self._slewed_at) * 1000 * SLEW_MAX
-        self._offset_ms += min(max(self._target_ms - self._offset_ms, -room), room)
+        if self._offset_ms != self._target_ms:
+            room = (now - self._slewed_at) * 1000 * SLEW_MAX
+            self._offset_ms += min(max(self._target_ms - self._offset_ms, -room), room)
         self._slewed_at = now
         return now * 1000 + self._offset_ms
 

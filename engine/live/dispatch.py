@@ -122,6 +122,8 @@ class Dispatch:
 
     def _next(self) -> _Job | None:
         """The most urgent job, oldest first, whose key is idle and whose lane has a slot."""
+        if not self._waiting:
+            return None  # after nearly every turn
         taken = {job.key for job in self._running.values()}
         urgent_keys = {job.key for job in self._waiting if job.lane == "urgent"}
         ready: list[_Job] = []

@@ -128,7 +128,8 @@ class Wire(ClientConnection):
 
     def _cut(self, found: list[bytes]) -> None:
         """Move whole messages from the bytes held to `found`, up to a frame of another kind."""
-        held, at, end = self._held, 0, len(self._held)
+        held, end = self._held, len(self._held)
+        at = 0 if self._parts else _cut_plain(held, found)
         while end - at >= HEADER_MIN and len(found) < BATCH_MAX:
             size, start = held[at + 1], at + HEADER_MIN
             is_plain = held[at] == WHOLE_TEXT and size <= SIZE_16 and not self._parts
@@ -154,6 +155,23 @@ class Wire(ClientConnection):
         found += self._messages
         self._messages.clear()
         return self.protocol.state is OPEN
+
+
+def _cut_plain(held: bytes, found: list[bytes]) -> int:
+    """Move the whole and plain messages of up to 64 kB at the front; returns where they end."""
+    at, end, room = 0, len(held) - HEADER_MIN, BATCH_MAX - len(found)
+    while at < end and room and held[at] == WHOLE_TEXT:
+        size, start = held[at + 1], at + HEADER_MIN
+        if size == SIZE_16 and at + HEADER_MIN < end:
+            size, start = held[at + 2] << 8 | held[at + 3], start + 2
+        elif size >= SIZE_16:
+            break
+        stop = start + size
+        if stop > len(held):
+            break
+        found.append(held[start:stop])
+        at, room = stop, room - 1
+    return at
 
 
 def _length(header: bytes) -> int:

@@ -35,7 +35,7 @@ from engine.live.venues.bybit import (
     symbol_of,
     topics,
 )
-from engine.live.venues.bybit_rows import TRADES, Data, Sign
+from engine.live.venues.bybit_rows import TRADES, WAITING, WHOLE, Data
 from engine.log import Log
 
 TICK_S = 1.0  # how often a connection is looked after
@@ -193,27 +193,30 @@ class Link:
             return
         session.hear(batch, self._shell.timing.monotonic())
         if self._hopeless:
-            self._hopeless -= {data.topic for data in batch if data.sign is not Sign.WAITING}
-        self._shell.on_time(max(data.ts for data in batch))
-        self._shell.outlet.put(self._news(session, batch))
-
-    def _news(self, session: Session, batch: list[Data]) -> list[MarketEvent]:
-        """What the wanted symbols' messages tell, ups first, without what is too old to act on."""
+            self._hopeless -= {data.topic for data in batch if data.sign is not WAITING}
+        newest_ms = max([data.ts for data in batch])
+        self._shell.on_time(newest_ms)
         now_ms = self._shell.now_ms()
+        session.age_ms = min(session.age_ms, now_ms - newest_ms)
+        # Most is left out: a change of a book that was shown a moment ago.
+        up = self._is_up
+        telling = [d for d in batch if d.events or d.sign is WHOLE or not up.get(d.symbol)]
+        self._shell.outlet.put(self._news(session, telling, now_ms))
+
+    def _news(self, session: Session, batch: list[Data], now_ms: Ms) -> list[MarketEvent]:
+        """What the wanted symbols' messages tell, ups first, without what is too old to act on."""
         news: list[MarketEvent] = []
         for data in batch:
-            age_ms = now_ms - data.ts
-            session.age_ms = min(session.age_ms, age_ms)
             if is_deep(data.topic):
                 if data.symbol not in self.deep or data.symbol in self._cut:
                     continue
-                if data.sign is Sign.WHOLE:
+                if data.sign is WHOLE:
                     self._flow_up(session, data, news)
             elif data.symbol not in self.symbols:
                 continue
             elif not self._is_up.get(data.symbol):
                 self._up(session, data, news)
-            if age_ms <= OLD_MS:
+            if now_ms - data.ts <= OLD_MS:
                 news += data.events
             else:
                 news += [e for e in data.events if not isinstance(e, (QuoteSeen, BookSeen))]

@@ -135,8 +135,10 @@ class Runner:
     async def _turn(self, event: Event) -> None:
         outcome = self._step(event)
         is_saved = await self._recorder.save(event, outcome.records)
-        self._tell(outcome.records)
-        self._carrier.start(tuple(self._allowed(outcome.intents, is_saved=is_saved)))
+        if outcome.records:
+            self._tell(outcome.records)
+        intents = outcome.intents and tuple(self._allowed(outcome.intents, is_saved=is_saved))
+        self._carrier.start(intents)
         self._answer(event, outcome.records)
         self._recorder.between_turns()
         for watcher in self._watchers:
@@ -160,7 +162,7 @@ class Runner:
         for record in records:
             log_fact(record)
             self._last_facts.append(f"{record.seq}:{event_name(record.fact)}")
-        for listener in tuple(self._listeners) if records else ():
+        for listener in tuple(self._listeners):
             try:
                 listener(records)
             except Exception:  # noqa: BLE001 -- chat and charts must never be able to stop trading

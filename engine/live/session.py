@@ -14,7 +14,7 @@ from engine.live.frames import Wire
 from engine.live.pacing import Attention, Timing
 from engine.live.venues.bybit import BybitPublic, deep_topics, is_deep, symbol_of
 from engine.live.venues.bybit_book import BOOKS
-from engine.live.venues.bybit_rows import TICKERS, TRADES, Data, Sign
+from engine.live.venues.bybit_rows import LOST, TICKERS, TRADES, WAITING, Data
 from engine.log import Log
 
 PING_S = 20.0
@@ -66,13 +66,14 @@ class Session:
         """Data arrived; a change of a book whose snapshot is missing is no sign of its topic."""
         heard = self._heard = self.attention.now()
         self._heard_clock = (clock if self._heard_clock is None else self._heard_clock[0], clock)
-        topics = self.topics
+        topics, retried = self.topics, self._retried
         for data in batch:
             topic = data.topic
-            if topic in topics and data.sign is not Sign.WAITING:
+            if topic in topics and data.sign is not WAITING:
                 topics[topic] = heard
-                self._retried.discard(topic)
-                if data.sign is Sign.LOST:
+                if retried:
+                    retried.discard(topic)
+                if data.sign is LOST:
                     self._lost.add(topic)
 
     async def follow(self, names: Sequence[str], cut: Collection[str]) -> None:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 import msgspec
 
+SYMBOLS = 200
 LEVELS = 50
 START_MS = 1_760_000_100_000
 TICK = 0.0001
 NUMBER = 10_000_000  # message n shows the price 1 + n / NUMBER
-RATE = 10_000  # messages of one second of exchange time
+RATE = 10_000  # messages of one second of exchange time, unless they are paced
 STATIC = {
     "symbol": "", "tickDirection": "PlusTick", "price24hPcnt": "0.017103", "lastPrice": "1",
     "prevPrice24h": "1.9265", "highPrice24h": "1.9812", "lowPrice24h": "1.8915",
@@ -23,7 +24,7 @@ STATIC = {
     "openInterest": "68744761", "openInterestValue": "134360123.91",
     "turnover24h": "1570383121.943499", "volume24h": "91705276",
     "nextFundingTime": "1760054400000", "fundingRate": "-0.000212", "bid1Price": "0.9",
-    "bid1Size": "6203", "ask1Price": "9.9", "ask1Size": "830",
+    "bid1Size": "6203", "ask1Price": "1.1", "ask1Size": "830",
 }  # fmt: skip
 CHANGING = ("openInterest", "turnover24h", "volume24h", "markPrice", "indexPrice", "bid1Size")
 
@@ -89,13 +90,13 @@ def opening(count: int) -> list[bytes]:
     return found
 
 
-def stream(count: int, messages: int) -> Iterator[bytes]:
-    """So many messages about so many symbols; the last one is a ticker."""
+def stream(count: int, messages: int, rate: float = RATE) -> Iterator[bytes]:
+    """So many messages about so many symbols, `rate` a second; the last one is a ticker."""
     draw = random.Random(7)  # noqa: S311 -- the same
     markets = [_Market(symbol, draw) for symbol in symbols(count)]
     for number in range(messages):
         market = draw.choice(markets)
-        ts = START_MS + 1 + number * 1000 // RATE
+        ts = START_MS + 1 + int(number * 1000 / rate)
         kind = draw.random() if number < messages - 1 else 0.9
         if kind < 0.70:
             yield _message(f"orderbook.50.{market.symbol}", "delta", ts, market.change())

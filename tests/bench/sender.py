@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.messages import opening, stream
+from bench.messages import RATE, opening, stream
 from websockets.frames import TEXT, Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
@@ -93,7 +93,7 @@ def chunks(total: int, rate: float) -> Iterator[tuple[int, int]]:
 def main() -> None:
     """Serve one client."""
     count, messages, rate = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    frames = [framed(raw) for raw in stream(count, messages)]
+    frames = [framed(raw) for raw in stream(count, messages, rate or RATE)]
     first = b"".join(framed(raw) for raw in opening(count))
     with Path(sys.argv[4]).open("r+b") as file:
         stamps = memoryview(mmap.mmap(file.fileno(), 8 * messages)).cast("q")

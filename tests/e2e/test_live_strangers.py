@@ -67,9 +67,11 @@ def told_after_ms(sight: Sight, part: str) -> int:
     """How long after the stranger's last trade a person was told of it, in market time."""
     trades = [x for x in sight.truth["executions"] if not x["orderLinkId"]]
     last_ms = max(int(x["execTime"]) for x in trades)
-    incidents = [r for r in sight.records if isinstance(r.fact, f.Incident)]
-    told = [r for r in incidents if r.fact.code == "position_mismatch" and part in r.fact.detail]
-    return told[0].at_ms - last_ms
+    for record in sight.records:
+        match record.fact:
+            case f.Incident(code="position_mismatch", detail=detail) if part in detail:
+                return record.at_ms - last_ms
+    raise AssertionError(f"nobody was told of {part}")
 
 
 async def leave_alone(world: LiveWorld, symbol: str) -> None:

@@ -32,6 +32,10 @@ class Sign(Enum):
     WAITING = 4  # a change of a book without its snapshot: no sign of life
 
 
+# Asked of the enumeration they would cost a look-up a message.
+ALIVE, WHOLE, LOST, WAITING = Sign
+
+
 class Data(msgspec.Struct, frozen=True, gc=False):
     """A message of a topic: alive, whether or not it holds events."""
 
@@ -39,7 +43,7 @@ class Data(msgspec.Struct, frozen=True, gc=False):
     symbol: str
     ts: Ms
     events: tuple[MarketEvent, ...]
-    sign: Sign = Sign.ALIVE
+    sign: Sign = ALIVE
 
 
 class _Kline(msgspec.Struct, gc=False):
@@ -92,7 +96,7 @@ _trades = msgspec.json.Decoder(_Trades, strict=False)
 
 def is_about(topic: str, ts: Ms, prefix: str, skipped: Counter[str]) -> bool:
     """Whether a message is of this kind and says when; counted when not."""
-    if topic.startswith(prefix) and 0 < ts < TIME_MAX_MS:
+    if 0 < ts < TIME_MAX_MS and topic.startswith(prefix):
         return True
     skipped["no time" if topic.startswith(prefix) else "unknown topic"] += 1
     return False

@@ -118,11 +118,11 @@ async def test_a_ledger_of_another_account_ends_the_process() -> None:
 async def test_an_account_nobody_saw_is_not_traded_until_it_answers() -> None:
     venue, told = Venue(Transient("late"), Transient("late"), GOOD), list[Event]()
     await live(venue, 2 * ASK_FIRST_S + 2, told)
-    assert problems(told) == [UNKNOWN, None]
+    assert problems(told) == [f"{UNKNOWN}: late", None]
     venue, told = Venue(Transient("late"), HEDGE), []
     await live(venue, ASK_FIRST_S + 2, told)
     first, second = problems(told)
-    assert first == UNKNOWN
+    assert first == f"{UNKNOWN}: late"
     assert "found hedge" in str(second)
 
 
