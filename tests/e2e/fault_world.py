@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from e2e import live_judges
-from e2e.audit import read_journals
 from programs import Person, Program, person_at, running
 
 from engine.core import facts as f
 from engine.core.ledger import Ledger
+from engine.live.journal import journal_files, read_after
 
 Json = dict[str, Any]
 
@@ -92,6 +92,8 @@ class LiveWorld:
         self.program, self.person, self.http = program, person, http
         self.address, self.folder = place
         self._seq = self._line = 0
+        self._records: list[f.Record] = []
+        self._ledger = Ledger()
 
     async def inject(self, *faults: Json) -> None:
         """Replace the exchange's faults."""
@@ -117,21 +119,28 @@ class LiveWorld:
     def mark(self) -> None:
         """What follows is news."""
         self._line = len(self.program.lines)
-        self._seq = max((r.seq for r in self.records()), default=0)
+        self.records()
+        self._seq = self._ledger.seq
 
-    def records(self) -> tuple[f.Record, ...]:
-        """The whole journal."""
-        return read_journals(self.folder)
+    def records(self) -> list[f.Record]:
+        """The whole journal; only what is new in it is read."""
+        for scan in read_after(journal_files(self.folder), self._ledger.seq):
+            for record in scan.records[self._ledger.seq + 1 - scan.file.first :]:
+                self._records.append(record)
+                self._ledger.apply(record)
+        return self._records
+
+    async def now_ms(self) -> int:
+        """Market time."""
+        async with self.http.get(f"{self.address}/v5/market/time") as response:
+            return int((await response.json())["time"])
 
     async def look(self) -> Sight:
         """Everything as it stands now."""
-        truth = await self.truth()
-        records, ledger = self.records(), Ledger()
-        for record in records:
-            ledger.apply(record)
-        news = tuple(r for r in records if r.seq > self._seq)
+        truth, first = await self.truth(), self._seq
+        news = tuple(self.records()[first:])
         lines = tuple(self.program.lines[self._line :])
-        return Sight(news, ledger, truth, lines, await self.fired())
+        return Sight(news, self._ledger, truth, lines, await self.fired())
 
     async def until(self, seen: Seen, patience_s: float) -> str:
         """What happened, once it did; looks again whenever the process said something."""

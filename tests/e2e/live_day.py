@@ -66,8 +66,8 @@ class Day:
 
     async def run(self, hours: float) -> None:
         """Live through it; raises `AssertionError` for a broken promise."""
-        ends_ms = await self._now_ms() + hours * HOUR_MS
-        while await self._now_ms() < ends_ms:
+        ends_ms = await self._world.now_ms() + hours * HOUR_MS
+        while await self._world.now_ms() < ends_ms:
             await self._pass(self._dice.uniform(*CALM_S))
             held = [p["symbol"] for p in (await self._world.truth())["positions"]]
             faults = weather.spell(self._dice, sorted(held))
@@ -90,12 +90,9 @@ class Day:
         told = [r for r in sight.records if isinstance(r.fact, f.PositionClosed)]
         self._say(f"{self.tally.spells} spells, {len(told)} trades, {words(faults)}")
 
-    async def _now_ms(self) -> int:
-        return int((await self._world.truth())["at_ms"])
-
     async def _pass(self, market_s: float) -> None:
-        until_ms = await self._now_ms() + 1000 * market_s
-        while await self._now_ms() < until_ms:
+        until_ms = await self._world.now_ms() + 1000 * market_s
+        while await self._world.now_ms() < until_ms:
             await lives_on(self._world.program, PEEK_S)
 
 
