@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 TRADES_KEPT = 500
 SKIPPED_KEPT = 50
-FILL_IDS_KEPT = 1000
+FILL_IDS_KEPT = 1000  # and all of the time that is read again after a start
+FILL_IDS_MOST = 20_000
 COMMANDS_KEPT = 500
 ALARMS_KEPT = 200
 ENDED_KEPT = 20  # orders of an open position that ended without a fill
@@ -30,6 +31,7 @@ STRAY_MS: Ms = 86_400_000  # how long an entry given up may still surprise us
 CRASHES_KEPT = 3
 HOUR_MS: Ms = 3_600_000
 HOURS_KEPT = 24
+AGAIN_MS: Ms = 26 * HOUR_MS  # executions this old may be shown again
 
 # Gates that outlive a restart; every other one is a condition, judged anew at every start.
 LASTING = frozenset(
@@ -194,7 +196,7 @@ def _order_adopted(fact: f.OrderAdopted, state: State, record: f.Record) -> None
 
 @fold.register
 def _order_filled(fact: f.OrderFilled, state: State, record: f.Record) -> None:
-    _remember(state.fill_ids, fact.fill.id, record.at_ms, FILL_IDS_KEPT)
+    _remember_fill(state, fact.fill.id, record.at_ms)
     progress = state.orders.get(fact.fill.order_id)
     if progress is not None:
         progress.book(fact.fill)
@@ -203,6 +205,18 @@ def _order_filled(fact: f.OrderFilled, state: State, record: f.Record) -> None:
     position.book(fact.fill, record.at_ms)
     if progress is not None:
         position.credit(progress.order, fact.fill.qty)
+
+
+def _remember_fill(state: State, fill_id: str, at_ms: Ms) -> None:
+    """What may be shown again is kept, or it would be booked again; a start looks back farther."""
+    known, is_young = state.fill_ids, at_ms - state.started_ms < HOUR_MS
+    known[fill_id] = at_ms
+    while len(known) > FILL_IDS_KEPT:
+        oldest, seen_ms = next(iter(known.items()))
+        is_needed = is_young or at_ms - seen_ms < AGAIN_MS
+        if is_needed and len(known) <= FILL_IDS_MOST:
+            return
+        del known[oldest]
 
 
 @fold.register
@@ -290,7 +304,7 @@ def _forget(state: State, position: Position) -> None:
 @fold.register
 def _funding_paid(fact: f.FundingPaid, state: State, record: f.Record) -> None:
     funding = fact.funding
-    _remember(state.fill_ids, funding.id, record.at_ms, FILL_IDS_KEPT)
+    _remember_fill(state, funding.id, record.at_ms)
     position = None if fact.position_id is None else state.positions.get(fact.position_id)
     if position is None:  # its trade is booked: what came late is the account's alone
         state.settled -= funding.amount
@@ -301,7 +315,7 @@ def _funding_paid(fact: f.FundingPaid, state: State, record: f.Record) -> None:
 
 @fold.register
 def _transferred(fact: f.Transferred, state: State, record: f.Record) -> None:
-    _remember(state.fill_ids, fact.id, record.at_ms, FILL_IDS_KEPT)
+    _remember_fill(state, fact.id, record.at_ms)
     state.settled += fact.amount
     state.peak = None if state.peak is None else state.peak + fact.amount
     state.day_start = None if state.day_start is None else state.day_start + fact.amount

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from engine.core import events as e
 from engine.core import intents as i
-from engine.core.values import Refusal
+from engine.core.values import Order, Refusal
 from engine.errors import Denied, ExchangeError, RefusedByExchange, Transient
 from engine.live.inbox import Inbox
 from engine.ports import Exchange, MarketData, MarketReader
@@ -80,6 +80,8 @@ class Dispatch:
             if isinstance(intent, i.Subscribe):
                 self._world.data.subscribe(intent.symbols, intent.deep)
                 continue
+            if isinstance(intent, i.CancelOrder) and self._withdraw(intent.order):
+                continue
             job = _job(intent, self._world)
             if (self._takes_reads or job.lane != "read") and not self._is_asked(job):
                 self._waiting.append(job)
@@ -103,6 +105,15 @@ class Dispatch:
         """End `run` once what is under way has ended; what still waits is dropped."""
         self._waiting.clear()
         self._stopped.set()
+
+    def _withdraw(self, order: Order) -> bool:
+        """Whether the entry to be canceled still waited here: then it never leaves."""
+        sent = i.PlaceOrder(order)
+        waits = [job for job in self._waiting if job.intent == sent and order.purpose.is_growing]
+        for job in waits:
+            self._waiting.remove(job)
+            self._inbox.put(e.OrderRefused(order.id, Refusal.OTHER, "not sent: canceled before"))
+        return bool(waits)
 
     def _is_asked(self, job: _Job) -> bool:
         """Whether the same question waits already, or is being answered: one answer is enough.

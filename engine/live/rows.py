@@ -163,8 +163,10 @@ def _why(row: Row, kind: str, names: Names) -> tuple[Purpose, str]:
         return ours, ""
     if row.get("stopOrderType") == STOP_LOSS or row.get("createType") == "CreateByStopLoss":
         return Purpose.STOP, ""
-    is_closing = number(row, "closedSize", least=Decimal(0)) > 0
-    return (Purpose.EXIT if is_closing else Purpose.ENTRY), BY_HAND
+    # Where the venue leaves it out, the ledger sees whether the side reduces what we hold.
+    is_told = row.get("closedSize") != ""
+    is_opening = is_told and not number(row, "closedSize", least=Decimal(0))
+    return (Purpose.ENTRY if is_opening else Purpose.EXIT), BY_HAND
 
 
 def transfer_of(row: Row) -> TransferSeen:

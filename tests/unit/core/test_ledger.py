@@ -1,11 +1,11 @@
 import pytest
 
-from builders import T0, D, fill, order
+from builders import T0, D, order
 from engine.core import facts as f
 from engine.core.facts import Record
-from engine.core.folds import FILL_IDS_KEPT, SKIPPED_KEPT
+from engine.core.folds import AGAIN_MS, FILL_IDS_KEPT, FILL_IDS_MOST, HOUR_MS, SKIPPED_KEPT
 from engine.core.ledger import Ledger
-from engine.core.values import GateName, OrderState, Purpose, Setup, Side
+from engine.core.values import GateName, Ms, OrderState, Purpose, Setup, Side
 from world import World
 
 
@@ -81,15 +81,32 @@ def test_hot_state_is_bounded() -> None:
     ]
 
 
-def test_old_fill_ids_are_forgotten_new_ones_never() -> None:
-    world = story()
-    ledger = world.engine.ledger
-    (position,) = ledger.positions
-    for n in range(FILL_IDS_KEPT):
-        extra = fill(Purpose.ENTRY, id=f"x{n}", order_id="old", qty=D(0))
-        ledger.apply(Record(ledger.seq + 1, T0, f.OrderFilled(position.id, extra)))
-    assert ledger.knows_fill(f"x{FILL_IDS_KEPT - 1}")
-    assert not ledger.knows_fill("alpha-1-11E:1")
+def moved(ledger: Ledger, name: str, at_ms: Ms) -> None:
+    ledger.apply(Record(ledger.seq + 1, at_ms, f.Transferred(name, D(0))))
+
+
+def test_fill_ids_are_kept_as_long_as_they_may_be_shown_again() -> None:
+    ledger = Ledger()
+    ledger.state.started_ms = T0
+    for n in range(FILL_IDS_KEPT + 200):
+        moved(ledger, f"x{n}", T0)
+    moved(ledger, "young", T0 + AGAIN_MS - 1)
+    assert ledger.knows_fill("x0")
+    ledger.state.started_ms = T0 + AGAIN_MS  # what came meanwhile is read from long ago
+    moved(ledger, "start", T0 + AGAIN_MS + HOUR_MS - 1)
+    assert ledger.knows_fill("x0")
+    moved(ledger, "later", T0 + AGAIN_MS + HOUR_MS)
+    assert not ledger.knows_fill("x202")
+    assert all(map(ledger.knows_fill, ("x203", "young", "start", "later")))
+    assert len(ledger.state.fill_ids) == FILL_IDS_KEPT
+
+
+def test_fill_ids_never_grow_beyond_a_bound() -> None:
+    ledger = Ledger()
+    ledger.state.fill_ids = {f"x{n}": T0 for n in range(FILL_IDS_MOST)}
+    moved(ledger, "one more", T0)
+    assert len(ledger.state.fill_ids) == FILL_IDS_MOST
+    assert not ledger.knows_fill("x0")
 
 
 def test_an_order_that_outlives_its_position_ends_quietly() -> None:

@@ -4,8 +4,9 @@ from decimal import Decimal
 
 from unit.live.test_dispatch import Room, order
 
+from engine.core.events import OrderRefused
 from engine.core.intents import CancelOrder, FetchAccount, FindOrder, Intent, PlaceOrder, SetStop
-from engine.core.values import Purpose, Side
+from engine.core.values import Purpose, Refusal, Side
 
 
 async def test_a_look_up_that_hangs_holds_up_no_exit_of_its_symbol() -> None:
@@ -55,7 +56,21 @@ async def test_a_question_that_waits_is_not_asked_again() -> None:
 async def test_an_entry_is_canceled_after_it_was_placed() -> None:
     async with Room().at_work() as room:
         entry = order("A")
-        assert await room.calls(PlaceOrder(entry), CancelOrder(entry)) == ["place A-ENTRY-1"]
+        await room.calls(PlaceOrder(entry))
+        assert await room.calls(CancelOrder(entry)) == ["place A-ENTRY-1"]
         room.venue.open.set()
         await room.events(2)
         assert room.venue.calls == ["place A-ENTRY-1", "cancel A-ENTRY-1"]
+
+
+async def test_an_entry_that_still_waits_when_it_is_canceled_never_leaves() -> None:
+    async with Room().at_work() as room:
+        hanging = [PlaceOrder(order(f"H{n}")) for n in range(6)]
+        entry, leaving = order("A"), order("A", Purpose.EXIT, 2)
+        await room.calls(*hanging, PlaceOrder(entry))
+        calls = await room.calls(CancelOrder(entry), PlaceOrder(leaving), CancelOrder(leaving))
+        assert calls[6:] == ["place A-EXIT-2", "cancel A-EXIT-2"]
+        assert await room.events(1) == [
+            OrderRefused(entry.id, Refusal.OTHER, "not sent: canceled before")
+        ]
+        assert room.dispatch.in_flight == 8

@@ -168,6 +168,7 @@ def test_our_execution_is_a_fill_of_our_order() -> None:
         ({"execType": "SomethingNew"}, Purpose.EXIT, "SomethingNew"),
         ({"closedSize": "4"}, Purpose.EXIT, "by hand"),
         ({"closedSize": "0"}, Purpose.ENTRY, "by hand"),
+        ({"closedSize": ""}, Purpose.EXIT, "by hand"),
     ],
 )
 def test_an_execution_of_others_tells_its_cause(
