@@ -40,6 +40,7 @@ TRAIL_MS: Ms = 900_000  # a stop that trails is told at most this often
 LOUDEST = frozenset({GateName.KILL_SWITCH, GateName.DISK_BAD, GateName.EXCHANGE_DOWN})
 QUIET = frozenset({GateName.STALE_DATA, GateName.UNRECONCILED})
 REPEATING = frozenset({"order_refused", "stop_refused"})  # asked again every few seconds
+TIDINGS = frozenset({"foreign_fill", "key_warning"})  # nothing of ours is at stake this minute
 _USER = re.compile(r"\((\d+)\)$")
 
 
@@ -121,7 +122,8 @@ class Teller:
             return []
         self._refused[key] = (record.at_ms, 0)
         words = texts.incident(fact, self._mode, unsaid, told_ms)
-        return [self._notice(record, Urgency.SAFETY, words)]
+        urgency = Urgency.MONEY if fact.code in TIDINGS else Urgency.SAFETY
+        return [self._notice(record, urgency, words)]
 
     @property
     def is_holding(self) -> bool:

@@ -180,8 +180,8 @@ class Person:
                     continue
                 news = json.loads(line[6:])
                 self._after = news["next"]
-                for message in news["messages"]:
-                    self._messages[message["message_id"]] = message
+                self._messages |= {m["message_id"]: m for m in news["messages"]}
+                for message in news["messages"]:  # whoever stops here finds the others later
                     yield message
 
     async def _post(self, path: str, body: object) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Reach:
 
     def seen(self, turn: Turn, event: e.ExchangeSeen) -> None:
         """The shell knows that we may not trade there, or that we may again."""
-        if event.warnings:  # as one: the chat tells like ones sparely
+        if event.warnings:  # as one: they are about one key
             turn.alarm(Incident("key_warning", "; ".join(event.warnings)))
         if event.problem is None:
             gates.reopen(turn, GateName.EXCHANGE_DOWN, "the exchange lets us trade")

@@ -4,12 +4,14 @@ It exists because much of what can be wrong with an account is there when the pr
 must be found before an order leaves. Exchange and chat are processes that outlive the bots here.
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from e2e.fault_acts import call
 from e2e.fault_world import LIVELY, LiveWorld, Seen, Sight
 from e2e.live_judges import signed
@@ -24,6 +26,8 @@ Json = dict[str, Any]
 TOKEN = "1234567:" + "a" * 35
 KEYS = {"EXCHANGE_API_KEY": "sandbox", "EXCHANGE_API_SECRET": "sandbox", "ALLOW_LIVE": "1"}
 SPEED = 40.0
+SLOW = pytest.mark.skipif("SLOW" not in os.environ, reason="takes half a minute: SLOW=1 runs it")
+CALM = {"exits__max_hold_s": "36000", "exits__targets": "[[50, 0.3]]"}  # what is held stays
 
 
 class StartWorld:

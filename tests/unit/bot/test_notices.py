@@ -287,3 +287,10 @@ def test_arming_is_told_with_the_venue() -> None:
         "⚠️ Armed by @ann · 💵 LIVE",
         "Real orders may go to https://api.bybit.com. For a day new trades risk less.",
     ]
+
+
+def test_what_strangers_do_does_not_delay_an_answer() -> None:
+    story = Story()
+    (tidings,) = story.tell(f.Incident("foreign_fill", "fill x of 5 XRPUSDT", "XRPUSDT"))
+    (danger,) = story.tell(f.Incident("position_mismatch", "XRPUSDT LONG 5 is not ours"))
+    assert danger.urgency < Urgency.ANSWER < tidings.urgency
