@@ -297,7 +297,7 @@ class Engine:
         self._watch.look(turn)
         self._following.recall(turn)
         self._following.look(turn, self._watched)
-        self.market.flow.catch_up(turn.at_ms)
+        self.market.flow.tick(turn.at_ms)
         guard.look_up_unknown(turn)
         if turn.at_ms - self._account_ms >= self._account_every_ms(turn):
             self._read_account(turn)

@@ -16,6 +16,7 @@ from engine.core.values import Instrument, Ms
 from engine.core.walls import SAMPLES_MIN, Walls
 
 IMBALANCE_N, IMBALANCE_LEAST = 5, 3  # samples averaged, and how many of them must be known
+QUIET_MS: Ms = 1000  # a book without a change for so long may have none in the next second either
 NOT_YET = "not followed yet"
 
 
@@ -90,6 +91,10 @@ class Follow:
                 self._leans.append((second, lean))
             self.walls.sample(second, depth)
         self._sampled_s = max(now_s - 1, first - 1)
+
+    def is_quiet(self, at_ms: Ms) -> bool:
+        """Whether nothing may come that samples the completed seconds in passing."""
+        return self._book is None or at_ms - self._book_ms >= QUIET_MS
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -203,6 +208,12 @@ class Flow:
         """Sample the completed seconds of all."""
         for follow in self._follows.values():
             follow.catch_up(at_ms)
+
+    def tick(self, at_ms: Ms) -> None:
+        """Sample those that are quiet; the others do it one by one, not all in one turn."""
+        for follow in self._follows.values():
+            if follow.is_quiet(at_ms):
+                follow.catch_up(at_ms)
 
     def _those(self, symbols: Sequence[str]) -> list[Follow]:
         return [self._follows[s] for s in symbols if s in self._follows]

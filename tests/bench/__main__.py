@@ -5,6 +5,7 @@ loop is timed beside them: on a machine where it takes `CALIBRATION_MS` the targ
 stand, elsewhere they scale with it. A row beyond 1.5 times its target ends the process with 1.
 """
 
+import os
 import resource
 import subprocess
 import sys
@@ -128,10 +129,15 @@ def figure(value: float) -> str:
     return f"{'-':>9}" if value == inf else f"{value:>9.4g}"
 
 
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+
+
 def main() -> int:
     """Print the table; 1 when a row is beyond its target."""
     pace = calibrate() / CALIBRATION_MS
     print(f"calibration: this machine takes {pace:.2f} of the reference's time")
+    print(f"load before: {_load()}; latencies mean little where others use the processors")
     print(f"{'':40}{'found':>9}{'must':>9}{'goal':>9}")
     late = 0
     # A child counts our size, too: those that measure memory come first.
@@ -140,7 +146,8 @@ def main() -> int:
             word = verdict(row, pace)
             late += word == "LATE"
             figures = "".join(figure(x) for x in (row.found, row.must, row.goal))
-            print(f"{row.name:<40}{figures} {row.unit:<3}{word}")
+            print(f"{row.name:<40}{figures} {row.unit:<3}{word}", flush=True)
+    print(f"load after: {_load()}")
     return 1 if late else 0
 
 

@@ -38,6 +38,20 @@ def test_each_completed_second_is_sampled_once_with_the_book_it_had() -> None:
     assert len(follow.walls.usual) == 6
 
 
+@pytest.mark.parametrize(("age_ms", "sampled"), [(999, 0), (1000, 1)])
+def test_a_tick_samples_quiet_markets_only(age_ms: int, sampled: int) -> None:
+    flow = Flow(DEFAULT)
+    flow.follow((INSTRUMENT,))
+    flow.cover((SYMBOL,), T)
+    flow.see(book(T + 300), T + 300)
+    flow.tick(T + 300 + age_ms)
+    follow = flow.get(SYMBOL)
+    assert follow is not None
+    assert len(follow.walls.usual) == sampled
+    flow.see(book(T + 1400), T + 1400)
+    assert len(follow.walls.usual) == 1
+
+
 def test_seconds_without_news_repeat_the_book_while_it_is_fresh() -> None:
     follow = followed()
     follow.see(book(T + 500, bids=30), T + 500)
