@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 KEY = SECRET = "sandbox"
 RECV_MS = "5000"
-TOO_MANY, VISITS_MAX = 10006, 100
+TOO_MANY, TRIES = 10006, 500
 NO_ORDERS = json.dumps(
     {"retCode": 0, "retMsg": "OK", "result": {"list": [], "nextPageCursor": ""}, "time": 1}
 )
@@ -27,16 +27,15 @@ INSANE = json.dumps(
 
 
 async def call(world: LiveWorld, path: str, **body: object) -> Json:
-    """A signed call by another client of the same account, again while it visits too often."""
-    answer = await _call(world, path, **body)
-    for _ in range(VISITS_MAX):
-        if answer["retCode"] == TOO_MANY:
-            answer = await _call(world, path, **body)
+    """A signed call by another client of the same account, again while the limit is used up."""
+    tries, answer = 1, await _call(world, path, body)
+    while answer["retCode"] == TOO_MANY and tries < TRIES:
+        tries, answer = tries + 1, await _call(world, path, body)
     assert answer["retCode"] == 0, answer
     return answer
 
 
-async def _call(world: LiveWorld, path: str, **body: object) -> Json:
+async def _call(world: LiveWorld, path: str, body: dict[str, object]) -> Json:
     async with world.http.get(f"{world.address}/v5/market/time") as response:
         stamp = str((await response.json())["time"])
     data = json.dumps({"category": "linear", **body})
@@ -87,6 +86,26 @@ async def say(world: LiveWorld, text: str, button: str) -> None:
 async def close_one(world: LiveWorld) -> None:
     """A person closes a position."""
     await say(world, f"/close #{await ours(world)}", "Close")
+
+
+async def close_behind_candles(world: LiveWorld) -> None:
+    """The stream is gone for more than a bar; what was missed is read slowly; a person closes."""
+    number = await ours(world)
+    gone = {"target": "public", "kind": "close", "times": 1}
+    await world.inject(gone, {"target": "public", "kind": "refuse", "status": 503})
+    lost_ms = int((await world.truth())["at_ms"])
+
+    def missed(sight: Sight) -> str | None:
+        return "missed" if int(sight.truth["at_ms"]) > lost_ms + 90_000 else None
+
+    await world.until(missed, 60.0)
+    await world.inject({"target": "market/kline", "kind": "slow", "delay_s": 2})
+
+    def backlog(sight: Sight) -> str | None:
+        return "backlog" if sight.truth["requests"].get("market/kline", 0) >= 48 + 4 else None
+
+    await world.until(backlog, 60.0)
+    await say(world, f"/close #{number}", "Close")
 
 
 async def close_by_hand(world: LiveWorld) -> None:
