@@ -21,7 +21,7 @@ from engine.sim.matching import Holding
 from engine.sim.sources import feed_from
 from engine.sim.venue import Venue
 
-SEED = 1  # a lively one: first signal after five market minutes, first result after an hour
+SEED = 10  # a lively one: its first signal comes after ten market minutes
 IDENTITY = "market.json"
 
 

@@ -56,6 +56,7 @@ async def test_a_key_that_ends_soon_or_is_bound_to_no_address_is_told(tmp_path: 
             assert (await world.look()).ledger.state.gates.keys() == {GateName.OPERATOR}
 
 
+@SLOW
 async def test_a_key_refused_at_the_start_over_a_position(tmp_path: Path) -> None:
     async with start_world(tmp_path) as place:
         async with place.bot() as world:
