@@ -24,7 +24,7 @@ from engine.core.view import CandlesView
 WORDS = Text("<b>hello</b>")
 TAIL = "<code>#17</code> · 🧪"
 BOOT = f.Booted(boot=1, version="0.1.0", mode="paper", was_clean=True)
-INCIDENT = f.Incident("foreign_fill", "too <small>", "SOLUSDT")
+INCIDENT = f.Incident("position_mismatch", "too <small>", "SOLUSDT")
 STOP_MISSING = f.StopMissing(17, "the exchange shows no stop")
 
 

@@ -264,6 +264,7 @@ def test_what_a_stranger_added_and_took_away_again_leaves_ours_whole() -> None:
     world = entered()
     (shown,) = world.matching.account().positions
     out = fill(Purpose.EXIT, id="h:1", order_id="h", qty=D(5), price=D(103), cause="by hand")
+    out = msgspec.structs.replace(out, exchange_ms=world.now)
     world.feed(seen(world, positions=(shown,), fills=(out,)))
     (held,) = world.engine.ledger.positions
     assert held.qty == shown.qty
