@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from e2e.fault_acts import call, held
 from e2e.fault_row import Json, reply
-from e2e.start_world import entries, gate_of, holdings, opened, resume, start_world
+from e2e.start_world import SLOW, entries, gate_of, holdings, opened, resume, start_world
 
 from engine.core.values import GateName
 
