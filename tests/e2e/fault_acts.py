@@ -6,6 +6,7 @@ They act over the same protocols as everybody: signed calls to the exchange, wor
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -76,11 +77,18 @@ async def ours(world: LiveWorld) -> int:
 async def say(world: LiveWorld, text: str, button: str) -> None:
     """Say something, and confirm where it is asked."""
     asked = await world.person.say(text)
-    card = await world.person.until(lambda m: m["reply_to"] == asked)
+    card = await answered(world, asked)
     labels = [b["text"] for row in card["buttons"] for b in row]
     assert not labels or any(button in label for label in labels), (labels, card["text"])
     if labels:
         await world.person.tap(card, button)
+
+
+async def answered(world: LiveWorld, asked: int) -> Json:
+    """The reply to our words; after a panic a chat has much to tell first."""
+    with suppress(AssertionError):
+        return await world.person.until(lambda m: m["reply_to"] == asked)
+    return await world.person.until(lambda m: m["reply_to"] == asked)
 
 
 async def close_one(world: LiveWorld) -> None:

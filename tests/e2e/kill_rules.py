@@ -39,6 +39,7 @@ class Rules(Protocol):
     """What differs between a kill on paper and one in live mode; `url` is the exchange's."""
 
     lax: Mapping[str, str]
+    patience_s: float  # how long an order is waited for
 
     def state(self, folder: Path) -> Path:
         """The state directory all the bots share, one after the other."""
@@ -65,6 +66,7 @@ class PaperRules:
     """The account is what the ledger remembers: nobody else knows it."""
 
     lax: Mapping[str, str] = MappingProxyType(LAX)
+    patience_s = 8.0
 
     def state(self, folder: Path) -> Path:
         """A directory of this account alone."""

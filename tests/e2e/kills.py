@@ -38,7 +38,6 @@ LOOK_S = 0.0005  # how often the journal is looked at for an order
 ANSWER_S = 40.0
 PEEK_S = 1.0  # how often it is asked whether everything is told
 AFTER_ORDER_S = 0.03  # farthest kill after an order was written
-PATIENCE_S = 8.0  # how long an order is waited for
 START_S = 2.0  # farthest kill while it starts
 LIFE_S = 3.0  # farthest kill once it trades
 DRAIN_S = 900.0  # for the last messages: a chat takes one a second
@@ -125,7 +124,7 @@ class Proof:
         await self._rules.settled(program, self._url, self.state)
         await self._unpause(program)
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._rules.patience_s):
                 await written(program, self.state, ORDERS)
         await lives_on(program, AFTER_ORDER_S * self._dice.random() ** 3)
 

@@ -40,6 +40,7 @@ class LiveRules:
     """The account is the exchange's, and its truth is the judge."""
 
     lax: Mapping[str, str] = MappingProxyType({**LIVELY, "bot.resume_live": "true"})
+    patience_s = 30.0  # two bars, and order flow is followed anew after each start
 
     def state(self, folder: Path) -> Path:
         """Below the root that says live."""

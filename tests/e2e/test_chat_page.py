@@ -1,5 +1,6 @@
 """The chat page in a real browser, on a phone's screen, with the room behind it."""
 
+import json
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from bot.sandbox import api
 from bot.sandbox.people import OWNER_ID, VIEWER_ID
 from bot.sandbox.room import Chat, Say
 from bot.sandbox.wire import Upload
+from builders import NO_FLOW
 from chatroom import EPOCH_S, PIXEL, ask, served
 
 async_api = pytest.importorskip("playwright.async_api", reason="needs playwright")
@@ -216,6 +218,8 @@ async def test_a_page_finds_its_way_into_a_restarted_room() -> None:
 async def test_the_whole_sandbox_from_a_signal_to_its_reasons(tmp_path: Path) -> None:
     play = write_play(tmp_path / "play", *[CALM] * 100)
     where = ["--state-dir", str(tmp_path / "state"), "--port", "0", "--data", str(play)]
+    # The play begins with its break, before anybody's order flow is followed.
+    where += ["--set", f"checks.excluded={json.dumps(NO_FLOW)}"]
     async with running("bot", "--sandbox", *where, "--speed", "600") as program:
         async with phone(await program.address(), _NOTHING) as page:
             await from_signal_to_reasons(page)
