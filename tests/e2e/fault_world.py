@@ -179,6 +179,7 @@ async def live(
     named = {key.replace("__", "."): value for key, value in sets.items()}
     chosen = [part for k, v in {**LIVELY, **named}.items() for part in ("--set", f"{k}={v}")]
     where = ["--state-dir", str(folder), "--port", "0", "--mode", "live", "--speed", f"{speed:g}"]
+    where += [] if "--seed" in arguments else ["--seed", "1"]
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         program = await enter(running("bot", "--sandbox", *where, *chosen, *arguments))

@@ -19,7 +19,6 @@ ORDERS = (
         tuple(reply("order/cancel", ret_code=code, times=2) for code in (110001, 110008, 110010)),
         see.both(see.fired(2), see.closed()),
         "too late is looked up, never presumed",
-        patience_s=90,
     ),
     Row(
         "FT31 acknowledged, then nothing filled",
@@ -106,7 +105,6 @@ STOPS = (
         (fault(CREATE, "no_attach"), reply("position/trading-stop", ret_code=10016)),
         see.unprotected_left,
         "left at market within 10 s",
-        patience_s=90,
         is_quick=True,
     ),
     Row(
@@ -145,7 +143,6 @@ STOPS = (
         ),
         see.both(see.fired(4), see.closed()),
         "position and executions decide",
-        patience_s=90,
     ),
     Row(
         "FT51 leverage calls",

@@ -59,7 +59,6 @@ REST = (
         codes(apply=True),
         see.both(see.fired(6), see.resolved(4)),
         "never taken for a rejection without a look-up",
-        patience_s=90,
         is_quick=True,
     ),
     Row(
@@ -67,7 +66,6 @@ REST = (
         codes(apply=False),
         see.both(see.fired(6), see.resolved(4)),
         "never taken for a rejection without a look-up",
-        patience_s=90,
     ),
     Row(
         "FT06 body cut",
@@ -95,7 +93,6 @@ REST = (
         see.gate("exchange_down"),
         "silence for ten minutes, told once, then compared before any entry",
         after=see.gate("exchange_down", opened=True),
-        patience_s=90,
     ),
     Row(
         "FT08 exit behind a backlog of candles",
@@ -116,7 +113,6 @@ REST = (
         see.gate("exchange_down"),
         "entries off, loudly; no storm; protection goes on trying",
         after=see.gate("exchange_down", opened=True),
-        patience_s=90,
     ),
     Row(
         "FT12 reads lag behind",
@@ -130,7 +126,6 @@ REST = (
         see.both(see.fired(1), see.no_mismatch),
         "the whole read is void; absence is never inferred from page one",
         act=act.place_sixty_orders,
-        patience_s=90,
     ),
     Row(
         "FT14 exchange down for ten minutes with open positions",
@@ -138,7 +133,6 @@ REST = (
         see.gate("exchange_down"),
         "slow retries, truthful status, compared before anything else",
         after=see.gate("exchange_down", opened=True),
-        patience_s=90,
     ),
     Row(
         "FT15 valid but impossible numbers",

@@ -10,21 +10,18 @@ STREAM = (
         see.logged("stream.lost"),
         "found by age, reconnected, nothing opened on old data",
         after=see.logged("market data flows"),
-        patience_s=90,
     ),
     Row(
         "FT16 one topic silent",
         (fault("orderbook.50", "stall"),),
         see.logged("flow.lost"),
         "that topic is subscribed anew",
-        patience_s=90,
     ),
     Row(
         "FT17 accepted and closed at once",
         (fault("public", "close", times=8),),
         see.both(see.fired(4), see.logged("stream.retried", 3)),
         "own backoff, never above 60 connects in five minutes",
-        patience_s=90,
         is_quick=True,
     ),
     Row(
@@ -67,14 +64,12 @@ STREAM = (
         see.logged("stream.lost"),
         "u = 1 replaces; compared before entries",
         after=see.opened(),
-        patience_s=90,
     ),
     Row(
         "FT22 closed candles late, twice, lost",
         (fault("kline", "dup", p=0.5), fault("kline", "drop", p=0.2)),
         see.both(see.fired(20), see.opened()),
         "each closed bar is judged once; what is missing is fetched",
-        patience_s=90,
     ),
     Row(
         "FT23 outage across several closes",
@@ -82,7 +77,6 @@ STREAM = (
         see.gate("stale_data"),
         "history is fetched before anything is decided; old breakouts are not traded",
         after=see.gate("stale_data", opened=True),
-        patience_s=90,
         is_quick=True,
     ),
     Row(
@@ -96,6 +90,5 @@ STREAM = (
         (fault("public", "garbage", p=0.01),),
         see.both(see.fired(4), see.opened()),
         "counted and skipped, or reconnected; the task lives",
-        patience_s=90,
     ),
 )

@@ -60,9 +60,8 @@ async def test_killed_anywhere_it_loses_nothing_doubles_nothing_and_tells_once(
 @pytest.mark.e2e
 async def test_killed_in_live_mode_it_agrees_with_the_exchange_again(tmp_path: Path) -> None:
     tally = await prove(Plan(kills=3, speed=SPEED), tmp_path, LiveRules())
-    assert tally.kills == 3
+    assert tally.kills == tally.compared == 3
     assert tally.orders > 0
-    assert tally.fills > 0
 
 
 def recorded(facts: Iterable[f.AnyFact]) -> tuple[f.Record, ...]:
