@@ -13,6 +13,7 @@ pytestmark = pytest.mark.e2e
 
 KEY = "user/query-api"
 GOOD = {
+    "userID": 1,
     "readOnly": 0,
     "permissions": {"ContractTrade": ["Order", "Position"], "Wallet": []},
     "ips": ["127.0.0.1"],
