@@ -131,7 +131,10 @@ async def live(
 
 
 async def _looked(access: Access, ledger: Ledger) -> Standing | None:
-    """The account as it stands; with nothing open there is nothing to protect: say why and end."""
+    """The account as it stands; with nothing open there is nothing to protect: say why and end.
+
+    One that gives no answer is asked again while we run, and not traded until it did.
+    """
     standing = await access.ask()
     if ledger.positions:
         return standing  # protection waits for nobody
@@ -139,8 +142,8 @@ async def _looked(access: Access, ledger: Ledger) -> Standing | None:
         if standing is None and access.is_silent:
             await asyncio.sleep(FIRST_PAUSE_S)
             standing = await access.ask()
-    if access.problem is not None:
-        raise Transient(access.problem) if access.is_silent else Denied(access.problem)
+    if access.problem is not None and not access.is_silent:
+        raise Denied(access.problem)
     return standing
 
 

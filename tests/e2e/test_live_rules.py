@@ -39,11 +39,10 @@ async def test_no_rules_or_half_of_them_at_the_start(tmp_path: Path) -> None:
             await world.program.line("access.unknown")
             part = reply(INSTRUMENTS, body=await listed(world, 24, cursor="24"))
             await world.inject(fault(INSTRUMENTS, "page_lost"), part)
-            await world.program.line("read.retried", 8)
+            await world.until(lambda sight: "struck" if sight.fired > 1 else None, 30)
             sight = await world.look()
             assert entries(sight) == []
             assert gate_of(sight, GateName.STALE_DATA)
-            assert await world.fired() > 1
             await world.inject()
             await world.until(opened(GateName.STALE_DATA), 30)
             await world.until(opened(GateName.EXCHANGE_DOWN), 30)

@@ -143,13 +143,13 @@ async def test_an_account_that_is_never_shown_is_not_traded(
     fault = {"target": "user/query-api", "kind": "reply", "ret_code": 10016}
     async with venue() as url, ClientSession() as session:
         await session.post(url + "/venue/faults", json={"faults": [fault]})
-        with pytest.raises(Transient, match=r"could not be looked at yet: .* 10016"):
-            await worlds.live(settings(url), (store, Ledger()), 600, right(url))
-        world = await worlds.live(settings(url), (store, holding()), 600, right(url))
-        assert world.access is not None
-        assert "10016" in (world.access.problem or "")
-        assert world.start.account == ""
-        await world.ports.exchange.close()
+        for ledger in (Ledger(), holding()):
+            world = await worlds.live(settings(url), (store, ledger), 600, right(url))
+            assert world.access is not None
+            assert "could not be looked at yet" in (world.access.problem or "")
+            assert "10016" in (world.access.problem or "")
+            assert world.start.account == ""
+            await world.ports.exchange.close()
 
 
 async def test_a_venue_that_is_not_there_gets_a_moment(
