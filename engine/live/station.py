@@ -31,7 +31,7 @@ from engine.ports import Exchange, MarketData
 
 INSTRUMENTS_MS = 6 * 3600 * 1000  # trading rules older than this are read again
 CLOCK_MS = 60_000
-CLOCK_SCALED_MS = 5_000  # where only the venue's words move our time: a silent stream has none
+CLOCK_SCALED_S = 0.5  # real, where only the venue's words move our time: a silent stream has none
 CLOCK_AGAIN_S = 1.0  # real time between two questions to a venue that must answer first
 BEAT_MIN_S = 0.05  # real time between two ticks, however fast the market's clock runs
 
@@ -89,8 +89,9 @@ class Station:
         every_ms = settings.store.checkpoint_every_s * 1000
         self._timers.add("checkpoint", every_ms, self._recorder.request_checkpoint)
         self._timers.add("instruments", INSTRUMENTS_MS, self._read_instruments)
-        is_real = ports.clock.speed == 1
-        self._timers.add("clock", CLOCK_MS if is_real else CLOCK_SCALED_MS, self.set_clock)
+        speed = ports.clock.speed
+        every_ms = CLOCK_MS if speed == 1 else min(CLOCK_MS, int(1000 * CLOCK_SCALED_S * speed))
+        self._timers.add("clock", every_ms, self.set_clock)
 
     def listen(self, listener: Callable[[Sequence[Record]], None]) -> Callable[[], None]:
         """Hand every turn's records to `listener`; returns the way to end that."""

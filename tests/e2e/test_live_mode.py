@@ -151,7 +151,7 @@ async def test_a_key_the_venue_does_not_know_is_told_before_the_end(tmp_path: Pa
 
 
 async def test_the_sandbox_trades_live_when_its_command_line_asks(tmp_path: Path) -> None:
-    here = ("bot", "--sandbox", "--mode", "live", "--port", "0", "--speed", "300")
+    here = ("bot", "--sandbox", "--mode", "live", "--port", "0", "--speed", "60")
     async with running(*here, BREAKOUT_STATE_DIR=str(tmp_path)) as bot:
         await bot.line("order.filled")
         await bot.line("stop.moved")
