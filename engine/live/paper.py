@@ -12,20 +12,18 @@ from decimal import Decimal
 from engine.core.events import (
     AccountSeen,
     Event,
-    HistoryLoaded,
     InstrumentsLoaded,
-    InterestLoaded,
     QuoteSeen,
-    TickersLoaded,
 )
 from engine.core.market import FUTURE_MS
-from engine.core.values import Book, Instrument, Ms, Order, Side
+from engine.core.values import Instrument, Ms, Order, Side
 from engine.errors import Transient
+from engine.live.market_reads import MarketReads
 from engine.ports import MarketReader
 from engine.sim.matching import Matching
 
 
-class PaperExchange:
+class PaperExchange(MarketReads):
     """The `Exchange` port over a market reader and a matching.
 
     A write returns its answer; what follows from it (fills, the stop that stands, the end of the
@@ -41,7 +39,7 @@ class PaperExchange:
         now_ms: Callable[[], Ms],
         sink: Callable[[Event], None],
     ) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._matching = matching
         self._now_ms = now_ms
         self._sink = sink
@@ -92,34 +90,14 @@ class PaperExchange:
 
     async def instruments(self) -> InstrumentsLoaded:
         """The venue's instruments, whose rules the matching obeys from now on."""
-        loaded = await self._reader.instruments()
+        loaded = await self._source.instruments()
         self._rules |= {i.symbol: i for i in loaded.instruments}
         self._matching.set_instruments(self._rules.values())
         return loaded
 
-    async def tickers(self) -> TickersLoaded:
-        """The venue's tickers."""
-        return await self._reader.tickers()
-
-    async def history(self, symbol: str, since_ms: Ms) -> HistoryLoaded:
-        """The venue's closed candles."""
-        return await self._reader.history(symbol, since_ms)
-
-    async def interest(self, symbol: str, since_ms: Ms) -> InterestLoaded:
-        """The venue's open interest."""
-        return await self._reader.interest(symbol, since_ms)
-
-    async def book(self, symbol: str, depth: int) -> Book:
-        """The venue's order book."""
-        return await self._reader.book(symbol, depth)
-
-    async def time_ms(self) -> Ms:
-        """The venue's clock."""
-        return await self._reader.time_ms()
-
     async def close(self) -> None:
         """Release the reader's connections."""
-        await self._reader.close()
+        await self._source.close()
 
     def _deliver(self, events: Iterable[Event]) -> None:
         self._outbound.extend(events)

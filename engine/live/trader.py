@@ -15,9 +15,7 @@ from typing import Any, NamedTuple
 from engine.core.events import (
     AccountSeen,
     Event,
-    HistoryLoaded,
     InstrumentsLoaded,
-    InterestLoaded,
     OrderAccepted,
     OrderGone,
     OrderMissing,
@@ -26,10 +24,8 @@ from engine.core.events import (
     StopRefused,
     StopSet,
     StopUnknown,
-    TickersLoaded,
 )
 from engine.core.values import (
-    Book,
     Ms,
     Order,
     OrderKind,
@@ -43,6 +39,7 @@ from engine.errors import Denied, ExchangeError, OutcomeUnknown, RefusedByExchan
 from engine.live.follow import Followers
 from engine.live.limits import Silenced
 from engine.live.lookup import LINEAR, Lookup
+from engine.live.market_reads import MarketReads
 from engine.live.pacing import Timing
 from engine.live.reader import BybitReader
 from engine.live.replies import Coded, Meaning
@@ -80,7 +77,7 @@ class TradeTerms(NamedTuple):
     deadline_s: float = DEADLINE_S
 
 
-class BybitExchange:
+class BybitExchange(MarketReads):
     """The `Exchange` port; market data comes from `reader`, orders leave by a connection of ours.
 
     Writes return their one event; `Denied` is raised. Fills, ends and stops that follow an accepted
@@ -91,7 +88,8 @@ class BybitExchange:
         self, reader: BybitReader, keys: Keys, terms: TradeTerms, sink: Callable[[Event], None]
     ) -> None:
         url = terms.rest_url.rstrip("/")
-        self._reader = reader
+        super().__init__(reader)
+        self._reader = reader  # itself, for what the port does not say
         self._timing = terms.timing
         self._wire = PrivateWire(url, keys, terms.now_ms, reader.address, terms.deadline_s)
         names = Names(terms.name, terms.stamp)
@@ -344,26 +342,6 @@ class BybitExchange:
     async def instruments(self) -> InstrumentsLoaded:
         """The venue's instruments."""
         return await self._reader.instruments()
-
-    async def tickers(self) -> TickersLoaded:
-        """The venue's tickers."""
-        return await self._reader.tickers()
-
-    async def history(self, symbol: str, since_ms: Ms) -> HistoryLoaded:
-        """The venue's closed candles."""
-        return await self._reader.history(symbol, since_ms)
-
-    async def interest(self, symbol: str, since_ms: Ms) -> InterestLoaded:
-        """The venue's open interest."""
-        return await self._reader.interest(symbol, since_ms)
-
-    async def book(self, symbol: str, depth: int) -> Book:
-        """The venue's order book."""
-        return await self._reader.book(symbol, depth)
-
-    async def time_ms(self) -> Ms:
-        """The venue's clock."""
-        return await self._reader.time_ms()
 
     async def close(self) -> None:
         """Stop watching orders and release the connections."""
