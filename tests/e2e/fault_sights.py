@@ -41,6 +41,8 @@ def resolved(count: int = 1) -> Seen:
                     found[order_id] = ""
                 case f.OrderAcked(order_id=order_id) if order_id in found:
                     found[order_id] = "works"
+                case f.OrderFilled(fill=fill) if fill.order_id in found:
+                    found[fill.order_id] = "filled"
                 case f.OrderEnded(order_id=order_id, state=state) if order_id in found:
                     found[order_id] = state.lower()
         there = arrivals(sight)
