@@ -5,8 +5,9 @@ view. None of them may put a command to the engine.
 """
 
 from bot import texts
+from bot.content import Photo
 from bot.conversation import Ask, Room
-from bot.dialogs import Answer, Photo
+from bot.dialogs import Answer
 from bot.parsing import (
     Unclear,
     count,

@@ -15,6 +15,7 @@ from bot.desk import Desk, Pulse
 from bot.dialogs import Tap
 from bot.gate import Caller
 from bot.outbox import Outbox
+from bot.preferences import Preferences, read
 from bot.signals import SignalBook
 from bot.trades import TradeBook
 from engine.core.events import Command
@@ -50,6 +51,11 @@ class Room(msgspec.Struct, frozen=True):
     def settings(self) -> Settings:
         """What is in force now: a preset may have changed it."""
         return self.desk.settings()
+
+    @property
+    def preferences(self) -> Preferences:
+        """What the owner wants to hear, and when."""
+        return read(self.desk.view().notes)
 
     @property
     def book(self) -> TradeBook:

@@ -11,19 +11,12 @@ from enum import Enum
 
 import msgspec
 
+from bot.content import File, Photo
 from bot.gate import Caller
 from bot.views.layout import Button, Style, Text, keyboard
-from engine.chart import Picture
 
 MOST = 200  # open questions; beyond that the oldest expire early
 EXPIRED = "\n<i>expired, nothing done</i>"
-
-
-class Photo(msgspec.Struct, frozen=True):
-    """An answer with a picture."""
-
-    picture: Picture
-    caption: Text
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -59,7 +52,7 @@ class Tap(msgspec.Struct, frozen=True):
     update_id: int
 
 
-Answer = Text | Photo | Question | Followed | None
+Answer = Text | Photo | File | Question | Followed | None
 Act = Callable[[Tap], Awaitable[Answer]]
 TextAct = Callable[[Tap, str], Awaitable[Answer]]
 

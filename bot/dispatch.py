@@ -8,11 +8,15 @@ person's slow chart hold up another's panic.
 import asyncio
 import secrets
 
-from bot import commands, texts
+from bot import texts
+from bot.commands import VERBS
+from bot.content import File, Photo
 from bot.conversation import Ask, Room
-from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Photo, Question, Tap
+from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
 from bot.gate import STALE_S, Admitted, Caller
 from bot.parsing import Unclear, split
+from bot.stale import run_stale
+from bot.verbs import Stale, allowed
 from bot.views.layout import Text
 from engine.log import Log
 
@@ -79,18 +83,18 @@ class Dispatch:
         await self._reply(answer, caller, admitted.message_id)
 
     async def _run(self, name: str, ask: Ask, age_s: float) -> Answer:
-        verb = commands.find(name)
+        verb = VERBS.find(name)
         if verb is None:
-            return texts.unknown(commands.nearest(name))
-        if not commands.allowed(verb, ask.caller):
+            return texts.unknown(VERBS.nearest(name))
+        if not allowed(verb, ask.caller):
             return texts.refused_role(verb.name, verb.role.name.lower())
         try:
             if age_s <= STALE_S:
                 return await verb.action(self._room, ask)
-            if verb.stale is commands.Stale.SKIP:
+            if verb.stale is Stale.SKIP:
                 self._skip(ask.caller.chat_id)
                 return None
-            return await commands.run_stale(self._room, verb, ask, age_s)
+            return await run_stale(self._room, verb, ask, age_s)
         except Unclear as error:
             return texts.unclear(str(error), verb.usage)
 
@@ -106,18 +110,20 @@ class Dispatch:
             await self._choose(admitted, words, query_id)
             return
         name, *args = words.split()[:4] or [""]
-        verb = commands.find(name)
+        verb = VERBS.find(name)
         if kind not in ("r", "e") or verb is None:
             await self._expire(admitted, query_id)
             return
-        if not commands.allowed(verb, admitted.caller):
+        if not allowed(verb, admitted.caller):
             await self._room.outbox.answer(query_id, texts.NOT_YOURS, is_alert=True)
             return
         await self._room.outbox.answer(query_id)
         ask = Ask(admitted.caller, admitted.update_id, tuple(args), is_button=True)
         answer = await self._run(name, ask, 0.0)
-        if kind == "e" and isinstance(answer, Text):
-            self._room.outbox.edit(admitted.caller.chat_id, admitted.message_id, answer)
+        is_same_kind = isinstance(answer, Photo if admitted.is_photo else Text)
+        if kind == "e" and is_same_kind and isinstance(answer, Photo | Text):
+            message = admitted.caller.chat_id, admitted.message_id
+            self._room.outbox.edit(*message, answer, is_photo=admitted.is_photo)
         else:
             await self._reply(answer, admitted.caller, admitted.message_id)
 
@@ -146,10 +152,8 @@ class Dispatch:
         match answer:
             case None:
                 return
-            case Text():
+            case Text() | Photo() | File():
                 await outbox.say(chat_id, answer, reply_to=to)
-            case Photo():
-                await outbox.say(chat_id, answer.caption, reply_to=to, picture=answer.picture)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
                 opened.message_id = await outbox.say(chat_id, text, reply_to=to)

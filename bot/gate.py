@@ -46,6 +46,7 @@ class Admitted(msgspec.Struct, frozen=True):
     message_id: int
     words: str  # of the message, or the data of the tapped button
     query_id: str | None = None  # set for taps
+    is_photo: bool = False  # the tapped message is a photo: it is edited by its caption
     sent_s: float = 0.0  # epoch seconds; of messages only, taps carry no time
 
 
@@ -106,6 +107,7 @@ class Gate:
             message_id=query.message.message_id,
             words=query.data,
             query_id=query.id,
+            is_photo=isinstance(query.message, Message) and bool(query.message.photo),
         )
 
     def _caller(self, user: User | None, chat: Chat, message: Message | None) -> Caller | None:

@@ -8,19 +8,17 @@ never block, raise or do work.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
-import msgspec
-
+from bot.content import Content, File, Photo, words_of
 from bot.desk import Desk
 from bot.notices import Notice, Teller, Urgency
 from bot.pacing import Pacer
+from bot.post import Post, pause
 from bot.sender import Delivered, Letter, Outcome, Refused, Retry, Sender
 from bot.texts_notices import AGAIN, late, untellable
 from bot.trades import TradeBook
 from bot.views.layout import Text
 from bot.views.market import CHART_BARS, signal_chart
-from engine.chart import Picture
 from engine.core.facts import Booted, NoticeSent, Record
 from engine.log import Log
 
@@ -36,35 +34,6 @@ WHOLE_S = 1.0  # for the answer to a message under way, when everything ends
 CHUNK = 200  # journal records between two breaths of the loop
 
 Wait = Callable[[asyncio.Event, float | None], Awaitable[None]]
-
-
-class Post(msgspec.Struct, eq=False):
-    """A message waiting to be delivered to one chat."""
-
-    chat_id: int
-    text: Text | None
-    urgency: Urgency
-    born_s: float
-    notice: Notice | None = None
-    covers: tuple[int, ...] = ()  # records this message tells
-    picture: Picture | None = None
-    edit_id: int | None = None
-    reply_to: int | None = None
-    not_before_s: float = 0.0
-    lag_s: float = 0.0  # age it already had when it was found in the journal
-    tries: int = 0
-    doubts: int = 0
-    done: asyncio.Future[int | None] | None = None
-
-
-async def pause(wake: asyncio.Event, seconds: float | None) -> None:
-    """Wait for the event, at most `seconds`.
-
-    Not with `wait_for`: until Python 3.12 it swallows a cancelation that meets the event.
-    """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await wake.wait()
 
 
 class Outbox:
@@ -112,33 +81,46 @@ class Outbox:
     async def say(
         self,
         chat_id: int,
-        text: Text,
+        content: Content,
         *,
         reply_to: int | None = None,
-        picture: Picture | None = None,
+        is_silent: bool = False,
     ) -> int | None:
         """Send an answer; its message id, or None when it could not be delivered."""
         done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        born_s = self._desk.now_real()
-        post = Post(chat_id, text, Urgency.ANSWER, born_s, picture=picture, reply_to=reply_to)
+        post = Post(chat_id, content, Urgency.ANSWER, self._desk.now_real(), reply_to=reply_to)
+        post.is_silent = is_silent
         post.done = done
         self._enqueue(post)
         return await done
 
-    def edit(self, chat_id: int, message_id: int, text: Text | None) -> None:
-        """Change a message; a newer change replaces one that waits. None takes its buttons away."""
+    def edit(
+        self, chat_id: int, message_id: int, content: Content | None, *, is_photo: bool = False
+    ) -> None:
+        """Change a message; a newer change replaces one that waits. None takes its buttons away.
+
+        What is a photo gets words as its caption, or another picture with its caption.
+        """
         for post in self._posts:
             if (post.chat_id, post.edit_id) == (chat_id, message_id):
-                post.text = text if text is not None else post.text
+                post.content = content if content is not None else post.content
                 return
         now = self._desk.now_real()
-        post = Post(chat_id, text, Urgency.ANSWER, now, edit_id=message_id)
+        post = Post(chat_id, content, Urgency.ANSWER, now, edit_id=message_id, is_photo=is_photo)
         post.not_before_s = self._edited.get((chat_id, message_id), 0.0) + EDIT_GAP_S
         self._enqueue(post)
 
     async def answer(self, query_id: str, words: str = "", *, is_alert: bool = False) -> None:
         """Stop the spinner of a tapped button, at once."""
         await self._sender.answer(query_id, words, is_alert=is_alert)
+
+    async def react(self, chat_id: int, message_id: int, emoji: str) -> None:
+        """Put one reaction under a message, at once, in place of the one before."""
+        await self._sender.react(chat_id, message_id, emoji)
+
+    async def pin(self, chat_id: int, message_id: int) -> None:
+        """Pin a message without a sound, at once."""
+        await self._sender.pin(chat_id, message_id)
 
     def connected(self) -> None:
         """Telegram knows us: sending may begin."""
@@ -301,9 +283,9 @@ class Outbox:
         self._is_doubtful = False
         letter = await self._letter(post)
         self._pacer.spend(post.chat_id)
-        sent = post.text
+        sent = post.content
         outcome = await self._sender.deliver(letter)
-        self._settle(post, outcome, is_newest=post.text is sent)
+        self._settle(post, outcome, is_newest=post.content is sent)
 
     def _settle(self, post: Post, outcome: Outcome, *, is_newest: bool) -> None:
         match outcome:
@@ -368,25 +350,29 @@ class Outbox:
         if notice is not None and notice.trade is not None and not notice.has_chart:
             reply_to = notice.trade.roots.get(post.chat_id)
         photo = await self._photo(post)
+        content = post.content
         return Letter(
             chat_id=post.chat_id,
             text=self._tagged(post),
             photo=photo,
+            file=(content.name, content.content) if isinstance(content, File) else None,
             edit_id=post.edit_id,
+            is_photo=post.is_photo,
             reply_to=reply_to,
-            is_silent=notice is not None and notice.is_silent,
+            is_silent=post.is_silent or (notice is not None and notice.is_silent),
         )
 
     def _tagged(self, post: Post) -> Text | None:
-        if post.text is None or post.notice is None:
-            return post.text
+        text = None if post.content is None else words_of(post.content)
+        if text is None or post.notice is None:
+            return text
         age_s = self._desk.now_real() - post.born_s + post.lag_s
-        words = post.text.html + (late(age_s) if age_s > LATE_S else "")
-        return Text(words + (AGAIN if post.doubts else ""), post.text.buttons)
+        words = text.html + (late(age_s) if age_s > LATE_S else "")
+        return Text(words + (AGAIN if post.doubts else ""), text.buttons)
 
     async def _photo(self, post: Post) -> bytes | None:
         """The chart, drawn off the loop; a chart that fails never holds a message back."""
-        picture = post.picture
+        picture = post.content.picture if isinstance(post.content, Photo) else None
         try:
             if post.notice is not None and post.notice.has_chart and post.notice.trade is not None:
                 trade = post.notice.trade

@@ -9,7 +9,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Message, ReplyParameters
+from telegram import (
+    Bot,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputMediaPhoto,
+    Message,
+    ReplyParameters,
+)
 from telegram.constants import ParseMode
 from telegram.error import (
     BadRequest,
@@ -40,9 +47,16 @@ class Letter(msgspec.Struct, frozen=True):
     chat_id: int
     text: Text | None  # None: only take the buttons of `edit_id` away
     photo: bytes | None = None
+    file: tuple[str, bytes] | None = None  # name and content
     edit_id: int | None = None
+    is_photo: bool = False  # what is edited is a photo
     reply_to: int | None = None
     is_silent: bool = False
+
+    @property
+    def has_caption(self) -> bool:
+        """Whether its words are a caption, which is shorter."""
+        return self.photo is not None or self.file is not None or self.is_photo
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -101,6 +115,26 @@ class Sender:
         except TelegramError as error:
             _log.info("chat.answer_lost", reason=_words(error))
 
+    async def react(self, chat_id: int, message_id: int, emoji: str) -> None:
+        """One reaction under a message; a lost one is no harm."""
+        try:
+            await self._bot.set_message_reaction(self._here(chat_id), message_id, emoji)
+        except TelegramError as error:
+            _log.info("chat.reaction_lost", reason=_words(error))
+
+    async def pin(self, chat_id: int, message_id: int) -> None:
+        """Pin a message silently; one that cannot be pinned still stands in the chat."""
+        try:
+            await self._bot.pin_chat_message(
+                self._here(chat_id), message_id, disable_notification=True
+            )
+        except TelegramError as error:
+            _log.warning("chat.pin_failed", reason=_words(error))
+
+    def _here(self, chat_id: int) -> int:
+        """Where that chat is now."""
+        return self._moved.get(chat_id, chat_id)
+
     def _judge(self, letter: Letter, error: TelegramError) -> Outcome:
         match error:
             case RetryAfter():
@@ -126,7 +160,7 @@ class Sender:
             return Refused(error.message)
         if any(words in reason for words in _NO_EDIT):
             return await self._plainly(msgspec.structs.replace(letter, edit_id=None), "HTML")
-        if letter.photo is not None and "parse" not in reason:
+        if letter.photo is not None and letter.edit_id is None and "parse" not in reason:
             return await self._plainly(msgspec.structs.replace(letter, photo=None), "HTML")
         _log.error("chat.markup_refused", reason=error.message)
         return await self._plainly(letter, None)
@@ -140,23 +174,31 @@ class Sender:
             return self._judge(letter, error)
 
     async def _put(self, letter: Letter, mode: str | None) -> int:
-        chat_id = self._moved.get(letter.chat_id, letter.chat_id)
+        chat_id = self._here(letter.chat_id)
         if letter.text is None:
             await self._bot.edit_message_reply_markup(chat_id, letter.edit_id, reply_markup=None)
             return letter.edit_id or 0
-        text = fit(letter.text, CAPTION_MAX if letter.photo else TEXT_MAX)
-        words = text.html if mode else plain(text.html)
+        text = fit(letter.text, CAPTION_MAX if letter.has_caption else TEXT_MAX)
+        text = Text(text.html if mode else plain(text.html), text.buttons)
         if letter.edit_id is not None:
-            await self._bot.edit_message_text(
-                words,
-                chat_id,
-                letter.edit_id,
-                parse_mode=mode,
-                reply_markup=_markup(text),
-            )
+            await self._edit(letter, chat_id, text, mode)
             return letter.edit_id
-        sent = await self._send(letter, chat_id, Text(words, text.buttons), mode)
+        sent = await self._send(letter, chat_id, text, mode)
         return sent.message_id
+
+    async def _edit(self, letter: Letter, chat_id: int, text: Text, mode: str | None) -> None:
+        bot, message_id, markup = self._bot, letter.edit_id, _markup(text)
+        if letter.photo is not None:
+            media = InputMediaPhoto(letter.photo, text.html, parse_mode=mode)
+            await bot.edit_message_media(media, chat_id, message_id, reply_markup=markup)
+        elif letter.is_photo:
+            await bot.edit_message_caption(
+                chat_id, message_id, text.html, parse_mode=mode, reply_markup=markup
+            )
+        else:
+            await bot.edit_message_text(
+                text.html, chat_id, message_id, parse_mode=mode, reply_markup=markup
+            )
 
     async def _send(self, letter: Letter, chat_id: int, text: Text, mode: str | None) -> Message:
         reply = None
@@ -171,6 +213,18 @@ class Sender:
                 reply_markup=_markup(text),
                 parse_mode=mode,
                 reply_parameters=reply,
+            )
+        if letter.file is not None:
+            name, content = letter.file
+            return await self._bot.send_document(
+                chat_id,
+                content,
+                text.html,
+                disable_notification=letter.is_silent,
+                reply_markup=_markup(text),
+                parse_mode=mode,
+                reply_parameters=reply,
+                filename=name,
             )
         return await self._bot.send_message(
             chat_id,

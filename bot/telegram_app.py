@@ -29,7 +29,7 @@ from telegram.ext import (
 )
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot.commands import menu
+from bot.commands import VERBS
 from bot.conversation import Room
 from bot.desk import Desk, Pulse
 from bot.dispatch import Dispatch
@@ -237,7 +237,7 @@ class TelegramChat:
         try:
             await bot.delete_my_commands()
             for user_id, role in self.gate.users.items():
-                await bot.set_my_commands(menu(role), scope=BotCommandScopeChat(user_id))
+                await bot.set_my_commands(VERBS.menu(role), scope=BotCommandScopeChat(user_id))
         except TelegramError as error:
             _log.warning("chat.menu_failed", reason=type(error).__name__)
 

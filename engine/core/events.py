@@ -350,6 +350,13 @@ class Ignore(Command, frozen=True, kw_only=True):
     is_on: bool = True
 
 
+class Note(Command, frozen=True, kw_only=True):
+    """Keep a word of the chat's own under a key, or forget it (empty)."""
+
+    key: str
+    value: str
+
+
 class UsePreset(Command, frozen=True, kw_only=True):
     """Trade by another preset: `settings` is the whole configuration with it in place."""
 

@@ -282,6 +282,14 @@ class SymbolIgnored(Fact, frozen=True, tag=True):
     is_on: bool = True
 
 
+class Noted(Fact, frozen=True, tag=True):
+    """Something the chat keeps over a restart; the engine gives it no meaning. Empty = forget."""
+
+    key: str
+    value: str
+    by: str
+
+
 class CommandDone(Fact, frozen=True, tag=True):
     """A person's command took effect."""
 
@@ -331,6 +339,7 @@ AnyFact = (
     | PresetChosen
     | LiveArmed
     | SymbolIgnored
+    | Noted
     | CommandDone
     | CommandRefused
 )

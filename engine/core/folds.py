@@ -385,5 +385,12 @@ def _symbol_ignored(fact: f.SymbolIgnored, state: State, record: f.Record) -> No
 
 
 @fold.register
+def _noted(fact: f.Noted, state: State, _record: f.Record) -> None:
+    state.notes.pop(fact.key, None)
+    if fact.value:
+        state.notes[fact.key] = fact.value
+
+
+@fold.register
 def _live_armed(fact: f.LiveArmed, state: State, record: f.Record) -> None:
     state.arm, state.armed_ms = fact.arm, record.at_ms

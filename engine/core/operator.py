@@ -21,6 +21,8 @@ PAUSED = "paused"
 STOPPED = "stopped"
 PANIC = "panic"
 IGNORED_MAX = 50
+NOTES_MAX = 200
+NOTE_MAX = 500  # characters
 CRASHED = "three crashes in ten minutes"
 LIVE_PAUSED = "live starts paused"
 UNARMED = "live trading is not armed for this venue"
@@ -70,6 +72,8 @@ def _do_rest(turn: Turn, command: e.Command) -> Answer:
             return _ignore(turn, command)
         case e.UsePreset():
             return _use_preset(turn, command)
+        case e.Note():
+            return _note(turn, command)
         case _:
             return _shutdown(turn)
 
@@ -223,6 +227,17 @@ def _ignore(turn: Turn, command: e.Ignore) -> Answer:
     if command.is_on:
         return True, f"{symbol} is left alone, and nothing is entered there"
     return True, f"{symbol} counts again"
+
+
+def _note(turn: Turn, command: e.Note) -> Answer:
+    """Keep it, if it is short and one of a few: the state is written whole."""
+    notes = turn.ledger.state.notes
+    if max(len(command.key), len(command.value)) > NOTE_MAX:
+        return False, f"expected at most {NOTE_MAX} characters to remember, found more"
+    if command.value and command.key not in notes and len(notes) >= NOTES_MAX:
+        return False, f"expected at most {NOTES_MAX} notes, found them all used"
+    turn.tell(f.Noted(command.key, command.value, command.by))
+    return True, f"{command.key} = {command.value or '-'}"
 
 
 def _shutdown(turn: Turn) -> Answer:

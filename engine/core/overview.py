@@ -71,6 +71,7 @@ def overview(turn: Turn, seen: Seen) -> View:
         watched=seen.watched,
         foreign=tuple(ForeignView(p.symbol, p.side, p.qty) for p in seen.foreign),
         ignored=tuple(state.ignored),
+        notes=dict(state.notes),
         preset=settings.bot.preset,
         next_preset=_next_preset(turn),
     )

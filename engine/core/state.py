@@ -71,6 +71,7 @@ class State(msgspec.Struct):
     armed_ms: Ms = 0  # since when, on the venue's clock
     account: str = ""  # live: the exchange's name of the account all this is about
     ignored: dict[str, Ms] = msgspec.field(default_factory=dict)  # symbols where others may trade
+    notes: dict[str, str] = msgspec.field(default_factory=dict)  # the chat's own memory
     alarms: dict[str, Ms] = msgspec.field(default_factory=dict)  # incident's key -> last told
 
 

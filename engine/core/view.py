@@ -7,6 +7,7 @@ without passing through the engine. It must never hold a reference to mutable st
 import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -156,6 +157,7 @@ class View(msgspec.Struct, frozen=True):
     funnel: FunnelView = FunnelView(0, (0,) * 8, None)  # of the last 24 h, or since the start
     foreign: tuple[ForeignView, ...] = ()  # of the last read of the account
     ignored: tuple[str, ...] = ()  # symbols where a person lets others trade
+    notes: Mapping[str, str] = MappingProxyType({})  # what the chat keeps for itself
     watched: tuple[str, ...] = ()  # may be traded at the next bar, best score first
     preset: str = ""  # in force
     next_preset: str = ""  # chosen, in force from the next start on; empty = the same

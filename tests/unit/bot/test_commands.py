@@ -17,7 +17,7 @@ from telegram_wire import (
     tap,
 )
 
-from bot import commands
+from bot.commands import TABLE, VERBS
 from bot.desk import Health
 from bot.dialogs import Answer, Choice, Question, Tap
 from bot.gate import Caller, Role
@@ -84,12 +84,12 @@ async def test_roles_hold_for_words_and_buttons(verb: str, least: int, person: i
 def test_the_table_is_the_commands_of_the_manual() -> None:
     names = "status positions signals scan why chart levels pnl "
     names += "pause resume close stop preset mode ignore health help start panic"
-    assert [v.name for v in commands.TABLE] == names.split()
-    assert all(len(v.brief) <= 40 for v in commands.TABLE)
+    assert [v.name for v in TABLE] == names.split()
+    assert all(len(v.brief) <= 40 for v in TABLE)
 
 
 def test_menus_show_what_the_role_may_use_and_panic_last() -> None:
-    menus = {role: [c.command for c in commands.menu(role)] for role in Role}
+    menus = {role: [c.command for c in VERBS.menu(role)] for role in Role}
     look = ["status", "positions", "signals", "scan", "why", "chart", "pnl"]
     assert menus == {
         Role.VIEWER: [*look, "health", "help"],
@@ -300,10 +300,10 @@ async def test_why_shows_the_checks_of_a_trade() -> None:
 
 
 def test_every_verb_has_an_example_that_finds_it() -> None:
-    for verb in commands.TABLE:
+    for verb in TABLE:
         for words in (verb.usage, *verb.examples):
             name = words.split()[0].removeprefix("/")
-            assert commands.find(name) is verb
+            assert VERBS.find(name) is verb
 
 
 async def test_verdicts_beyond_the_universe_are_found_too() -> None:

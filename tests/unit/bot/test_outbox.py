@@ -12,7 +12,8 @@ from telegram_wire import (
     buttons,
 )
 
-from bot.outbox import MOST, pause
+from bot.outbox import MOST
+from bot.post import pause
 from bot.views import layout
 from bot.views.layout import Text
 from builders import D, fill, order

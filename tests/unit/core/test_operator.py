@@ -155,3 +155,28 @@ def test_a_chosen_preset_that_is_not_in_force_pauses_entries_at_the_start() -> N
     fine.feed(e.Resume(command_id="r", by="@ann"))
     fine.feed(e.Started("test", "paper", was_clean=True, balance=D(10_000)))
     assert GateName.OPERATOR not in fine.engine.ledger.state.gates
+
+
+def note(key: str, value: str, number: str) -> e.Note:
+    return e.Note(command_id=number, by="@ann", key=key, value=value)
+
+
+def test_a_note_is_kept_and_forgotten() -> None:
+    world = World()
+    world.start()
+    assert words(world, note("quiet", "22:00-07:00", "a")) == ("done", "quiet = 22:00-07:00")
+    assert world.engine.view().notes == {"quiet": "22:00-07:00"}
+    assert words(world, note("quiet", "", "b")) == ("done", "quiet = -")
+    assert world.engine.view().notes == {}
+
+
+def test_notes_are_bounded() -> None:
+    world = World()
+    world.start()
+    for number in range(operator.NOTES_MAX):
+        world.feed(note(str(number), "x", f"n{number}"))
+    full = "expected at most 200 notes, found them all used"
+    assert words(world, note("more", "x", "a")) == ("refused", full)
+    assert words(world, note("7", "y", "b")) == ("done", "7 = y")
+    long = "expected at most 500 characters to remember, found more"
+    assert words(world, note("7", "y" * 501, "c")) == ("refused", long)
