@@ -6,6 +6,7 @@ action never checks a role; nothing runs that is not in this table.
 
 from bot import texts
 from bot.commands_close import close, panic
+from bot.commands_config import config_
 from bot.commands_gates import pause, resume, stop
 from bot.commands_ignore import ignore
 from bot.commands_mode import mode
@@ -13,6 +14,7 @@ from bot.commands_positions import positions
 from bot.commands_preset import preset
 from bot.commands_read import chart, health, levels, pnl, signals, start, status_, why
 from bot.commands_scan import scan
+from bot.commands_set import set_
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer
 from bot.gate import Role
@@ -130,6 +132,27 @@ TABLE: tuple[Verb, ...] = (
         stale=Stale.REFUSE,
         in_menu=False,
         group="Steer",
+    ),
+    Verb(
+        "set",
+        O,
+        set_,
+        "one setting: show it, or change it",
+        "/set [key [value]]",
+        ("/set risk", "/set risk.max_open_positions 2", "/set risk.max_open_positions reset"),
+        stale=Stale.REFUSE,
+        in_menu=False,
+        group="Steer",
+    ),
+    Verb(
+        "config",
+        V,
+        config_,
+        "the configuration in force",
+        "/config [section or export]",
+        ("/config risk", "/config export"),
+        in_menu=False,
+        group="Machine",
     ),
     Verb(
         "mode",
