@@ -122,7 +122,7 @@ def _question(room: Room, changes: Changes, then: Settings, prefix: str = "") ->
 
 
 def _notes(room: Room, then: Settings) -> list[str]:
-    now, notes = room.settings, []
+    now, notes = _wanted(room), []
     if attrgetter(DAY_LIMIT)(then) > attrgetter(DAY_LIMIT)(now):
         notes.append(NEXT_DAY)
     if then.market.frame_s != now.market.frame_s:

@@ -4,7 +4,7 @@ They exist so that a value is changed with its meaning, its range and its conseq
 must never show what looks like a secret.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 
 from bot.views.layout import Button, Text, badge, esc, fold, keyboard, label, read, short, turn
@@ -50,7 +50,9 @@ def _chosen(view: View) -> list[str]:
     """What the chat put above the configuration."""
     if not view.tuned:
         return ["Nothing is changed in the chat."]
-    return ["Changed in the chat:", *(f"{esc(key)} = {_cut(v)}" for key, v in view.tuned.items())]
+    later = dict.fromkeys(view.next_day, f" {_NEXT_DAY}")
+    rows = (f"{esc(key)} = {_cut(v)}{later.get(key, '')}" for key, v in view.tuned.items())
+    return ["Changed in the chat:", *rows]
 
 
 def _pages(verb: str, current: str) -> list[list[Button]]:
@@ -183,7 +185,7 @@ def overview(settings: Settings, view: View) -> Text:
         f"Preset <b>{short(settings.bot.preset, 40)}</b>",
         f"Keys that differ from it: {esc(told) if told else 'none'}",
         *_chosen(view),
-        *_waiting(view.next_day),
+        *_waiting(view),
     ]
     return Text("\n".join(lines), keyboard(*_pages("config", ""), [_EXPORT]))
 
@@ -191,8 +193,13 @@ def overview(settings: Settings, view: View) -> Text:
 _EXPORT = read("Export", "config", "export")
 
 
-def _waiting(next_day: Mapping[str, float]) -> list[str]:
-    return [f"{esc(key)} = {catalog.toml(v)} {_NEXT_DAY}" for key, v in next_day.items()]
+def _waiting(view: View) -> list[str]:
+    """Limits of a preset that wait for the next day."""
+    return [
+        f"{esc(key)} = {catalog.toml(v)} {_NEXT_DAY}"
+        for key, v in view.next_day.items()
+        if key not in view.tuned
+    ]
 
 
 def configuration(name: str, settings: Settings, view: View) -> Text:

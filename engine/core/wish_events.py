@@ -31,10 +31,7 @@ class BarSymbol(Command, frozen=True, kw_only=True):
 
 
 class WatchSymbol(Command, frozen=True, kw_only=True):
-    """Tell when the price is crossed, or without one when a level is met; (off) no more.
-
-    Off without a price ends all of the symbol, without a symbol everything.
-    """
+    """Tell when the price is crossed, or without one when a level is met; (off) no more."""
 
     symbol: str
     price: Decimal | None = None

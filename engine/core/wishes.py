@@ -167,15 +167,8 @@ def last_price(turn: Turn, symbol: str) -> float | None:
 
 
 def _unwatch(turn: Turn, command: e.WatchSymbol) -> Answer:
-    symbol, price = command.symbol, command.price
-    ended = [
-        watched
-        for watched in turn.ledger.state.watching.values()
-        if symbol in ("", watched.symbol) and price in (None, watched.price)
-    ]
-    for watched in ended:
-        turn.tell(w.SymbolWatched(watched.symbol, command.by, watched.price, is_on=False))
-    if not ended:
-        return False, f"nothing of {symbol} is watched" if symbol else "nothing is watched"
-    names = ", ".join(watch_key(watched.symbol, watched.price) for watched in ended[:5])
-    return True, f"no more alerts of {names}" + (" and more" if len(ended) > 5 else "")  # noqa: PLR2004
+    key = watch_key(command.symbol, command.price)
+    if key not in turn.ledger.state.watching:
+        return False, f"{key} is not watched"
+    turn.tell(w.SymbolWatched(command.symbol, command.by, command.price, is_on=False))
+    return True, f"no more alerts of {key}"
