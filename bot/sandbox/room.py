@@ -143,11 +143,16 @@ class Chat:
         )
         return tap
 
-    def reach(self, chat_id: int | str) -> Person:
-        """Whom the bot may write to; raises `Refused` 400 or 403."""
-        person = BY_ID.get(int(chat_id)) if str(chat_id).lstrip("-").isdecimal() else None
+    def known(self, chat_id: int | str | None) -> Person:
+        """Whose private chat it is, written to or not; raises `Refused` 400."""
+        person = BY_ID.get(int(str(chat_id))) if str(chat_id).lstrip("-").isdecimal() else None
         if person is None:
             raise bad_request("chat not found")
+        return person
+
+    def reach(self, chat_id: int | str) -> Person:
+        """Whom the bot may write to; raises `Refused` 400 or 403."""
+        person = self.known(chat_id)
         if person.id not in self._met:
             raise Refused(403, "Forbidden: bot can't initiate conversation with a user")
         return person
