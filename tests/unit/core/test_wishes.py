@@ -67,6 +67,8 @@ def test_values_hold_at_once_and_are_kept() -> None:
     assert words(world, back) == ("done", "risk.max_open_positions: 2 -> 3")
     assert world.engine.view().tuned == {}
     assert world.engine.settings == SETTINGS
+    again = tune(SETTINGS, (slots[0], "3"), key="v")
+    assert words(world, again) == ("done", "risk.max_open_positions stays 3")
 
 
 @pytest.mark.parametrize(
