@@ -53,6 +53,7 @@ class Prospect(msgspec.Struct, frozen=True):
     held: int  # open positions of ours there
     refusals: tuple[str, ...]  # why it cannot be
     warnings: tuple[str, ...]
+    account: str = ""  # the exchange's name of it; empty where it was not told
 
 
 class ModeDoor(Protocol):
