@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -45,22 +45,39 @@ _ALL = """() => {
 
 
 @asynccontextmanager
-async def phone(url: str, harmless: re.Pattern[str] = HARMLESS) -> AsyncIterator[Page]:
-    """The page on a phone; fails on any error the page itself reports."""
-    problems: list[str] = []
+async def browsing() -> AsyncIterator[Browser]:
+    """A browser for any number of phones."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = await browser.new_context(
-            viewport={"width": PHONE["width"], "height": PHONE["height"]},
-            locale="en-GB",
-            timezone_id="Asia/Tokyo",
-        )
-        page = await context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text))
-        await page.goto(url)
-        yield page
+        yield browser
         await browser.close()
+
+
+@asynccontextmanager
+async def phone(url: str, harmless: re.Pattern[str] = HARMLESS) -> AsyncIterator[Page]:
+    """The page on a phone, in a browser of its own."""
+    async with browsing() as browser, phone_in(browser, url, harmless) as page:
+        yield page
+
+
+@asynccontextmanager
+async def phone_in(
+    browser: Browser, url: str, harmless: re.Pattern[str] = HARMLESS
+) -> AsyncIterator[Page]:
+    """The page on a phone; fails on any error the page itself reports."""
+    problems: list[str] = []
+    context = await browser.new_context(
+        viewport={"width": PHONE["width"], "height": PHONE["height"]},
+        locale="en-GB",
+        timezone_id="Asia/Tokyo",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = await context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda said: problems.append(said.text))
+    await page.goto(url)
+    yield page
+    await context.close()
     assert [problem for problem in problems if not harmless.search(problem)] == []
 
 
