@@ -4,7 +4,7 @@ It exists so that no chat module knows how the engine is run. Nothing here may h
 chat module must never reach past it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -110,8 +110,11 @@ class Desk(Window, Protocol):
         """What the engine runs on now."""
         ...
 
-    def preset(self, name: str) -> Settings:
-        """The whole configuration with that preset; raises `ConfigError`."""
+    def preset(self, name: str, tuned: Mapping[str, str] | None = None) -> Settings:
+        """The whole configuration with that preset and these values; raises `ConfigError`.
+
+        Without values those that were chosen in the chat stay.
+        """
         ...
 
     def health(self) -> Health:
