@@ -35,7 +35,9 @@ _ALONE = """async ([id, version]) => {
   await Promise.all(images.map(image => image.decode().catch(() => 0)));
   for (const node of document.querySelectorAll("#log > *")) node.hidden = node !== find();
   const around = innerHeight - document.querySelector("#scroll").clientHeight;
-  return Math.ceil(find().offsetHeight + around + 40);
+  const cut = [...find().querySelectorAll(".key > span, pre")];
+  const words = cut.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent);
+  return [Math.ceil(find().offsetHeight + around + 40), words];
 }"""
 _ALL = """() => {
   for (const node of document.querySelectorAll("#log > *")) node.hidden = false;
@@ -81,11 +83,16 @@ async def phone_in(
     assert [problem for problem in problems if not harmless.search(problem)] == []
 
 
-async def picture(page: Page, message: dict[str, Any], path: Path) -> None:
-    """One message under the pinned bar; the phone grows for what is taller than it."""
-    height = int(await page.evaluate(_ALONE, [message["message_id"], message["version"]]))
-    await _draw(page, height, path)
+async def picture(page: Page, message: dict[str, Any], path: Path) -> list[str]:
+    """One message under the pinned bar, and its labels and tables that a phone cuts off.
+
+    The phone grows for what is taller than it.
+    """
+    wanted = [message["message_id"], message["version"]]
+    height, cut = await page.evaluate(_ALONE, wanted)
+    await _draw(page, int(height), path)
     await page.evaluate(_ALL)
+    return [str(words) for words in cut]
 
 
 async def conversation(page: Page, path: Path) -> None:

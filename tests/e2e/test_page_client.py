@@ -108,17 +108,22 @@ async def test_a_photo_is_replaced_in_place_and_opens_with_its_caption(browser: 
 async def test_a_keyboard_has_rows_of_equal_buttons_in_its_colors(browser: Browser) -> None:
     rows = [
         [button("Close", "danger"), button("Take", "success"), button("More", "primary")],
-        [button("Cancel"), button("A rather long label")],
+        [button("Cancel"), button("A label that is longer than half of a phone")],
     ]
     async with served() as site, phone_in(browser, site.url) as page:
         message = on(page, call(site.room, "sendMessage", text="?", reply_markup=buttons(*rows)))
         await expect(message.locator(".key")).to_have_count(5)
         seen = await message.locator(".key").evaluate_all(
             "all => all.map(k => [k.getBoundingClientRect().top, Math.round(k.offsetWidth),"
-            " getComputedStyle(k).backgroundColor])"
+            " getComputedStyle(k).backgroundColor, k.offsetHeight])"
         )
-    (tops, widths, colors) = zip(*seen, strict=True)
+        cut = await page.locator(".key > span").evaluate_all(
+            "all => all.map(s => s.scrollWidth > s.clientWidth)"
+        )
+    assert cut == [False] * 4 + [True]  # one line, as a phone has it
+    (tops, widths, colors, heights) = zip(*seen, strict=True)
     assert tops[0] == tops[1] == tops[2] < tops[3] == tops[4]
+    assert len(set(heights)) == 1
     assert len(set(widths[:3])) == len(set(widths[3:])) == 1
     reds, greens, blues = (tuple(map(int, re.findall(r"\d+", c))) for c in colors[:3])
     assert (max(reds), max(greens), max(blues)) == (reds[0], greens[1], blues[2])
