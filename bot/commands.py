@@ -16,6 +16,7 @@ from bot.commands_positions import positions
 from bot.commands_preset import preset
 from bot.commands_read import chart, health, levels, pnl, signals, start, status_, why
 from bot.commands_scan import scan
+from bot.commands_seen import seen
 from bot.commands_set import set_
 from bot.commands_watch import watch
 from bot.conversation import Ask, Room
@@ -220,6 +221,16 @@ TABLE: tuple[Verb, ...] = (
         "this list, or one command",
         "/help [verb]",
         ("/help close",),
+        group="Machine",
+    ),
+    Verb(
+        "seen",
+        T,
+        seen,
+        "an alarm was seen: it stops to ring",
+        "/seen [event]",
+        ("/seen", "/seen 1234"),
+        in_menu=False,
         group="Machine",
     ),
     Verb("start", V, start, "who am I; starts nothing", "/start", in_menu=False, group="Machine"),

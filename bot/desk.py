@@ -41,6 +41,7 @@ class Pulse(msgspec.Struct, frozen=True):
     outbox_oldest_s: float | None
     strangers: int
     trouble: str  # the last complaint of Telegram, "" when none
+    outbox_dropped: int = 0  # messages given up since the start, because too many waited
 
 
 class Prospect(msgspec.Struct, frozen=True):
@@ -146,5 +147,8 @@ class Desk(Window, Protocol):
         ...
 
     def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:
-        """Report a delivery, to become the fact `NoticeSent`; id 0: sent, never confirmed."""
+        """Report a delivery, to become the fact `NoticeSent`.
+
+        Id 0: never confirmed, or on purpose not sent; it is not told again either way.
+        """
         ...

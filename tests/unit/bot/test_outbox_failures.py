@@ -16,7 +16,8 @@ from telegram_wire import (
     wait,
 )
 
-from bot.outbox import MOST
+from bot.notices import Urgency
+from bot.post import EditTerms
 from bot.views.layout import Text
 from builders import fill
 from engine.core import facts as f
@@ -38,7 +39,7 @@ def texts(wire: Wire) -> list[str]:
         ([no_network], 2, False),
         ([refuse(502, "Bad Gateway")], 2, False),
         ([lost_answer], 2, True),
-        ([lost_answer, no_network, wait(3)], 4, True),
+        ([wait(3), no_network, lost_answer], 4, True),
     ],
 )
 async def test_money_is_sent_until_it_arrives(
@@ -51,7 +52,7 @@ async def test_money_is_sent_until_it_arrives(
         await settle()
         assert box.trouble == ""
     assert len(wire.sent) == sent
-    assert texts(wire)[-1].endswith("<i>(again)</i>") is again
+    assert texts(wire)[-1].endswith("<i>(again) event 1</i>") is again
     assert [t[:2] for t in desk.told] == [(1, OWNER)]
 
 
@@ -67,12 +68,12 @@ async def test_a_wait_is_obeyed_to_the_second() -> None:
 
 async def test_a_lost_answer_is_repeated_only_when_telegram_is_there_and_not_for_ever() -> None:
     desk, wire = FakeDesk(), Wire()
-    wire.faults["sendMessage"] = [lost_answer] * 4
+    wire.faults["sendMessage"] = [lost_answer] * 2
     wire.faults["getMe"] = [no_network, no_network]
     async with running(outbox(desk, wire)):
         desk.tell(INCIDENT)
         await settle()
-    assert len(wire.sent) == 4
+    assert len(wire.sent) == 2
     assert desk.told == [(1, OWNER, 0)]
 
 
@@ -208,7 +209,8 @@ async def test_answers_overtake_a_backlog_of_notices() -> None:
     desk, wire = FakeDesk(), Wire()
     box = outbox(desk, wire)
     for number in range(5):
-        desk.tell(f.OrderFilled(number, fill(order_id=str(number))))
+        at_ms = desk.shown.at_ms + number * 10_000
+        desk.tell(f.OrderFilled(number, fill(order_id=str(number))), at_ms)
     task = asyncio.create_task(box.say(OWNER, WORDS))
     await asyncio.sleep(0)
     async with running(box):
@@ -236,10 +238,10 @@ async def test_edits_coalesce_and_keep_three_seconds() -> None:
     start = desk.now_real.now
     async with running(outbox(desk, wire)) as box:
         for words in "abcd":
-            box.edit(OWNER, 5, Text(words))
+            box.edit(OWNER, 5, Text(words), terms=EditTerms(Urgency.CARD))
         await settle()
         for words in "efg":
-            box.edit(OWNER, 5, Text(words))
+            box.edit(OWNER, 5, Text(words), terms=EditTerms(Urgency.CARD))
         await settle()
     assert [s["text"] for s in wire.named("editMessageText")] == ["d", "g"]
     assert desk.now_real.now - start >= 3
@@ -301,16 +303,6 @@ async def test_taking_buttons_away_does_not_undo_a_waiting_edit() -> None:
     async with running(box):
         await settle()
     assert [name for name, _ in wire.calls] == ["editMessageText"]
-
-
-async def test_memory_of_edits_is_bounded() -> None:
-    desk, wire = FakeDesk(), Wire()
-    async with running(outbox(desk, wire)) as box:
-        box._edited = {(OWNER, n): 0.0 for n in range(MOST)}
-        box.edit(OWNER, 10**6, WORDS)
-        await settle()
-        assert len(box._edited) == MOST
-        assert (OWNER, 0) not in box._edited
 
 
 async def test_a_late_answer_to_a_tap_is_no_harm() -> None:
