@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -35,7 +35,9 @@ _ALONE = """async ([id, version]) => {
   await Promise.all(images.map(image => image.decode().catch(() => 0)));
   for (const node of document.querySelectorAll("#log > *")) node.hidden = node !== find();
   const around = innerHeight - document.querySelector("#scroll").clientHeight;
-  return Math.ceil(find().offsetHeight + around + 40);
+  const cut = [...find().querySelectorAll(".key > span, pre")];
+  const words = cut.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent);
+  return [Math.ceil(find().offsetHeight + around + 40), words];
 }"""
 _ALL = """() => {
   for (const node of document.querySelectorAll("#log > *")) node.hidden = false;
@@ -45,30 +47,52 @@ _ALL = """() => {
 
 
 @asynccontextmanager
-async def phone(url: str, harmless: re.Pattern[str] = HARMLESS) -> AsyncIterator[Page]:
-    """The page on a phone; fails on any error the page itself reports."""
-    problems: list[str] = []
+async def browsing() -> AsyncIterator[Browser]:
+    """A browser for any number of phones."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = await browser.new_context(
-            viewport={"width": PHONE["width"], "height": PHONE["height"]},
-            locale="en-GB",
-            timezone_id="Asia/Tokyo",
-        )
-        page = await context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text))
-        await page.goto(url)
-        yield page
+        yield browser
         await browser.close()
+
+
+@asynccontextmanager
+async def phone(url: str, harmless: re.Pattern[str] = HARMLESS) -> AsyncIterator[Page]:
+    """The page on a phone, in a browser of its own."""
+    async with browsing() as browser, phone_in(browser, url, harmless) as page:
+        yield page
+
+
+@asynccontextmanager
+async def phone_in(
+    browser: Browser, url: str, harmless: re.Pattern[str] = HARMLESS
+) -> AsyncIterator[Page]:
+    """The page on a phone; fails on any error the page itself reports."""
+    problems: list[str] = []
+    context = await browser.new_context(
+        viewport={"width": PHONE["width"], "height": PHONE["height"]},
+        locale="en-GB",
+        timezone_id="Asia/Tokyo",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = await context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda said: problems.append(said.text))
+    await page.goto(url)
+    yield page
+    await context.close()
     assert [problem for problem in problems if not harmless.search(problem)] == []
 
 
-async def picture(page: Page, message: dict[str, Any], path: Path) -> None:
-    """One message under the pinned bar; the phone grows for what is taller than it."""
-    height = int(await page.evaluate(_ALONE, [message["message_id"], message["version"]]))
-    await _draw(page, height, path)
+async def picture(page: Page, message: dict[str, Any], path: Path) -> list[str]:
+    """One message under the pinned bar, and its labels and tables that a phone cuts off.
+
+    The phone grows for what is taller than it.
+    """
+    wanted = [message["message_id"], message["version"]]
+    height, cut = await page.evaluate(_ALONE, wanted)
+    await _draw(page, int(height), path)
     await page.evaluate(_ALL)
+    return [str(words) for words in cut]
 
 
 async def conversation(page: Page, path: Path) -> None:

@@ -223,7 +223,12 @@ def _unpin_all(room: Chat, ask: Ask) -> object:
 
 
 def _leave(room: Chat, ask: Ask) -> object:
-    room.reach(ask.read(asks.OneChat).chat_id)
+    chat_id = ask.read(asks.OneChat).chat_id
+    group = room.groups.find(chat_id)
+    if group is not None:
+        room.groups.leave(group)
+        return True
+    room.known(chat_id)
     raise bad_request("chat member status can't be changed in private chats")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from bot.sandbox.groups import Group, Groups, Invite
 from bot.sandbox.history import History
 from bot.sandbox.markup import spoken, utf16_len
 from bot.sandbox.menu import Menus
@@ -69,6 +70,7 @@ class Chat:
         self.updates = Updates(first_id, clock, self._ring)
         self.taps = Taps(first_id, clock, self._ring)
         self.menus = Menus()
+        self.groups = Groups(first_id)
         self.shelf = Shelf()
 
     def watch(self, ring: Callable[[], None]) -> None:
@@ -142,6 +144,19 @@ class Chat:
             },
         )
         return tap
+
+    def invite(self, invite: Invite) -> Group:
+        """A person puts the bot into a group, and it hears of that."""
+        group = self.groups.add(invite.title)
+        change = {
+            "chat": group.chat(),
+            "from": PEOPLE[invite.user].user(),
+            "date": self.now_s,
+            "old_chat_member": {"status": "left", "user": self.me},
+            "new_chat_member": {"status": "member", "user": self.me},
+        }
+        self.updates.put("my_chat_member", change)
+        return group
 
     def known(self, chat_id: int | str | None) -> Person:
         """Whose private chat it is, written to or not; raises `Refused` 400."""

@@ -43,6 +43,7 @@ class Album:
         self._folder = folder
         self._paths: list[Path] = []
         self.shown: set[int] = set()
+        self.cut: list[str] = []
         folder.mkdir(parents=True, exist_ok=True)
 
     def __len__(self) -> int:
@@ -52,7 +53,7 @@ class Album:
         """A picture of this message, named and numbered."""
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
         path = self._folder / f"{len(self._paths) + 1:02d}-{slug}.png"
-        await picture(self._page, message, path)
+        self.cut += [f"{path.stem}: {words}" for words in await picture(self._page, message, path)]
         self._paths.append(path)
         self.shown.add(int(message["message_id"]))
 
@@ -126,7 +127,7 @@ class Tour:
         """The command alone and its examples, about what is there."""
         said = [f"/{verb.name}", *verb.examples]
         said = [re.sub(r"#\d+", f"#{self._number}", words) for words in said]
-        known = re.compile(r"\b(sol|arb|eth)(usdt)?\b", re.IGNORECASE)
+        known = re.compile(r"\b(sol|arb)(usdt)?\b", re.IGNORECASE)
         return list(dict.fromkeys(known.sub(self._symbol, words) for words in said))
 
     async def _panic(self) -> None:

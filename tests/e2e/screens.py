@@ -34,6 +34,8 @@ async def take(folder: Path, state: Path, speed: float, seed: int) -> Tour:
             tour = Tour(person, album)
             await tour.run()
             await album.close()
+            for words in album.cut:
+                say(f"cut off: {words}")
             say(f"{len(album)} pictures, sheet.png and conversation.png in {folder}")
         await program.stop()
     return tour
