@@ -166,7 +166,9 @@ async def test_a_message_that_moved_while_it_changed_is_changed_where_it_is() ->
     assert edited(wire) == ["older", "newer"]
 
 
-PICTURE = Photo(signal_chart(candles(), "paper", a_trade()), Text("caption"))
+DRAWN = signal_chart(candles(), "paper", a_trade())
+assert DRAWN is not None
+PICTURE = Photo(DRAWN, Text("caption"))
 
 
 async def _change(box: Outbox, content: Text | Photo) -> None:
