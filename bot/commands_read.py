@@ -8,6 +8,7 @@ from bot import texts
 from bot.content import Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer
+from bot.gate import Role
 from bot.parsing import (
     Unclear,
     count,
@@ -16,7 +17,8 @@ from bot.parsing import (
     position_number,
     signal_number,
 )
-from bot.views import market, money, status
+from bot.views import health as machine
+from bot.views import market, status
 from bot.views import signals as listing
 from bot.views import why as reasons
 from engine.core.values import Setup
@@ -24,10 +26,9 @@ from engine.core.view import CandlesView, View
 
 
 async def start(room: Room, ask: Ask) -> Answer:
-    """Who is this, what runs here; it never starts trading."""
-    view = room.desk.view()
-    head = status.header(view, room.desk.health())
-    return texts.welcome(head, ask.caller.name, ask.caller.role.name.lower())
+    """Who is this, what runs here, and the live card; it never starts trading."""
+    card = status.status(room.desk.view(), room.desk.health(), room.settings.risk)
+    return texts.welcome(card, ask.caller.name, ask.caller.role.name.lower())
 
 
 async def status_(room: Room, ask: Ask) -> Answer:
@@ -39,7 +40,9 @@ async def status_(room: Room, ask: Ask) -> Answer:
 async def health(room: Room, ask: Ask) -> Answer:
     """How the machinery is doing."""
     no_more(ask, 0)
-    return status.health_card(room.desk.view(), room.desk.health(), room.pulse())
+    is_owner = ask.caller.role is Role.OWNER
+    card = machine.health_card(room.desk.view(), room.desk.health(), room.pulse())
+    return machine.with_logs(card) if is_owner else card
 
 
 async def why(room: Room, ask: Ask) -> Answer:
@@ -111,15 +114,6 @@ async def chart(room: Room, ask: Ask) -> Answer:
     trade = room.book.trades.get(held.id) if held is not None else None
     picture = market.chart(candles, view.mode, held, trade)
     return Photo(picture, market.chart_caption(picture, view.mode))
-
-
-async def pnl(room: Room, ask: Ask) -> Answer:
-    """Closed trades of a period."""
-    no_more(ask, 1)
-    period = ask.args[0].lower() if ask.args else "today"
-    if period not in money.PERIODS:
-        raise Unclear("a period is one of " + ", ".join(money.PERIODS))
-    return money.pnl(room.desk.view(), period, room.settings.risk.day_zone)
 
 
 def no_more(ask: Ask, most: int) -> None:

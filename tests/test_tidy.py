@@ -90,7 +90,7 @@ VENDORS = ("ccxt", "websockets", "tinydb", "apscheduler", "matplotlib")
 PURE = {
     "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal",
     "enum", "functools", "hashlib", "heapq", "itertools", "math", "msgspec", "numpy", "operator",
-    "re", "string", "types", "typing", "zlib", "zoneinfo",
+    "re", "statistics", "string", "types", "typing", "zlib", "zoneinfo",
 }  # fmt: skip
 UNNAMES = ("utils", "util", "helpers", "helper", "manager", "base", "common", "misc")
 LINES_MAX, FUNCTION_MAX, PARAMETERS_MAX, METHODS_MAX, NESTING_MAX = 400, 50, 5, 15, 3

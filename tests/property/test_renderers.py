@@ -23,11 +23,11 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from bot import texts, texts_notices
+from bot import texts, texts_help, texts_notices
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
-from bot.views import layout, market, money, presets, status, strangers
+from bot.views import health, layout, market, money, pnl, presets, status, strangers
 from bot.views import mode as modes
 from bot.views import signals as listing
 from bot.views import why as reasons
@@ -116,11 +116,11 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
         lambda: status.positions(shown),
         lambda: status.position_card(held[0], shown, done),
         lambda: Text(texts.move_question(held[0], D(183), 30)),
-        lambda: status.health_card(shown, sick, pulse),
+        lambda: health.health_card(shown, sick, pulse),
         *_looks(bad, shown, done),
-        lambda: money.pnl(shown, "all", "UTC"),
+        lambda: pnl.pnl(shown, pnl.Span("all"), "UTC"),
         lambda: Text(money.close_question(held[0], money.cut_of(held[0], D(1), None), None)),
-        lambda: texts.welcome(status.header(shown, sick), name, "owner"),
+        lambda: texts.welcome(status.status(shown, sick, Risk()), name, "owner"),
         lambda: Text(texts.resume_question(status.header(shown, sick), why)),
         lambda: texts.which_position(held, is_named=True),
         *_answers(bad),
@@ -182,7 +182,7 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: presets.refused(name, [why] * 30),
         lambda: presets.presets(dict.fromkeys([name, sym, "x"], why), view(preset=name)),
         lambda: Text(presets.question(name, why, changes, view(preset=name))),
-        lambda: texts.help_verb("/x", why, (name,), "owner"),
+        lambda: texts_help.help_verb("/x", why, (name,), "owner", name),
     ]
 
 
