@@ -15,7 +15,7 @@ from bot.views.layout import Text
 from builders import T0, D, signal
 from engine.chart import Picture
 from engine.core.checks import BROKE, NEAR
-from engine.core.events import AccountSeen, Command
+from engine.core.events import AccountSeen, Command, Note
 from engine.core.facts import (
     AnyFact,
     CommandDone,
@@ -358,6 +358,8 @@ class FakeDesk:
         if self.refusal:
             return (self.tell(CommandRefused(key, by, verb, self.refusal)),)
         done = self.tell(CommandDone(key, by, verb, f"{verb} is done"))
+        if isinstance(command, Note):
+            self.show(notes={**self.shown.notes, command.key: command.value})
         for fact in self.follow_up:
             self.tell(fact)
         return (done,)

@@ -59,7 +59,7 @@ class Wire(BaseRequest):
         self.answering = asyncio.Event()  # cleared: messages arrive, their answers wait
         self.answering.set()
         self.uploads: list[list[object]] = []  # bytes of the files of each message that had some
-        self.menus: dict[str, list[dict[str, str]]] = {}  # scope as sent -> commands
+        self.menus: dict[tuple[object, object], list[dict[str, str]]] = {}  # by chat and user
         self._ids = itertools.count(1000)
 
     @property
@@ -114,7 +114,8 @@ class Wire(BaseRequest):
         if name == "getMe":
             result = {"id": 1000001, "is_bot": True, "first_name": "b", "username": "break_bot"}
         elif name == "getMyCommands":
-            result = self.menus.get(str(said.get("scope", "")), [])
+            scope = json.loads(said["scope"])
+            result = self.menus.get((scope.get("chat_id"), scope.get("user_id")), [])
         elif name in ("sendMessage", "sendPhoto", "sendDocument", "editMessageText"):
             number = int(said.get("message_id", 0)) or next(self._ids)
             said["id"] = number
