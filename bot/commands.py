@@ -5,13 +5,14 @@ action never checks a role; nothing runs that is not in this table.
 """
 
 from bot import texts
+from bot.commands_chart import chart_
 from bot.commands_close import close, panic
 from bot.commands_gates import pause, resume, stop
 from bot.commands_ignore import ignore
 from bot.commands_mode import mode
 from bot.commands_positions import positions
 from bot.commands_preset import preset
-from bot.commands_read import chart, health, levels, pnl, signals, start, status_, why
+from bot.commands_read import health, levels, pnl, signals, start, status_, why
 from bot.commands_scan import scan
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer
@@ -68,7 +69,14 @@ TABLE: tuple[Verb, ...] = (
         "/why [SYM or #id]",
         ("/why arb", "/why #17"),
     ),
-    Verb("chart", V, chart, "candles, levels, entry, stop, target", "/chart SYM", ("/chart sol",)),
+    Verb(
+        "chart",
+        V,
+        chart_,
+        "candles, levels, entry, stop, target",
+        "/chart [SYM or #id] [5m 15m 1h 4h]",
+        ("/chart sol 1h", "/chart #17"),
+    ),
     Verb(
         "levels",
         V,
