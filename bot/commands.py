@@ -5,6 +5,7 @@ action never checks a role; nothing runs that is not in this table.
 """
 
 from bot import texts, texts_help
+from bot.commands_chart import chart_
 from bot.commands_close import close, panic
 from bot.commands_gates import pause, resume, stop
 from bot.commands_ignore import ignore
@@ -13,7 +14,7 @@ from bot.commands_mode import mode
 from bot.commands_money import balance, pnl, risk
 from bot.commands_positions import positions
 from bot.commands_preset import preset
-from bot.commands_read import chart, health, levels, signals, start, status_, why
+from bot.commands_read import health, levels, signals, start, status_, why
 from bot.commands_scan import scan
 from bot.commands_stats import stats
 from bot.commands_trades import trades
@@ -96,10 +97,10 @@ TABLE: tuple[Verb, ...] = (
     Verb(
         "chart",
         V,
-        chart,
+        chart_,
         "candles, levels, entry, stop, target",
-        "/chart SYM",
-        ("/chart sol", "/chart BTC/USDT"),
+        "/chart [SYM or #id] [5m 15m 1h 4h]",
+        ("/chart sol 1h", "/chart #17"),
         has_prices=True,
     ),
     Verb(

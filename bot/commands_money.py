@@ -18,13 +18,15 @@ RESET = "reset"
 
 
 async def pnl(room: Room, ask: Ask) -> Answer:
-    """Closed trades of a period, cut into days, weeks or months."""
+    """Closed trades of a period, cut into days, weeks or months; or drawn as a curve."""
     no_more(ask, 2)
-    zone = room.settings.risk.day_zone
-    return table.pnl(room.desk.view(), _span(ask.args), zone)
+    view, zone = room.desk.view(), room.settings.risk.day_zone
+    if ask.args and ask.args[0].lower() == "chart":
+        return table.curve(view, _span(ask.args[1:], "all").period, zone)
+    return table.pnl(view, _span(ask.args), zone)
 
 
-def _span(args: tuple[str, ...]) -> table.Span:
+def _span(args: tuple[str, ...], usual: str = "7d") -> table.Span:
     """`30d`, `week`, or both in any order."""
     period = step = ""
     for word in map(str.lower, args):
@@ -35,7 +37,7 @@ def _span(args: tuple[str, ...]) -> table.Span:
         else:
             known = (*table.PERIODS, *table.STEPS)
             raise Unclear("a period is one of " + ", ".join(known))
-    return table.Span(period or table.STEPS.get(step, "7d"), step)
+    return table.Span(period or table.STEPS.get(step, usual), step)
 
 
 async def balance(room: Room, ask: Ask) -> Answer:

@@ -5,7 +5,6 @@ view. None of them may put a command to the engine.
 """
 
 from bot import texts
-from bot.content import Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer
 from bot.gate import Role
@@ -21,8 +20,11 @@ from bot.views import health as machine
 from bot.views import market, status
 from bot.views import signals as listing
 from bot.views import why as reasons
+from bot.views.layout import Text
 from engine.core.values import Setup
 from engine.core.view import CandlesView, View
+
+LEVEL_BARS = 20  # candles beside the levels: the last close, and how prices are written
 
 
 async def start(room: Room, ask: Ask) -> Answer:
@@ -51,12 +53,12 @@ async def why(room: Room, ask: Ask) -> Answer:
     view = room.desk.view()
     if not ask.args:
         return reasons.why_overview(view)
-    found = find_symbols(ask.args[0], _known(room))
+    found = find_symbols(ask.args[0], known(room))
     numbered = _numbered(room, ask.args[0], is_market=bool(found))
     if numbered is not None:
         return numbered
     if len(found) != 1:
-        return _which(view, found, "why")
+        return which(view, found, "why")
     verdict = room.desk.verdict(found[0])
     if verdict is None:
         return texts.not_judged(found[0])
@@ -89,9 +91,9 @@ async def signals(room: Room, ask: Ask) -> Answer:
     if words and is_count(words[0]):
         rows = count(words[0], listing.ROWS_MAX)
     elif words:
-        found = find_symbols(words[0], _known(room) | room.signals.symbols)
+        found = find_symbols(words[0], known(room) | room.signals.symbols)
         if len(found) != 1:
-            return _which(room.desk.view(), found, "signals")
+            return which(room.desk.view(), found, "signals")
         symbol, words = found[0], (found[0],)
     return listing.signals(room.signals.page(rows, symbol, before), room.desk.view(), words)
 
@@ -102,18 +104,6 @@ async def levels(room: Room, ask: Ask) -> Answer:
     if not isinstance(candles, CandlesView):
         return candles
     return market.levels(candles, room.desk.view(), room.desk.flow(candles.symbol))
-
-
-async def chart(room: Room, ask: Ask) -> Answer:
-    """Candles with levels and the trade's lines."""
-    candles = _candles(room, ask, "chart")
-    if not isinstance(candles, CandlesView):
-        return candles
-    view = room.desk.view()
-    held = next((p for p in view.positions if p.symbol == candles.symbol), None)
-    trade = room.book.trades.get(held.id) if held is not None else None
-    picture = market.chart(candles, view.mode, held, trade)
-    return Photo(picture, market.chart_caption(picture, view.mode))
 
 
 def no_more(ask: Ask, most: int) -> None:
@@ -127,27 +117,28 @@ def _candles(room: Room, ask: Ask, verb: str) -> CandlesView | Answer:
     no_more(ask, 1)
     view = room.desk.view()
     if not ask.args:
-        return _pick(view, verb)
-    found = find_symbols(ask.args[0], _known(room))
+        return pick(view, verb)
+    found = find_symbols(ask.args[0], known(room))
     if len(found) != 1:
-        return _which(view, found, verb)
-    candles = room.desk.candles(found[0], market.CHART_BARS)
+        return which(view, found, verb)
+    candles = room.desk.candles(found[0], LEVEL_BARS)
     return candles if candles is not None and len(candles.open_ms) else texts.NO_CHART
 
 
-def _pick(view: View, verb: str) -> Answer:
+def pick(view: View, verb: str) -> Text:
     """Offer markets where none was named."""
     picks = [*(p.symbol for p in view.positions), *market.best(view)]
     return texts.which_symbol(picks, verb, texts.PICK_MARKET)
 
 
-def _which(view: View, found: list[str], verb: str) -> Answer:
+def which(view: View, found: list[str], verb: str) -> Answer:
     """Ask which of several markets is meant; when none is, offer the best."""
     if found:
         return texts.which_symbol(found, verb)
     return texts.which_symbol(market.best(view), verb, texts.UNKNOWN_MARKET)
 
 
-def _known(room: Room) -> set[str]:
+def known(room: Room) -> set[str]:
+    """Symbols a person may mean."""
     view = room.desk.view()
     return {*view.universe, *view.verdicts, *(p.symbol for p in view.positions)}

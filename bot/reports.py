@@ -12,9 +12,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from bot.content import Photo
 from bot.conversation import Room, put
 from bot.preferences import Kind, Volume
 from bot.views import report as card
+from bot.views.equity import equity_chart
+from bot.views.pnl import TITLES, closed_within
 from engine.core.events import Note
 from engine.core.values import Ms
 from engine.log import Log
@@ -25,6 +28,7 @@ LATE_S = 86_400.0  # a report later than this is not sent any more
 REACHED_S = 60.0  # Telegram answers a poll every 25 s
 NOON = timedelta(hours=12)  # a report before noon tells the day before
 BY = "reports"
+CURVE = "30d"  # under the words
 Places = Callable[[], Sequence[int]]
 
 
@@ -86,10 +90,14 @@ class Reports:
         if volume is Volume.OFF:
             return
         account = self._account(kind, moment_ms, zone)
-        text = card.report(account, room.desk.view(), room.desk.health())
+        view = room.desk.view()
+        said = card.report(account, view, room.desk.health())
+        drawn = closed_within(view, CURVE, room.settings.bot.zone)
+        words = TITLES[CURVE]
+        content = Photo(equity_chart(drawn, view.mode, words), said) if drawn else said
         is_silent = volume is Volume.SILENT and not account.limits
         say = room.outbox.say
-        await asyncio.gather(*(say(p, text, is_silent=is_silent) for p in self._places()))
+        await asyncio.gather(*(say(p, content, is_silent=is_silent) for p in self._places()))
         _log.info("report.sent", kind=kind.name, period=account.title)
 
     def _account(self, kind: Kept, moment_ms: Ms, zone: ZoneInfo) -> card.Account:

@@ -37,6 +37,8 @@ from engine.core.view import PositionView
 SOLD = {OrderSide.BUY: "Bought", OrderSide.SELL: "Sold"}
 CANCELED = Text("Canceled, nothing done.")
 NO_CHART = Text("No candles of this market are loaded yet.")
+NO_CHART_ANY_MORE = Text("The candles of that trade are not kept any more.")
+NO_WHOLE_CANDLE = Text("No candle of that timeframe is whole yet.")
 NOTHING_OPEN = Text("Nothing is open.", keyboard((read("Status", "status"),)))
 HINT = Text(
     "Commands start with a slash.", keyboard((read("Help", "help"), read("Status", "status")))

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from bot.content import Photo
+from bot.views.equity import equity_photo
 from bot.views.layout import (
     NONE,
     Text,
@@ -32,7 +34,7 @@ ROWS = 31  # of a table
 PERIODS = {"today": 1, "7d": 7, "30d": 30, "all": None}
 STEPS = {"day": "7d", "week": "all", "month": "all"}  # how rows are cut, and of which period then
 KEPT = 500  # closed trades the engine remembers
-_TITLES = {"today": "today", "7d": "last 7 days", "30d": "last 30 days", "all": "all trades kept"}
+TITLES = {"today": "today", "7d": "last 7 days", "30d": "last 30 days", "all": "all trades kept"}
 _BARS = "▁▂▃▄▅▆▇█"
 _POINTS = 24  # of the line
 
@@ -48,9 +50,7 @@ def pnl(view: View, asked: Span, zone: str) -> Text:
     """Closed trades of a period, cut into days, weeks or months of the trading day's zone."""
     trades = closed_within(view, asked.period, zone)
     sums = performance(trades)
-    title = _TITLES[asked.period]
-    if asked.period == "all" and len(view.trades) >= KEPT:
-        title = f"last {len(view.trades)} trades"
+    title = title_of(view, asked.period)
     head = f"💰 <b>Net {money(sums.net, thin=True)}</b> USDT · {in_r(sums.total_r)} · {title}"
     count = len(view.trades)
     none = f"No trade closed in this period, {count} before." if count else "No trade closed yet."
@@ -58,8 +58,27 @@ def pnl(view: View, asked: Span, zone: str) -> Text:
     card = f"{head} · {icon(view.mode)}\n{body}{_open_line(view)}"
     tabs = [turn(step.capitalize(), "pnl", step) for step in STEPS]
     tabs += [turn("All", "pnl", "all")]
-    ways = (read("📒 Trades", "trades"), read("📐 Stats", "stats"))
+    ways = (
+        read("📈 Chart", "pnl", "chart", asked.period),
+        read("📒 Trades", "trades"),
+        read("📐 Stats", "stats"),
+    )
     return Text(card, keyboard(tabs, ways))
+
+
+def curve(view: View, period: str, zone: str) -> Photo | Text:
+    """The same as a curve; its tabs turn it in place."""
+    tabs = [turn(TITLES[p].capitalize(), "pnl", "chart", p) for p in ("7d", "30d", "all")]
+    buttons = keyboard(tabs, (read("💰 PnL", "pnl"), read("📐 Stats", "stats")))
+    trades = closed_within(view, period, zone)
+    return equity_photo(view, trades, title_of(view, period), buttons)
+
+
+def title_of(view: View, period: str) -> str:
+    """What a period is called; all there is may be only the newest."""
+    if period == "all" and len(view.trades) >= KEPT:
+        return f"last {len(view.trades)} trades"
+    return TITLES[period]
 
 
 def closed_within(view: View, period: str, zone: str) -> list[TradeView]:

@@ -29,6 +29,8 @@ from engine.core.values import Setup
 from engine.core.view import TradeView, View
 
 ROWS = 20
+HISTOGRAM = "histogram"
+BACK = keyboard((read("📐 Stats", "stats"), read("💰 PnL", "pnl")))
 
 
 def stats(view: View, by: str = "") -> Text:
@@ -46,7 +48,8 @@ def stats(view: View, by: str = "") -> Text:
 
 def _tabs() -> list[list[Button]]:
     splits = [turn(by.capitalize(), "stats", by) for by in SPLITS]
-    return [splits, [turn("All", "stats"), read("📒 Trades", "trades"), read("💰 PnL", "pnl")]]
+    ways = [turn("All", "stats"), read("📊 Histogram", "stats", HISTOGRAM)]
+    return [splits, [*ways, read("📒 Trades", "trades"), read("💰 PnL", "pnl")]]
 
 
 def _card(sums: Performance) -> list[str]:

@@ -27,7 +27,7 @@ from bot import texts, texts_help, texts_notices
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
-from bot.views import health, layout, market, money, pnl, presets, status, strangers
+from bot.views import chart, health, layout, market, money, pnl, presets, status, strangers
 from bot.views import mode as modes
 from bot.views import signals as listing
 from bot.views import why as reasons
@@ -35,7 +35,7 @@ from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
 from engine.core.checks import BOTH
-from engine.core.settings import Exchange, Settings
+from engine.core.settings import Exchange, Levels, Settings
 from engine.core.terms import Risk
 from engine.core.values import (
     Arm,
@@ -128,8 +128,9 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     ]
     yield from ((make(), layout.TEXT_MAX) for make in texts_of)
     yield money.signal_taken(done, name), layout.CAPTION_MAX
-    picture = market.chart(many, name, held[0], done)
-    yield market.chart_caption(picture, name), layout.CAPTION_MAX
+    for which in (None, done):
+        scene = chart.Scene(many, name, Levels(), 300, held[0] if which else None, which)
+        yield chart.caption(scene, chart.chart(scene)), layout.CAPTION_MAX
 
 
 def _looks(bad: Bad, shown: View, done: Trade) -> list[Callable[[], Text]]:

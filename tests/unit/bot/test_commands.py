@@ -22,7 +22,6 @@ from bot.desk import Health
 from bot.dialogs import Answer, Choice, Question, Tap
 from bot.gate import Caller, Role
 from bot.verbs import Verb
-from builders import signal
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.values import GateName
@@ -243,7 +242,9 @@ async def test_an_unknown_market_offers_the_most_promising() -> None:
 async def test_the_chart_picker_names_each_market_once() -> None:
     async with talking(held()) as talk:
         data = [b["callback_data"] for b in buttons(await talk.say("/chart"))]
-        assert data == ["r|chart SOLUSDT", "r|chart ARBUSDT", "r|scan"]
+        assert data == [
+            *("r|chart SOLUSDT", "r|chart ARBUSDT", "r|scan", "r|chart equity", "r|chart r"),
+        ]
 
 
 async def test_an_ambiguous_market_becomes_buttons() -> None:
@@ -252,18 +253,6 @@ async def test_an_ambiguous_market_becomes_buttons() -> None:
     async with talking(desk) as talk:
         said = await talk.say("/why ar")
         assert [b["callback_data"] for b in buttons(said)][:2] == ["r|why ARBUSDT", "r|why ARKUSDT"]
-
-
-async def test_a_chart_is_a_photo_with_the_trade_s_lines() -> None:
-    desk = held()
-    async with talking(desk) as talk:
-        desk.tell(f.SignalSkipped(signal(), "x"))
-        said = await talk.say("/chart sol")
-        assert said["photo"] == "attached"
-        kinds = [line.kind for line in desk.pictures[0].lines]
-        assert kinds == ["level", "level", "entry", "stop", "target"]
-        desk.history = None
-        assert "No candles" in (await talk.say("/chart sol"))["text"]
 
 
 # Trouble

@@ -119,7 +119,10 @@ async def test_the_content_is_of_that_day_alone() -> None:
         )
         desk.desk.show(trades=trades, positions=(position(),))
         await settle()
-        said = (await desk.at("2031-06-12 00:05:00"))[0]
+        photo = (await desk.at("2031-06-12 00:05:00"))[0]
+        assert photo["photo"] == "attached"
+        assert desk.desk.pictures[0].title == "Net last 30 days"
+        said = {"text": photo["caption"]}
         assert "\n<b>+27.00</b> USDT · <b>+0.90R</b> · 2 trades, 1 won\n" in said["text"]
         assert "Limit hit" not in said["text"]
         assert body_of(said) == [
