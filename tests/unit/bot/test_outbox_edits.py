@@ -12,9 +12,10 @@ from bot.notices import Urgency
 from bot.outbox import Outbox
 from bot.post import ANSWER_GAP_S, EDIT_GAP_S, EditTerms
 from bot.shown import KEPT, Shown
+from bot.views.chart import signal_chart
 from bot.views.layout import Text
-from bot.views.market import signal_chart
 from engine.core import facts as f
+from engine.core.settings import Levels
 
 WORDS = Text("<b>hello</b>")
 CARD = EditTerms(Urgency.CARD)
@@ -166,7 +167,7 @@ async def test_a_message_that_moved_while_it_changed_is_changed_where_it_is() ->
     assert edited(wire) == ["older", "newer"]
 
 
-DRAWN = signal_chart(candles(), "paper", a_trade())
+DRAWN = signal_chart(candles(), "paper", a_trade(), Levels())
 assert DRAWN is not None
 PICTURE = Photo(DRAWN, Text("caption"))
 
