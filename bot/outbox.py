@@ -95,7 +95,13 @@ class Outbox:
         return await done
 
     def edit(
-        self, chat_id: int, message_id: int, content: Content | None, *, is_photo: bool = False
+        self,
+        chat_id: int,
+        message_id: int,
+        content: Content | None,
+        *,
+        is_photo: bool = False,
+        urgency: Urgency = Urgency.ANSWER,
     ) -> None:
         """Change a message; a newer change replaces one that waits. None takes its buttons away.
 
@@ -104,11 +110,17 @@ class Outbox:
         for post in self._posts:
             if (post.chat_id, post.edit_id) == (chat_id, message_id):
                 post.content = content if content is not None else post.content
+                post.urgency = min(post.urgency, urgency)
                 return
         now = self._desk.now_real()
-        post = Post(chat_id, content, Urgency.ANSWER, now, edit_id=message_id, is_photo=is_photo)
+        post = Post(chat_id, content, urgency, now, edit_id=message_id, is_photo=is_photo)
+        post.is_silent = True  # also where it has to be sent anew
         post.not_before_s = self._edited.get((chat_id, message_id), 0.0) + EDIT_GAP_S
         self._enqueue(post)
+
+    def standing(self, chat_id: int, message_id: int) -> int:
+        """The message that took the place of one that could not be edited any more; else itself."""
+        return self._sender.standing(chat_id, message_id)
 
     async def answer(self, query_id: str, words: str = "", *, is_alert: bool = False) -> None:
         """Stop the spinner of a tapped button, at once."""

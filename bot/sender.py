@@ -37,8 +37,10 @@ os.environ.setdefault("PTB_TIMEDELTA", "true")  # else PTB warns at each 429, by
 _log = Log(__name__)
 _NOT_SENT = frozenset({"ConnectTimeout", "PoolTimeout", "ConnectError"})
 _GONE = ("chat not found", "bot was kicked", "user is deactivated", "not enough rights")
-_NO_EDIT = ("message to edit not found", "message can't be edited", "no text in the message")
+_NO_EDIT = ("message to edit not found", "message can't be edited")
+_OTHER_KIND = ("no text in the message", "no caption in the message")
 TOKEN_WAIT_S = 60.0
+REPLACED_MAX = 500
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -49,6 +51,7 @@ class Letter(msgspec.Struct, frozen=True):
     photo: bytes | None = None
     file: tuple[str, bytes] | None = None  # name and content
     edit_id: int | None = None
+    instead_of: int | None = None  # a message that cannot be edited any more
     is_photo: bool = False  # what is edited is a photo
     reply_to: int | None = None
     is_silent: bool = False
@@ -90,9 +93,13 @@ class Sender:
         self._bot = bot
         self._on_migrated = on_migrated
         self._moved: dict[int, int] = {}
+        self._replaced: dict[tuple[int, int], int] = {}  # message -> the one sent in its place
 
     async def deliver(self, letter: Letter) -> Outcome:
         """Try once."""
+        if letter.edit_id is not None:
+            standing = self.standing(letter.chat_id, letter.edit_id)
+            letter = msgspec.structs.replace(letter, edit_id=standing)
         try:
             return Delivered(await self._put(letter, ParseMode.HTML))
         except BadRequest as error:
@@ -131,6 +138,10 @@ class Sender:
         except TelegramError as error:
             _log.warning("chat.pin_failed", reason=_words(error))
 
+    def standing(self, chat_id: int, message_id: int) -> int:
+        """The message that took the place of one that could not be edited any more; else itself."""
+        return self._replaced.get((chat_id, message_id), message_id)
+
     def _here(self, chat_id: int) -> int:
         """Where that chat is now."""
         return self._moved.get(chat_id, chat_id)
@@ -158,10 +169,9 @@ class Sender:
             return Refused(error.message, is_chat=True)
         if letter.text is None:
             return Refused(error.message)
-        if any(words in reason for words in _NO_EDIT):
-            return await self._plainly(msgspec.structs.replace(letter, edit_id=None), "HTML")
-        if letter.photo is not None and letter.edit_id is None and "parse" not in reason:
-            return await self._plainly(msgspec.structs.replace(letter, photo=None), "HTML")
+        other = _other_way(letter, reason)
+        if other is not None:
+            return await self._plainly(other, "HTML")
         _log.error("chat.markup_refused", reason=error.message)
         return await self._plainly(letter, None)
 
@@ -184,6 +194,8 @@ class Sender:
             await self._edit(letter, chat_id, text, mode)
             return letter.edit_id
         sent = await self._send(letter, chat_id, text, mode)
+        if letter.instead_of is not None:
+            _keep(self._replaced, (letter.chat_id, letter.instead_of), sent.message_id)
         return sent.message_id
 
     async def _edit(self, letter: Letter, chat_id: int, text: Text, mode: str | None) -> None:
@@ -193,7 +205,7 @@ class Sender:
             await bot.edit_message_media(media, chat_id, message_id, reply_markup=markup)
         elif letter.is_photo:
             await bot.edit_message_caption(
-                chat_id, message_id, text.html, parse_mode=mode, reply_markup=markup
+                chat_id, message_id, caption=text.html, parse_mode=mode, reply_markup=markup
             )
         else:
             await bot.edit_message_text(
@@ -234,6 +246,26 @@ class Sender:
             reply_markup=_markup(text),
             reply_parameters=reply,
         )
+
+
+def _keep(ring: dict[tuple[int, int], int], old: tuple[int, int], new: int) -> None:
+    """Note it under its old names, too; the oldest go."""
+    for name in [name for name, now in ring.items() if (name[0], now) == old]:
+        ring[name] = new
+    ring[old] = new
+    while len(ring) > REPLACED_MAX:
+        ring.pop(next(iter(ring)))
+
+
+def _other_way(letter: Letter, reason: str) -> Letter | None:
+    """The same words in the way that this complaint leaves; None when it is about the markup."""
+    if any(words in reason for words in _OTHER_KIND):  # a chart that was drawn, or was not
+        return msgspec.structs.replace(letter, is_photo=not letter.is_photo)
+    if any(words in reason for words in _NO_EDIT):
+        return msgspec.structs.replace(letter, edit_id=None, instead_of=letter.edit_id)
+    if letter.photo is not None and letter.edit_id is None and "parse" not in reason:
+        return msgspec.structs.replace(letter, photo=None)
+    return None
 
 
 def _markup(text: Text) -> InlineKeyboardMarkup | None:
