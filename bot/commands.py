@@ -5,14 +5,16 @@ action never checks a role; nothing runs that is not in this table.
 """
 
 from bot import texts
-from bot.commands_close import close, panic
+from bot.commands_close import close
 from bot.commands_gates import pause, resume, stop
 from bot.commands_ignore import ignore
 from bot.commands_mode import mode
+from bot.commands_panic import panic
 from bot.commands_positions import positions
 from bot.commands_preset import preset
-from bot.commands_read import chart, health, levels, pnl, signals, start, status_, why
+from bot.commands_read import chart, health, levels, pnl, signals, start, why
 from bot.commands_scan import scan
+from bot.commands_status import status_
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer
 from bot.gate import Role
@@ -34,7 +36,7 @@ async def help_(room: Room, ask: Ask) -> Answer:
 
 V, T, O = Role.VIEWER, Role.TRADER, Role.OWNER  # noqa: E741 -- the letters of the spec's table
 TABLE: tuple[Verb, ...] = (
-    Verb("status", V, status_, "the live card", "/status", aliases=("s",)),
+    Verb("status", V, status_, "the live card", "/status [pin]", aliases=("s",)),
     Verb(
         "positions",
         V,

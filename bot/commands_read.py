@@ -30,12 +30,6 @@ async def start(room: Room, ask: Ask) -> Answer:
     return texts.welcome(head, ask.caller.name, ask.caller.role.name.lower())
 
 
-async def status_(room: Room, ask: Ask) -> Answer:
-    """The live card."""
-    no_more(ask, 0)
-    return status.status(room.desk.view(), room.desk.health(), room.settings.risk)
-
-
 async def health(room: Room, ask: Ask) -> Answer:
     """How the machinery is doing."""
     no_more(ask, 0)
