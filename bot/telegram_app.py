@@ -29,6 +29,7 @@ from telegram.ext import (
 )
 from telegram.request import BaseRequest, HTTPXRequest
 
+from bot.cards import StatusCards
 from bot.commands import VERBS
 from bot.conversation import Room
 from bot.desk import Desk, Pulse
@@ -36,6 +37,7 @@ from bot.dispatch import Dispatch
 from bot.gate import Admitted, Gate, Role
 from bot.outbox import Outbox
 from bot.sender import Sender
+from bot.trade_card import TradeCards
 from engine.core.settings import Settings
 from engine.errors import ChatRefused
 from engine.log import Log
@@ -141,6 +143,8 @@ class TelegramChat:
         sender = Sender(self._app.bot, self.gate.migrate)
         self.outbox = Outbox(desk, sender, self.gate.places, settings.bot.name)
         self._dispatch = Dispatch(Room(desk, self.outbox, self.pulse))
+        self._cards = StatusCards(desk, self.outbox, lambda: self.gate.places)
+        self._trade_cards = TradeCards(desk, self.outbox)
         self._register()
 
     def pulse(self) -> Pulse:
@@ -160,6 +164,8 @@ class TelegramChat:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_forever(self.outbox.run), name="chat.outbox")
                 group.create_task(_forever(self._tidy), name="chat.tidy")
+                group.create_task(_forever(self._cards.run), name="chat.cards")
+                group.create_task(_forever(self._trade_cards.run), name="chat.trades")
                 group.create_task(self._serve(), name="chat.serve")
         except* ChatRefused:
             raise ChatRefused(REFUSED) from None

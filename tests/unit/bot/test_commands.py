@@ -162,7 +162,7 @@ async def test_answers_are_replies_and_refresh_edits_in_place() -> None:
         ("/scan 1e1", "a count is a whole number from 1 to 30"),
         ("/scan 2", "2 markets</b>"),
         ("/pnl 9d", "a period is one of today, 7d, 30d, all"),
-        ("/status now", "that is more than this command takes"),
+        ("/status now", "status takes the word pin, or nothing"),
     ],
 )
 async def test_arguments_of_reads(words: str, expected: str) -> None:
