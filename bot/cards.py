@@ -42,12 +42,22 @@ async def remember(desk: Desk, chat_id: int, message_id: int) -> None:
         _log.warning("card.not_kept", chat=chat_id, reason=result.words)
 
 
+def kept_in(desk: Desk, chat_id: int) -> int | None:
+    """The message that is the card of this chat; a note that means nothing is none."""
+    value = desk.view().notes.get(key_of(chat_id), "")
+    return int(value) if value.isdecimal() else None
+
+
 async def pin_new(desk: Desk, outbox: Outbox, chat_id: int) -> int | None:
-    """Send a card, pin and remember it; None when it could not be sent."""
+    """Send a card, pin and remember it, in place of an older one; None when it was not sent."""
+    old = kept_in(desk, chat_id)
     message_id = await outbox.say(chat_id, _card(desk), is_silent=True)
-    if message_id is not None:
-        await outbox.pin(chat_id, message_id)
-        await remember(desk, chat_id, message_id)
+    if message_id is None:
+        return None
+    await outbox.pin(chat_id, message_id, old)
+    await remember(desk, chat_id, message_id)
+    if old is not None:
+        outbox.edit(chat_id, old, None)  # what is no longer kept up to date has no buttons
     return message_id
 
 
@@ -113,12 +123,13 @@ class StatusCards:
                 self._outbox.edit(chat_id, message_id, card, urgency=Urgency.NEWS)
 
     def _kept(self) -> dict[int, int]:
-        """The cards that are there, by chat; a note that means nothing is none."""
+        """The cards that are there, by chat."""
         found = dict(self._sent)
-        for key, value in self._desk.view().notes.items():
-            chat = key.removeprefix(KEY)
-            if key.startswith(KEY) and chat.removeprefix("-").isdecimal() and value.isdecimal():
-                found[int(chat)] = int(value)
+        named = (key.removeprefix(KEY) for key in self._desk.view().notes if key.startswith(KEY))
+        for chat_id in [int(name) for name in named if name.removeprefix("-").isdecimal()]:
+            message_id = kept_in(self._desk, chat_id)
+            if message_id is not None:
+                found[chat_id] = message_id
         return found
 
     def _begin(self, group: asyncio.TaskGroup, chat_id: int, work: Work) -> None:

@@ -101,7 +101,7 @@ def _has_moved(then: money.Cut, now: money.Cut) -> bool:
 
 async def _outcome(room: Room, watch: Watch, cut: money.Cut, by: str) -> Text | None:
     """The result in facts, when it comes soon enough."""
-    exits: set[str] = set()
+    asked: dict[str, Decimal] = {}  # quantity of each exit order on its way
     fills: list[Fill] = []
     until = room.desk.now_real() + FILL_S
     while record := await watch.next(max(0.0, until - room.desk.now_real())):
@@ -110,14 +110,18 @@ async def _outcome(room: Room, watch: Watch, cut: money.Cut, by: str) -> Text | 
             case PositionClosed(position_id=cut.position_id):
                 return texts.ended(fact, record.at_ms, by)
             case OrderPlaced(order=order) if order.position_id == cut.position_id:
-                exits |= {order.id} if order.purpose is Purpose.EXIT else set()
-            case OrderFilled(fill=fill) if fill.order_id in exits:
+                asked |= {order.id: order.qty} if order.purpose is Purpose.EXIT else {}
+            case OrderFilled(fill=fill) if fill.order_id in asked:
                 fills.append(fill)
-            case OrderEnded() if fact.order_id in exits and fills and cut.share < WHOLE:
-                trade = room.book.trades.get(cut.position_id)
-                return texts.sold(fills, trade, (by, record.at_ms))
+                asked[fill.order_id] -= fill.qty
+            case OrderEnded(order_id=order_id) if order_id in asked:
+                asked[order_id] = Decimal(0)  # what is not filled yet never will be
             case _:
                 pass
+        # a close of the whole is told by its result, which follows the last fill
+        if fills and cut.share < WHOLE and not any(asked.values()):
+            trade = room.book.trades.get(cut.position_id)
+            return texts.sold(fills, trade, (by, record.at_ms))
     return None
 
 

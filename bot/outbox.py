@@ -130,9 +130,9 @@ class Outbox:
         """Put one reaction under a message, at once, in place of the one before."""
         await self._sender.react(chat_id, message_id, emoji)
 
-    async def pin(self, chat_id: int, message_id: int) -> None:
-        """Pin a message without a sound, at once."""
-        await self._sender.pin(chat_id, message_id)
+    async def pin(self, chat_id: int, message_id: int, instead_of: int | None = None) -> None:
+        """Pin a message without a sound, at once, in place of another."""
+        await self._sender.pin(chat_id, message_id, instead_of)
 
     def connected(self) -> None:
         """Telegram knows us: sending may begin."""

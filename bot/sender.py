@@ -129,8 +129,13 @@ class Sender:
         except TelegramError as error:
             _log.info("chat.reaction_lost", reason=_words(error))
 
-    async def pin(self, chat_id: int, message_id: int) -> None:
+    async def pin(self, chat_id: int, message_id: int, instead_of: int | None) -> None:
         """Pin a message silently; one that cannot be pinned still stands in the chat."""
+        try:
+            if instead_of is not None:
+                await self._bot.unpin_chat_message(self._here(chat_id), instead_of)
+        except TelegramError as error:
+            _log.info("chat.unpin_failed", reason=_words(error))
         try:
             await self._bot.pin_chat_message(
                 self._here(chat_id), message_id, disable_notification=True

@@ -67,7 +67,8 @@ class TradeCards:
         """Edit its messages where there is something new to say."""
         now, here = self._desk.now_real(), stage(trade, held)
         text: Text | None = None
-        for chat_id, message_id in trade.roots.items():
+        for chat_id, root in list(trade.roots.items()):
+            message_id = trade.roots[chat_id] = self._outbox.standing(chat_id, root)
             shown = self._shown.get((number, chat_id))
             if shown is not None and here == shown.stage and now < shown.at_s + LIVE_S:
                 continue

@@ -220,7 +220,9 @@ def _estimate(position: PositionView, cut: Cut, trade: Trade | None) -> str:
         banked = _banked(position, trade)
         net = None if banked is None else (net - banked) * cut.share
     r = net / risk if net is not None and risk else None
-    return f"{money(net)} net of fees {in_r(r)}"
+    # the parts before are in it, where there were some
+    words = "net in all" if cut.share >= 1 and position.qty < position.qty0 else "net of fees"
+    return f"{money(net)} {words} {in_r(r)}"
 
 
 def _banked(position: PositionView, trade: Trade | None) -> Decimal | None:

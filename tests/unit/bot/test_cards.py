@@ -193,6 +193,21 @@ async def test_the_pin_button_moves_the_card_to_the_end() -> None:
         assert int(pin["message_id"]) == pinned_card["id"]
         assert talk.desk.shown.notes == {f"card.{TRADER}": str(pinned_card["id"])}
         assert "📌 Pin" not in [b["text"] for b in buttons(pinned_card)]
+        assert talk.wire.named("unpinChatMessage") == []
+        newer = await talk.tap(card, "Pin", TRADER)
+        [unpin] = talk.wire.named("unpinChatMessage")
+        [strip] = talk.wire.named("editMessageReplyMarkup")
+        assert {int(s["message_id"]) for s in (unpin, strip)} == {pinned_card["id"]}
+        assert talk.desk.shown.notes == {f"card.{TRADER}": str(newer["id"])}
+
+
+async def test_a_pin_that_is_gone_is_no_reason_to_pin_nothing() -> None:
+    desk = Noting()
+    desk.note({f"card.{TRADER}": "77"})
+    async with talking(desk) as talk:
+        talk.wire.faults["unpinChatMessage"] = [GONE]
+        said = await talk.say("/status pin", TRADER)
+        assert [int(p["message_id"]) for p in talk.wire.named("pinChatMessage")] == [said["id"]]
 
 
 async def test_a_viewer_pins_nothing() -> None:

@@ -62,13 +62,13 @@ async def test_close_is_quoted_confirmed_and_reported() -> None:
 
 async def test_a_share_is_reported_by_its_fills() -> None:
     desk = held()
-    leaving = order(Purpose.EXIT, id="x1", position_id=17)
+    leaving = order(Purpose.EXIT, id="x1", position_id=17, qty=D("6.2"))
     part = fill(Purpose.EXIT, order_id="x1", qty=D("6.1"), price=D("183.97"))
     desk.follow_up = [
         f.OrderPlaced(order(Purpose.TARGET, id="t", position_id=17)),
         f.OrderPlaced(leaving),
         f.OrderFilled(17, part),
-        f.OrderEnded("x1", OrderState.FILLED, ""),
+        f.OrderEnded("x1", OrderState.CANCELED, "the rest found nobody"),
     ]
     async with talking(desk) as talk:
         asked = await talk.say("/close #17 50%")
@@ -85,9 +85,8 @@ async def test_what_a_share_brought_is_told_where_its_entry_is_remembered() -> N
     desk.tell(f.OrderFilled(17, entry))
     part = fill(Purpose.EXIT, id="f1", order_id="x1", qty=D("6.15"), price=D("183.97"), fee=D(1))
     desk.follow_up = [
-        f.OrderPlaced(order(Purpose.EXIT, id="x1", position_id=17)),
-        f.OrderFilled(17, part),
-        f.OrderEnded("x1", OrderState.FILLED, ""),
+        f.OrderPlaced(order(Purpose.EXIT, id="x1", position_id=17, qty=D("6.15"))),
+        f.OrderFilled(17, part),  # filled whole: nothing else is told of the order
     ]
     async with talking(desk) as talk:
         asked = await talk.say("/close #17 50%")
