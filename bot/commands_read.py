@@ -52,7 +52,8 @@ async def why(room: Room, ask: Ask) -> Answer:
     if verdict is None:
         return texts.not_judged(found[0])
     tried = [Setup[name] for name in room.settings.signals.setups]
-    return reasons.why_symbol(verdict, view, tried)
+    last = next(iter(room.signals.page(1, found[0]).rows), None)
+    return reasons.why_symbol(verdict, view, tried, last)
 
 
 def _numbered(room: Room, word: str, *, is_market: bool) -> Answer:
