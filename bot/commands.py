@@ -7,7 +7,7 @@ action never checks a role; nothing runs that is not in this table.
 from bot import texts, texts_help
 from bot.commands_blacklist import blacklist
 from bot.commands_chart import chart_
-from bot.commands_close import close, panic
+from bot.commands_close import close
 from bot.commands_config import config_
 from bot.commands_gates import pause, resume, stop
 from bot.commands_ignore import ignore
@@ -15,13 +15,15 @@ from bot.commands_logs import export_, logs
 from bot.commands_mode import mode
 from bot.commands_money import balance, pnl, risk
 from bot.commands_notify import notify
+from bot.commands_panic import panic
 from bot.commands_positions import positions
 from bot.commands_preset import preset
-from bot.commands_read import health, levels, signals, start, status_, why
+from bot.commands_read import health, levels, signals, start, why
 from bot.commands_scan import scan
 from bot.commands_seen import seen
 from bot.commands_set import set_
 from bot.commands_stats import stats
+from bot.commands_status import status_
 from bot.commands_trades import trades
 from bot.commands_watch import watch
 from bot.conversation import Ask, Room
@@ -59,8 +61,8 @@ TABLE: tuple[Verb, ...] = (
         V,
         status_,
         "the live card",
-        "/status",
-        ("/status", "/s"),
+        "/status [pin]",
+        ("/status", "/status pin"),
         aliases=("s",),
         has_prices=True,
     ),

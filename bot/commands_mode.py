@@ -13,7 +13,7 @@ from bot import texts
 from bot.commands_gates import cancel, gate
 from bot.commands_read import no_more
 from bot.conversation import Ask, Room
-from bot.dialogs import Answer, Choice, Followed, Question, Tap
+from bot.dialogs import Answer, Choice, Followed, Question, Stage, Tap
 from bot.parsing import Unclear
 from bot.views import mode as cards
 from engine.core.values import LIVE, PAPER, GateName
@@ -108,7 +108,7 @@ def _change(room: Room, mode: str, tap: Tap) -> Answer:
     except EngineError as problem:
         return cards.gone(str(problem))
 
-    async def nothing_more(_chat_id: int, _message_id: int) -> None:
+    async def nothing_more(_stage: Stage) -> None:
         return
 
     return Followed(cards.changing(mode), nothing_more, room.desk.modes.change_over)

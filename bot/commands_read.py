@@ -34,12 +34,6 @@ async def start(room: Room, ask: Ask) -> Answer:
     return texts.welcome(card, ask.caller.name, ask.caller.role.name.lower())
 
 
-async def status_(room: Room, ask: Ask) -> Answer:
-    """The live card."""
-    no_more(ask, 0)
-    return status.status(room.desk.view(), room.desk.health(), room.settings.risk)
-
-
 async def health(room: Room, ask: Ask) -> Answer:
     """How the machinery is doing."""
     no_more(ask, 0)
@@ -67,7 +61,8 @@ async def why(room: Room, ask: Ask) -> Answer:
     if verdict is None:
         return texts.not_judged(found[0])
     tried = [Setup[name] for name in room.settings.signals.setups]
-    return reasons.why_symbol(verdict, view, tried)
+    last = next(iter(room.signals.page(1, found[0]).rows), None)
+    return reasons.why_symbol(verdict, view, tried, last)
 
 
 def _numbered(room: Room, word: str, *, is_market: bool) -> Answer:

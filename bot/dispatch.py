@@ -9,12 +9,14 @@ import asyncio
 import secrets
 
 from bot import texts
+from bot.acks import Ack, Acks
 from bot.commands import VERBS
 from bot.content import File, Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
-from bot.gate import STALE_S, Admitted, Caller
+from bot.gate import STALE_S, Admitted, Caller, Role
 from bot.parsing import Unclear, split
+from bot.stage import Stage
 from bot.stale import run_stale
 from bot.verbs import Stale, allowed, answer, spelled
 from bot.views.layout import Text
@@ -31,6 +33,7 @@ class Dispatch:
         self.name = ""  # the bot's user name, known once connected
         self._room = room
         self._dialogs = Dialogs(room.desk.now_real)
+        self._acks = Acks(room.desk, room.outbox)
         self._skipped: dict[int, tuple[int, float]] = {}  # chat -> how many, when last
 
     async def handle(self, admitted: Admitted) -> None:
@@ -71,7 +74,13 @@ class Dispatch:
             await self._hear_text(admitted, waiting)
             return
         ask = Ask(admitted.caller, admitted.update_id, args)
-        answer = await self._run(name, ask, self._room.desk.now_real() - admitted.sent_s)
+        verb, age_s = VERBS.find(name), self._room.desk.now_real() - admitted.sent_s
+        if verb is None or verb.role < Role.TRADER:
+            answer = await self._run(name, ask, age_s)
+        else:
+            chat_id, number = admitted.caller.chat_id, admitted.message_id
+            with self._acks.under(chat_id, number, ask.update_id) as ack:
+                answer = await self._run(name, ask, age_s, ack)
         await self._reply(answer, admitted.caller, admitted.message_id)
 
     async def _hear_text(self, admitted: Admitted, waiting: Open | None) -> None:
@@ -82,11 +91,13 @@ class Dispatch:
             answer = await waiting.question.on_text(tap, admitted.words[:300])
         await self._reply(answer, caller, admitted.message_id)
 
-    async def _run(self, name: str, ask: Ask, age_s: float) -> Answer:
+    async def _run(self, name: str, ask: Ask, age_s: float, ack: Ack | None = None) -> Answer:
         verb = VERBS.find(name)
         if verb is None:
             return texts.unknown(VERBS.nearest(name))
         if not allowed(verb, ask.caller):
+            if ack is not None:
+                ack.refuse()
             return texts.refused_role(verb.name, verb.role.name.lower())
         ask = spelled(verb, name, ask)
         try:
@@ -97,6 +108,8 @@ class Dispatch:
                 return None
             return await run_stale(self._room, verb, ask, age_s)
         except Unclear as error:
+            if ack is not None:
+                ack.refuse()
             return texts.unclear(str(error), verb.usage)
 
     def _skip(self, chat_id: int) -> None:
@@ -162,9 +175,12 @@ class Dispatch:
                 try:
                     message_id = await outbox.say(chat_id, answer.text, reply_to=to)
                     if message_id is not None:
-                        await answer.follow(chat_id, message_id)
+                        await answer.follow(self._stage(caller, message_id))
                 finally:
                     answer.close()
+
+    def _stage(self, caller: Caller, message_id: int) -> Stage:
+        return Stage(self._room.outbox, self._dialogs, caller, message_id)
 
     async def _replace(self, answer: Answer, caller: Caller, message_id: int) -> None:
         """The answer to a choice takes the place of its question."""
@@ -179,7 +195,7 @@ class Dispatch:
             case Followed():
                 outbox.edit(chat_id, message_id, answer.text)
                 try:
-                    await answer.follow(chat_id, message_id)
+                    await answer.follow(self._stage(caller, message_id))
                 finally:
                     answer.close()
             case _:

@@ -111,6 +111,10 @@ class Outbox:
         """
         self._tray.edit((chat_id, message_id), content, is_photo=is_photo, terms=terms)
 
+    def standing(self, chat_id: int, message_id: int) -> int:
+        """The message that took the place of one that could not be edited any more; else itself."""
+        return self._tray.shown.here(chat_id, message_id)
+
     async def answer(self, query_id: str, words: str = "", *, is_alert: bool = False) -> None:
         """Stop the spinner of a tapped button, at once."""
         await self._sender.answer(query_id, words, is_alert=is_alert)
@@ -119,9 +123,9 @@ class Outbox:
         """Put one reaction under a message, at once, in place of the one before."""
         await self._sender.react(chat_id, message_id, emoji)
 
-    async def pin(self, chat_id: int, message_id: int) -> None:
-        """Pin a message without a sound, at once."""
-        await self._sender.pin(chat_id, message_id)
+    async def pin(self, chat_id: int, message_id: int, instead_of: int | None = None) -> None:
+        """Pin a message without a sound, at once, in place of another."""
+        await self._sender.pin(chat_id, message_id, instead_of)
 
     def see(self, seq: int | None) -> int:
         """A person saw the alarm of this record, or every alarm; how many stop to ring."""

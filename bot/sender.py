@@ -41,10 +41,9 @@ _NO_EDIT = (
     "message to edit not found",
     "message can't be edited",
     "message_id_invalid",
-    "no text in the message",
-    "no caption in the message",
     "no media in the message",
 )
+_OTHER_KIND = ("no text in the message", "no caption in the message")
 _NO_REPLY = ("message to be replied not found", "replied message not found", "reply message not")
 TOKEN_WAIT_S = 60.0
 
@@ -134,8 +133,13 @@ class Sender:
         except TelegramError as error:
             _log.info("chat.reaction_lost", reason=_words(error))
 
-    async def pin(self, chat_id: int, message_id: int) -> None:
+    async def pin(self, chat_id: int, message_id: int, instead_of: int | None) -> None:
         """Pin a message silently; one that cannot be pinned still stands in the chat."""
+        try:
+            if instead_of is not None:
+                await self._bot.unpin_chat_message(self._here(chat_id), instead_of)
+        except TelegramError as error:
+            _log.info("chat.unpin_failed", reason=_words(error))
         try:
             await self._bot.pin_chat_message(
                 self._here(chat_id), message_id, disable_notification=True
@@ -204,7 +208,7 @@ class Sender:
             await bot.edit_message_media(media, chat_id, message_id, reply_markup=markup)
         elif letter.is_photo:
             await bot.edit_message_caption(
-                chat_id, message_id, text.html, parse_mode=mode, reply_markup=markup
+                chat_id, message_id, caption=text.html, parse_mode=mode, reply_markup=markup
             )
         else:
             await bot.edit_message_text(
@@ -249,7 +253,10 @@ class Sender:
 
 def _instead(letter: Letter, reason: str) -> Letter | None:
     """The letter without what was refused; None when it was the markup, or nobody knows what."""
-    if letter.edit_id is not None and any(words in reason for words in _NO_EDIT):
+    is_edit = letter.edit_id is not None
+    if is_edit and any(words in reason for words in _OTHER_KIND):  # drawing failed, or did not
+        return msgspec.structs.replace(letter, is_photo=not letter.is_photo, photo=None)
+    if is_edit and any(words in reason for words in _NO_EDIT):
         return msgspec.structs.replace(letter, edit_id=None, is_photo=False)
     if letter.reply_to is not None and any(words in reason for words in _NO_REPLY):
         return msgspec.structs.replace(letter, reply_to=None)

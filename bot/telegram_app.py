@@ -29,6 +29,7 @@ from telegram.ext import (
 )
 from telegram.request import BaseRequest, HTTPXRequest
 
+from bot.cards import StatusCards
 from bot.commands import VERBS
 from bot.conversation import Room
 from bot.desk import Desk, Pulse
@@ -39,6 +40,7 @@ from bot.moving import Moves
 from bot.outbox import Outbox
 from bot.reports import EVERY_S, Reports
 from bot.sender import Sender
+from bot.trade_card import TradeCards
 from engine.core.settings import Settings
 from engine.errors import ChatRefused
 from engine.log import Log
@@ -148,6 +150,8 @@ class TelegramChat:
         self._dispatch = Dispatch(room)
         self._menus = Menus(self._app.bot, VERBS, desk)
         self._reports = Reports(room, lambda: self.gate.places)
+        self._cards = StatusCards(desk, self.outbox, lambda: self.gate.places)
+        self._trade_cards = TradeCards(desk, self.outbox)
         self._register()
 
     def pulse(self) -> Pulse:
@@ -169,6 +173,8 @@ class TelegramChat:
                 group.create_task(_forever(self.outbox.run), name="chat.outbox")
                 group.create_task(_forever(self._tidy), name="chat.tidy")
                 group.create_task(_forever(self._report), name="chat.reports")
+                group.create_task(_forever(self._cards.run), name="chat.cards")
+                group.create_task(_forever(self._trade_cards.run), name="chat.trades")
                 group.create_task(self._serve(), name="chat.serve")
         except* ChatRefused:
             raise ChatRefused(REFUSED) from None

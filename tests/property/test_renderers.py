@@ -29,7 +29,19 @@ from bot.complaints import Complaint
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
-from bot.views import chart, health, layout, market, money, pnl, presets, status, strangers
+from bot.views import (
+    chart,
+    health,
+    layout,
+    life,
+    market,
+    money,
+    pnl,
+    positions,
+    presets,
+    status,
+    strangers,
+)
 from bot.views import mode as modes
 from bot.views import signals as listing
 from bot.views import why as reasons
@@ -114,9 +126,12 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     done = _trade(signal=claim, targets=(Target(1.5, D(105), D(5)),) * 6)
     many = msgspec.structs.replace(candles(), symbol=sym)
     texts_of: list[Callable[[], Text]] = [
-        lambda: status.status(shown, sick, Risk()),
-        lambda: status.positions(shown),
-        lambda: status.position_card(held[0], shown, done),
+        lambda: status.status(shown, sick, Risk(), may_pin=True),
+        lambda: texts.panic_open([why] * 9, name),
+        lambda: positions.which(held),
+        lambda: positions.not_open(positions.positions(shown, 2)),
+        lambda: positions.positions(shown),
+        lambda: positions.position_card(held[0], shown, done),
         lambda: Text(texts.move_question(held[0], D(183), 30)),
         lambda: health.health_card(shown, sick, pulse),
         *_looks(bad, shown, done),
@@ -130,6 +145,7 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     ]
     yield from ((make(), layout.TEXT_MAX) for make in texts_of)
     yield money.signal_taken(done, name), layout.CAPTION_MAX
+    yield money.signal_taken(done, name, life.life(done, held[0], T0)), layout.CAPTION_MAX
     for which in (None, done):
         scene = chart.Scene(many, name, Levels(), 300, held[0] if which else None, which)
         yield chart.caption(scene, chart.chart(scene)), layout.CAPTION_MAX
@@ -170,8 +186,8 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: Text(texts.reason_question(why, 120)),
         lambda: Text(texts.paused(why, T0)),
         lambda: Text(texts.stale_act(why[:60], 99.0, "Now: nothing open.")),
-        lambda: texts.given_up(texts.panic([why], name, name, "")),
-        lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
+        lambda: texts.given_up(texts.panic([why], (name, T0), name, "")),
+        lambda: texts.panic(status.panic_rows([(why, T0)]), (name, None), name, ""),
         lambda: texts.rescanned(why),
         lambda: texts.stale_refused("preset", 99.0),
         lambda: Text(presets.used(why)),
@@ -249,8 +265,8 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
         lambda: texts_notices.recovered(f.GateOpened(GateName.STALE_DATA, name, why), 90_000),
         lambda: texts_notices.booted(f.Booted(1, why, name, was_clean=False), name, [done] * 20),
         lambda: texts_notices.stopping(name, [done]),
-        lambda: texts.sold(seen, done, name),
-        lambda: texts.sold(seen, None, name),
+        lambda: texts.sold([seen.fill], done, (name, T0)),
+        lambda: texts.sold([seen.fill], None, (name, T0)),
         lambda: texts.ended(result, T0, name),
         lambda: money.closed(result, name, T0),
     ]

@@ -224,7 +224,7 @@ async def test_answers_are_replies_and_refresh_edits_in_place() -> None:
         ("/logs 5 errors", "that is more than this command takes"),
         ("/export moon", "one of trades, signals, config, logs, all"),
         ("/export", "Which document?"),
-        ("/status now", "that is more than this command takes"),
+        ("/status now", "status takes the word pin, or nothing"),
     ],
 )
 async def test_arguments_of_reads(words: str, expected: str) -> None:

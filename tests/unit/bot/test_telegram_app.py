@@ -36,6 +36,8 @@ WAIT_S = 5.0
 
 
 def chat_of(desk: FakeDesk, wire: Wire) -> TelegramChat:
+    # the pinned cards are there already: what is sent here is what a test makes it say
+    desk.show(notes={f"card.{place}": "1" for place in (OWNER, GROUP)})
     chat = TelegramChat(ACCOUNT, desk, Settings(), (wire, wire))
     desk.on_record = lambda record: chat.outbox.offer([record])
     return chat
