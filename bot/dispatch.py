@@ -13,6 +13,7 @@ from bot.commands import VERBS
 from bot.content import File, Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
+from bot.ear import Dial
 from bot.gate import STALE_S, Admitted, Caller
 from bot.parsing import Unclear, split
 from bot.stale import run_stale
@@ -27,9 +28,10 @@ BURST_S = 1.0  # skipped requests are counted together for this long
 class Dispatch:
     """The conversation with everybody who was admitted."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, dial: Dial | None = None) -> None:
         self.name = ""  # the bot's user name, known once connected
         self._room = room
+        self._dial = dial or Dial(room.desk.now_real)
         self._dialogs = Dialogs(room.desk.now_real)
         self._skipped: dict[int, tuple[int, float]] = {}  # chat -> how many, when last
 
@@ -71,7 +73,9 @@ class Dispatch:
             await self._hear_text(admitted, waiting)
             return
         ask = Ask(admitted.caller, admitted.update_id, args)
-        answer = await self._run(name, ask, self._room.desk.now_real() - admitted.sent_s)
+        # Telegram dated the message: its clock says how old it is, ours may be wrong.
+        age_s = self._room.desk.now_real() + self._dial.ahead_s - admitted.sent_s
+        answer = await self._run(name, ask, age_s)
         await self._reply(answer, admitted.caller, admitted.message_id)
 
     async def _hear_text(self, admitted: Admitted, waiting: Open | None) -> None:

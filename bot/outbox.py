@@ -133,6 +133,11 @@ class Outbox:
             self._gone.discard(chat_id)
             self._wake.set()
 
+    def welcome(self, place: int) -> None:
+        """Tell this chat the news from now on."""
+        if place not in self._places:
+            self._places = (place, *self._places)
+
     # The task
 
     async def run(self) -> None:
