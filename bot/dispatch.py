@@ -160,7 +160,7 @@ class Dispatch:
                 await outbox.say(chat_id, answer, reply_to=to)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
-                opened.message_id = await outbox.say(chat_id, text, reply_to=to)
+                self._dialogs.shown(opened, await outbox.say(chat_id, text, reply_to=to))
             case Followed():
                 try:
                     message_id = await outbox.say(chat_id, answer.text, reply_to=to)
@@ -177,7 +177,7 @@ class Dispatch:
                 outbox.edit(chat_id, message_id, answer)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
-                opened.message_id = message_id
+                self._dialogs.shown(opened, message_id)
                 outbox.edit(chat_id, message_id, text)
             case Followed():
                 outbox.edit(chat_id, message_id, answer.text)

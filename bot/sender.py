@@ -38,7 +38,7 @@ _log = Log(__name__)
 _NOT_SENT = frozenset({"ConnectTimeout", "PoolTimeout", "ConnectError"})
 _GONE = ("chat not found", "bot was kicked", "user is deactivated", "not enough rights")
 _NO_EDIT = ("message to edit not found", "message can't be edited", "no text in the message")
-TOKEN_WAIT_S = 60.0
+TOKEN_WAIT_S = 15.0
 
 
 class Letter(msgspec.Struct, frozen=True):
