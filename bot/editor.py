@@ -51,6 +51,11 @@ class Editor:
                 if seqs or self._is_unsent(notice, place):
                     self._post(notice, place, seqs, lag_s)
 
+    def welcome(self, place: int) -> None:
+        """Tell this chat the news from now on."""
+        if place not in self._places:
+            self._places = (place, *self._places)
+
     def see(self, seq: int | None) -> int:
         """A person saw the alarm of this record, or all; how many no longer ring."""
         names = self._alarms.see(seq)

@@ -142,6 +142,10 @@ class Outbox:
             self._gone.discard(chat_id)
             self._tray.wake.set()
 
+    def welcome(self, place: int) -> None:
+        """Tell this chat the news from now on."""
+        self._editor.welcome(place)
+
     # The task
 
     async def run(self) -> None:

@@ -45,7 +45,7 @@ _NO_EDIT = (
 )
 _OTHER_KIND = ("no text in the message", "no caption in the message")
 _NO_REPLY = ("message to be replied not found", "replied message not found", "reply message not")
-TOKEN_WAIT_S = 60.0
+TOKEN_WAIT_S = 15.0
 
 
 class Letter(msgspec.Struct, frozen=True):

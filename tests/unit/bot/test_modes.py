@@ -1,6 +1,7 @@
 """The rules of going live: what is missing, by what right, which directory, which file."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -118,6 +119,23 @@ def test_what_live_trading_lacks(
         armed.right(settings, Ledger())
     assert words in str(caught.value)
     assert f"remove {tmp_path / FILE} to start on paper" in str(caught.value)
+
+
+def load(_preset: str | None, _tuned: Mapping[str, str] = NOTHING, /) -> Settings:
+    return SETTINGS
+
+
+async def test_the_owner_a_code_named_is_found_in_the_other_directory(tmp_path: Path) -> None:
+    modes = Modes(environment(tmp_path), asked())
+    assert modes.owner_elsewhere(load) is None  # never live
+    store = FileStore(tmp_path / "live", "live")
+    store.load()
+    await store.append([f.Record(1, T0, f.Noted("owner", "1234", "pairing"))])
+    assert modes.owner_elsewhere(load) is None  # somebody runs it
+    store.close()
+    assert modes.owner_elsewhere(load) == 1234
+    assert Modes(environment(tmp_path), asked(is_sandbox=True)).owner_elsewhere(load) is None
+    assert Modes(environment(tmp_path), asked(state_dir=tmp_path)).owner_elsewhere(load) is None
 
 
 def test_a_ready_machine_lacks_nothing(tmp_path: Path) -> None:
