@@ -63,7 +63,7 @@ from engine.core.values import (
     StopKind,
     Target,
 )
-from engine.core.view import ForeignView, SkippedView, View, ranked
+from engine.core.view import ForeignView, PositionView, SkippedView, View, ranked
 from engine.preset import Change
 
 NASTIEST = [
@@ -128,11 +128,7 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     texts_of: list[Callable[[], Text]] = [
         lambda: status.status(shown, sick, Risk(), may_pin=True),
         lambda: texts.panic_open([why] * 9, name),
-        lambda: positions.which(held),
-        lambda: positions.not_open(positions.positions(shown, 2)),
-        lambda: positions.positions(shown),
-        lambda: positions.position_card(held[0], shown, done),
-        lambda: Text(texts.move_question(held[0], D(183), 30)),
+        *_held(held, shown, done),
         lambda: health.health_card(shown, sick, pulse),
         *_looks(bad, shown, done),
         lambda: pnl.pnl(shown, pnl.Span("all"), "UTC"),
@@ -149,6 +145,17 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     for which in (None, done):
         scene = chart.Scene(many, name, Levels(), 300, held[0] if which else None, which)
         yield chart.caption(scene, chart.chart(scene)), layout.CAPTION_MAX
+
+
+def _held(held: tuple[PositionView, ...], shown: View, done: Trade) -> list[Callable[[], Text]]:
+    """The cards about open positions."""
+    return [
+        lambda: positions.which(held),
+        lambda: positions.not_open(positions.positions(shown, 2)),
+        lambda: positions.positions(shown),
+        lambda: positions.position_card(held[0], shown, done),
+        lambda: Text(texts.move_question(held[0], D(183), 30)),
+    ]
 
 
 def _looks(bad: Bad, shown: View, done: Trade) -> list[Callable[[], Text]]:
