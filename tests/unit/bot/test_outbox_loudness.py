@@ -432,6 +432,17 @@ async def test_a_single_fourth_fill_is_told_in_its_own_words() -> None:
     assert texts(wire)[3].startswith("🚀 position #3 filled")
 
 
+async def test_a_list_that_could_not_leave_does_not_swallow_later_fills() -> None:
+    desk, wire = FakeDesk(), Wire()
+    box = outbox(desk, wire)
+    for number in range(6):
+        desk.tell(filled(number))
+    desk.tell(filled(9), desk.shown.at_ms + 10_000)
+    async with running(box):
+        await settle()
+    assert [words.split(" ")[1] for words in texts(wire)] == ["position"] * 3 + ["3", "position"]
+
+
 async def test_a_long_list_says_how_many_more() -> None:
     desk, wire = FakeDesk(), Wire()
     async with running(outbox(desk, wire)):
