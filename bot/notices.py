@@ -17,6 +17,7 @@ from bot.complaints import ORDER, Complaint, Complaints
 from bot.preferences import Kind
 from bot.trades import Trade, TradeBook
 from bot.views import money
+from bot.views.alerts import Wished, wished
 from bot.views.layout import Text, marked
 from engine.core.facts import (
     Booted,
@@ -41,6 +42,7 @@ from engine.core.facts import (
     Transferred,
 )
 from engine.core.values import GateName, Ms, Purpose, StopKind
+from engine.core.wish_facts import AlertRaised, SymbolBarred, Tuned
 
 HOLD_MS: Ms = 60_000  # a condition shorter than this is nobody's business
 TRAIL_MS: Ms = 900_000  # a stop that trails is told at most this often
@@ -120,7 +122,15 @@ class Teller:
         match record.fact:
             case Booted() as fact:
                 return [self._booted(record, fact)]
-            case GateClosed() | GateOpened() | PresetChosen() | SymbolIgnored() as fact:
+            case (
+                GateClosed()
+                | GateOpened()
+                | PresetChosen()
+                | SymbolIgnored()
+                | Tuned()
+                | SymbolBarred()
+                | AlertRaised()
+            ) as fact:
                 return self._steered(record, fact)
             case Incident() as fact:
                 return [self._incident(record, fact)]
@@ -135,7 +145,7 @@ class Teller:
         return [self._notice(record, kind, text)]
 
     def _steered(
-        self, record: Record, fact: GateClosed | GateOpened | PresetChosen | SymbolIgnored
+        self, record: Record, fact: GateClosed | GateOpened | PresetChosen | SymbolIgnored | Wished
     ) -> list[Notice]:
         """What people, or conditions, changed about trading as such."""
         match fact:
@@ -145,10 +155,13 @@ class Teller:
                 return self._gate_opened(record, fact)
             case PresetChosen():
                 words = texts.preset_chosen(fact, self._mode)
+            case Tuned() | SymbolBarred() | AlertRaised():
+                words = wished(fact, self._mode)
             case _:
                 words = texts.symbol_ignored(fact, self._mode)
-        notice = self._notice(record, Kind.STEER, words)
-        return [msgspec.structs.replace(notice, not_for=_person(fact.by))]
+        kind = Kind.ALERT if isinstance(fact, AlertRaised) else Kind.STEER
+        by = "" if isinstance(fact, AlertRaised) else fact.by  # who asked for it shall hear
+        return [msgspec.structs.replace(self._notice(record, kind, words), not_for=_person(by))]
 
     def _incident(self, record: Record, fact: Incident) -> Notice:
         """Told at once; one that repeats changes the message of the first."""

@@ -173,7 +173,7 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
         lambda: texts.rescanned(why),
         lambda: texts.stale_refused("preset", 99.0),
-        lambda: presets.used(why),
+        lambda: Text(presets.used(why)),
         *_modes(bad, odd),
         lambda: strangers.strangers(odd),
         lambda: Text(strangers.question(sym, odd.foreign[0], odd, is_on=True)),
