@@ -208,6 +208,11 @@ async def test_a_leg_that_fails_rings_and_can_be_retried() -> None:
             desk.tell(f.NoticeSent(1, OWNER, 1))
             await catch_up()
             assert len(talk.wire.sent) == 1 + rings
+        desk.tell(f.OrderPlaced(order(Purpose.EXIT, id="x9", position_id=17)))
+        await catch_up()
+        later = talk.wire.named("editMessageText")[-1]
+        assert "RETRY 3" in later["text"]
+        assert buttons(later) == buttons(shown)  # a thumb on its way still meets its button
         loud = talk.wire.sent[-1]
         assert "<b>PANIC is not done</b>: SOLUSDT closing · 🧪" in loud["text"]
         assert not loud.get("disable_notification")

@@ -90,4 +90,4 @@ def test_what_parts_brought_is_net_of_their_share_of_the_entry() -> None:
     assert found.banked_with([second]) == D("-18.0")
     assert found.banked({"x2"}) == 0
     alone = book(taken(5), f.OrderFilled(5, first)).trades[5]
-    assert (alone.banked(), alone.entered) == (0, (0, 0))
+    assert (alone.banked(), *alone.entered) == (D(0), D(0), D(0))
