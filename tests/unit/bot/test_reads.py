@@ -49,7 +49,8 @@ READS = [verb for verb in TABLE if verb.stale is Stale.SKIP]
 WORDS = {
     "positions": ("", "#17", "sol"), "signals": ("", "5", "sol"), "scan": ("", "3"),
     "why": ("", "sol", "#17", "s3"), "chart": ("", "sol"), "levels": ("", "sol"),
-    "pnl": ("", "today", "30d week", "all", "month", "chart", "chart 7d"), "help": ("", "money", "close", "zz"),
+    "pnl": ("", "today", "30d week", "all", "month", "chart", "chart 7d"),
+    "help": ("", "money", "close", "zz"),
     "trades": ("", "3", "sol", "#17", "p9", "csv"),
     "stats": ("", "symbol", "setup", "by exit", "hour", "side", "histogram"),
     "logs": ("", "5", "errors", "sol", "file"), "export": ("", "trades", "all 7d", "config"),

@@ -14,6 +14,7 @@ from telegram_wire import GROUP, OWNER, Wire
 
 from bot.conversation import Room
 from bot.reports import Reports, last_moment
+from engine.chart import EquityChart
 from engine.core import facts as f
 from engine.core.settings import Bot, Settings
 from engine.core.values import GateName
@@ -121,7 +122,9 @@ async def test_the_content_is_of_that_day_alone() -> None:
         await settle()
         photo = (await desk.at("2031-06-12 00:05:00"))[0]
         assert photo["photo"] == "attached"
-        assert desk.desk.pictures[0].title == "Net last 30 days"
+        curve = desk.desk.pictures[0]
+        assert isinstance(curve, EquityChart)
+        assert curve.title == "Net last 30 days"
         said = {"text": photo["caption"]}
         assert "\n<b>+27.00</b> USDT · <b>+0.90R</b> · 2 trades, 1 won\n" in said["text"]
         assert "Limit hit" not in said["text"]
