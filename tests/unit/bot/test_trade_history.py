@@ -134,7 +134,9 @@ async def test_a_life_the_chat_forgot_is_in_the_journal() -> None:
     async with talking(desk) as talk:
         lived(desk)
         talk.box.book.trades.clear()
-        assert "<b>+0.60R</b>" in (await talk.say("/trades #17"))["text"]
+        said = await talk.say("/trades #17")
+        assert "<b>+0.60R</b>" in said["text"]
+        assert body_of(said)[0] == "Entry      103.05 qty           10"
 
 
 async def test_an_open_trade_has_a_card_and_an_unknown_one_none() -> None:
