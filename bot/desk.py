@@ -4,7 +4,7 @@ It exists so that no chat module knows how the engine is run. Nothing here may h
 chat module must never reach past it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -31,6 +31,7 @@ class Health(msgspec.Struct, frozen=True):
     api_latency_ms: float | None
     clock_skew_ms: float | None
     errors: tuple[tuple[Ms, str], ...] = ()  # the last few, newest last
+    failing: tuple[str, ...] = ()  # timers whose last runs all failed
 
 
 class Pulse(msgspec.Struct, frozen=True):
@@ -53,6 +54,7 @@ class Prospect(msgspec.Struct, frozen=True):
     held: int  # open positions of ours there
     refusals: tuple[str, ...]  # why it cannot be
     warnings: tuple[str, ...]
+    account: str = ""  # the exchange's name of it; empty where it was not told
 
 
 class ModeDoor(Protocol):
@@ -144,6 +146,10 @@ class Desk(Window, Protocol):
 
     async def chart(self, picture: Picture) -> bytes:
         """The PNG, drawn off the loop."""
+        ...
+
+    async def every(self, name: str, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        """Run an action every so many real seconds, until canceled; none is lost to a stall."""
         ...
 
     def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:

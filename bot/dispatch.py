@@ -16,7 +16,7 @@ from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
 from bot.gate import STALE_S, Admitted, Caller
 from bot.parsing import Unclear, split
 from bot.stale import run_stale
-from bot.verbs import Stale, allowed
+from bot.verbs import Stale, allowed, answer, spelled
 from bot.views.layout import Text
 from engine.log import Log
 
@@ -88,9 +88,10 @@ class Dispatch:
             return texts.unknown(VERBS.nearest(name))
         if not allowed(verb, ask.caller):
             return texts.refused_role(verb.name, verb.role.name.lower())
+        ask = spelled(verb, name, ask)
         try:
             if age_s <= STALE_S:
-                return await verb.action(self._room, ask)
+                return await answer(self._room, verb, ask)
             if verb.stale is Stale.SKIP:
                 self._skip(ask.caller.chat_id)
                 return None

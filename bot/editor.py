@@ -127,13 +127,9 @@ class Editor:
         message_id = self._tray.shown.message_of(place, seq)
         if message_id is not None:
             self._tray.edit((place, message_id), notice.text, terms=AMENDING)
-        elif not notice.over and not self._is_leaving(seq, place):  # it was muted, or in a list
+        elif not notice.over:  # it was muted, or in a list
             anew = msgspec.structs.replace(notice, seqs=(seq,), amends=None)
             self._send(anew, place, anew.seqs, 0.0)
-
-    def _is_leaving(self, seq: int, place: int) -> bool:
-        post = self._tray.waiting.in_flight
-        return post is not None and post.chat_id == place and seq in post.covers
 
     def _is_unsent(self, notice: Notice, place: int) -> bool:
         is_held = self._held.holds(place, notice.key)

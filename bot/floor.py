@@ -7,7 +7,7 @@ the loop. It must never decide anything.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -24,6 +24,7 @@ from engine.core.values import Verdict
 from engine.core.view import CandlesView, FlowView, Quote, View
 from engine.errors import ExchangeError
 from engine.live.station import Ports, Station
+from engine.live.timers import Timers
 
 ERRORS_KEPT = 5
 
@@ -100,6 +101,7 @@ class Floor(Window):
             api_latency_ms=station.latency_ms,
             clock_skew_ms=self._ports.clock.skew_ms,
             errors=tuple(self._errors),
+            failing=station.failing,
         )
 
     def now_real(self) -> float:
@@ -134,6 +136,12 @@ class Floor(Window):
         """The PNG, drawn in a thread of its own."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pencil, render, picture)
+
+    async def every(self, name: str, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        """Run an action every so many real seconds, until canceled."""
+        timers = Timers()
+        timers.add(name, int(seconds * 1000), action)
+        await timers.run()
 
     def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:
         """Report a delivery; the engine makes it a fact."""

@@ -9,8 +9,8 @@ from bot.desk import Desk
 from bot.post import Post
 from bot.sender import Letter
 from bot.texts_notices import REPEATED, again, late
+from bot.views.chart import BARS_KEPT, signal_chart
 from bot.views.layout import Text
-from bot.views.market import CHART_BARS, signal_chart
 from engine.log import Log
 
 _log = Log(__name__)
@@ -57,9 +57,9 @@ class Writer:
         try:
             if post.notice is not None and post.notice.has_chart and post.notice.trade is not None:
                 trade = post.notice.trade
-                candles = self._desk.candles(trade.symbol, 2 * CHART_BARS)
-                mode = self._desk.view().mode
-                picture = None if candles is None else signal_chart(candles, mode, trade)
+                candles = self._desk.candles(trade.symbol, BARS_KEPT)
+                mode, rules = self._desk.view().mode, self._desk.settings().levels
+                picture = None if candles is None else signal_chart(candles, mode, trade, rules)
             return None if picture is None else await self._desk.chart(picture)
         except Exception:  # noqa: BLE001 -- whatever drawing raises, the words must go out
             _log.error("outbox.chart_failed", exc_info=True)

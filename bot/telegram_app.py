@@ -12,7 +12,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from telegram import BotCommandScopeChat, LinkPreviewOptions, Update
+from telegram import LinkPreviewOptions, Update
 from telegram.constants import ParseMode
 from telegram.error import InvalidToken, NetworkError, TelegramError
 from telegram.ext import (
@@ -34,8 +34,10 @@ from bot.conversation import Room
 from bot.desk import Desk, Pulse
 from bot.dispatch import Dispatch
 from bot.gate import Admitted, Gate, Role
+from bot.menus import Menus
 from bot.moving import Moves
 from bot.outbox import Outbox
+from bot.reports import EVERY_S, Reports
 from bot.sender import Sender
 from engine.core.settings import Settings
 from engine.errors import ChatRefused
@@ -142,7 +144,10 @@ class TelegramChat:
         self._moves = Moves(desk, self.gate)
         self._sender = Sender(self._app.bot, self._moves.note)
         self.outbox = Outbox(desk, self._sender, self.gate.places, settings.bot.name)
-        self._dispatch = Dispatch(Room(desk, self.outbox, self.pulse))
+        room = Room(desk, self.outbox, self.pulse)
+        self._dispatch = Dispatch(room)
+        self._menus = Menus(self._app.bot, VERBS, desk)
+        self._reports = Reports(room, lambda: self.gate.places)
         self._register()
 
     def pulse(self) -> Pulse:
@@ -163,6 +168,7 @@ class TelegramChat:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_forever(self.outbox.run), name="chat.outbox")
                 group.create_task(_forever(self._tidy), name="chat.tidy")
+                group.create_task(_forever(self._report), name="chat.reports")
                 group.create_task(self._serve(), name="chat.serve")
         except* ChatRefused:
             raise ChatRefused(REFUSED) from None
@@ -237,13 +243,7 @@ class TelegramChat:
 
     async def _set_menus(self) -> None:
         """Cosmetics: strangers see no commands, each person those of the role."""
-        bot = self._app.bot
-        try:
-            await bot.delete_my_commands()
-            for user_id, role in self.gate.users.items():
-                await bot.set_my_commands(VERBS.menu(role), scope=BotCommandScopeChat(user_id))
-        except TelegramError as error:
-            _log.warning("chat.menu_failed", reason=type(error).__name__)
+        await self._menus.set(self.gate.users, self.gate.places)
 
     async def _watch(self) -> None:
         """A poll that hangs is started anew."""
@@ -260,6 +260,9 @@ class TelegramChat:
         while True:
             await asyncio.sleep(TIDY_S)
             await self._dispatch.tidy()
+
+    async def _report(self) -> None:
+        await self._desk.every("reports", EVERY_S, self._reports.look)
 
     @property
     def _updater(self) -> Updater:

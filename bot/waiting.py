@@ -21,7 +21,7 @@ class Waiting:
     def __init__(self, pacer: Pacer) -> None:
         self._pacer = pacer
         self._posts: list[Post] = []
-        self._last: Urgency | None = None  # of the message that was picked last
+        self._last: Urgency | None = None  # of the message that left last
         self.in_flight: Post | None = None
         self.dropped = 0
         self.untold: Counter[int] = Counter()  # by chat: dropped, and not yet admitted
@@ -52,6 +52,7 @@ class Waiting:
         """Over and done with; one that is gone already is no harm."""
         if post in self._posts:
             self._posts.remove(post)
+            self._last = post.urgency if post is self.in_flight else self._last
 
     def same(self, chat_id: int, key: str) -> Post | None:
         """The message that a newer one of this key replaces."""
@@ -85,7 +86,6 @@ class Waiting:
             paced_s = self._pacer.wait_s(post.chat_id, is_urgent=is_urgent)
             wait_s = max(paced_s, post.not_before_s - now)
             if wait_s <= 0:
-                self._last = post.urgency
                 return post, 0.0
             shortest = min(shortest, wait_s)
         return None, shortest

@@ -6,7 +6,7 @@ that is not known is a dash; nothing here is computed that the engine did not st
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bot.desk import Health, Pulse
+from bot.desk import Health
 from bot.trades import Trade
 from bot.views import words
 from bot.views.layout import (
@@ -334,47 +334,6 @@ def _target_row(rank: int, target: TargetView, position: PositionView) -> str:
     is_part = 0 < target.filled_qty < target.qty
     state = f"{target.filled_qty / target.qty:.0%} hit" if is_part else target.state
     return row((f"TP{rank}", 5), (at, -10), (state, -7), (f"{target.r:g}R {share}", -9))
-
-
-def health_card(view: View, health: Health, pulse: Pulse) -> Text:
-    """How the machinery is doing."""
-    head = f"🩺 <b>{headline(view)}</b> · {badge(view.mode)} · {short(health.source, 60)}"
-    parts = [f"{head} · <b>{short(view.instance, 20)}</b>", pre(_health_rows(view, health, pulse))]
-    parts += [gate_line(gate) for gate in view.gates]
-    if pulse.trouble:
-        parts.append(f"Telegram: {short(pulse.trouble)}")
-    parts += [f"{when(at_ms)} {short(said)}" for at_ms, said in health.errors[-5:]]
-    return Text("\n".join(parts), keyboard((turn("⟳ Refresh", "health"), read("Status", "status"))))
-
-
-def _health_rows(view: View, health: Health, pulse: Pulse) -> list[str]:
-    facts = [
-        ("Version", health.version),
-        ("Up", f"{span(health.uptime_s)}, start {health.restarts}"),
-        ("Stream", health.stream_state),
-        ("Feed age", _milliseconds(health.feed_age_ms)),
-        ("Stale", f"{len(view.stale_symbols)} of {len(view.universe)} mkts"),
-        ("API", _milliseconds(health.api_latency_ms)),
-        ("Clock skew", _milliseconds(health.clock_skew_ms)),
-        ("Chat poll", span(pulse.poll_age_s) if pulse.poll_age_s is not None else NONE),
-        ("Outbox", _queue(pulse)),
-        *((("Dropped", f"{pulse.outbox_dropped} messages"),) if pulse.outbox_dropped else ()),
-        ("Strangers", str(pulse.strangers)),
-        ("Market time", clock(view.at_ms)),
-    ]
-    return [row((name, 11), (said, 22)) for name, said in facts]
-
-
-def _queue(pulse: Pulse) -> str:
-    if not pulse.outbox_depth:
-        return "0 waiting"
-    return f"{pulse.outbox_depth} waiting, oldest {span(pulse.outbox_oldest_s)}"
-
-
-def _milliseconds(value: float | None) -> str:
-    if value is None:
-        return NONE
-    return f"{value:.0f} ms" if abs(value) < FAR_MS else span(abs(value) / 1000)
 
 
 def panic_rows(lines: Sequence[tuple[str, int | str | None]]) -> list[str]:

@@ -75,8 +75,10 @@ def _tune_problem(turn: Turn, command: e.Tune) -> str:
 
 def _told(turn: Turn, key: str, then: Settings) -> str:
     before, after = (_shown(attrgetter(key)(s)) for s in (turn.settings, then))
+    if before == after:
+        return f"{key} stays {after}"
     words = f"{key}: {before} -> {after}"
-    if key == FRAME and before != after:
+    if key == FRAME:
         return f"{words} from the next start on"
     is_held = key == DAY_LIMIT and turn.ledger.state.limit_held is not None
     return f"{words} from the next day on" if is_held and before < after else words

@@ -24,12 +24,12 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from bot import texts, texts_notices
+from bot import texts, texts_help, texts_notices
 from bot.complaints import Complaint
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
-from bot.views import layout, market, money, presets, status, strangers
+from bot.views import chart, health, layout, market, money, pnl, presets, status, strangers
 from bot.views import mode as modes
 from bot.views import signals as listing
 from bot.views import why as reasons
@@ -37,7 +37,7 @@ from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
 from engine.core.checks import BOTH
-from engine.core.settings import Exchange, Settings
+from engine.core.settings import Exchange, Levels, Settings
 from engine.core.terms import Risk
 from engine.core.values import (
     Arm,
@@ -118,11 +118,11 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
         lambda: status.positions(shown),
         lambda: status.position_card(held[0], shown, done),
         lambda: Text(texts.move_question(held[0], D(183), 30)),
-        lambda: status.health_card(shown, sick, pulse),
+        lambda: health.health_card(shown, sick, pulse),
         *_looks(bad, shown, done),
-        lambda: money.pnl(shown, "all", "UTC"),
+        lambda: pnl.pnl(shown, pnl.Span("all"), "UTC"),
         lambda: Text(money.close_question(held[0], money.cut_of(held[0], D(1), None), None)),
-        lambda: texts.welcome(status.header(shown, sick), name, "owner"),
+        lambda: texts.welcome(status.status(shown, sick, Risk()), name, "owner"),
         lambda: Text(texts.resume_question(status.header(shown, sick), why)),
         lambda: texts.which_position(held, is_named=True),
         *_answers(bad),
@@ -130,8 +130,9 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     ]
     yield from ((make(), layout.TEXT_MAX) for make in texts_of)
     yield money.signal_taken(done, name), layout.CAPTION_MAX
-    picture = market.chart(many, name, held[0], done)
-    yield market.chart_caption(picture, name), layout.CAPTION_MAX
+    for which in (None, done):
+        scene = chart.Scene(many, name, Levels(), 300, held[0] if which else None, which)
+        yield chart.caption(scene, chart.chart(scene)), layout.CAPTION_MAX
 
 
 def _looks(bad: Bad, shown: View, done: Trade) -> list[Callable[[], Text]]:
@@ -184,7 +185,7 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: presets.refused(name, [why] * 30),
         lambda: presets.presets(dict.fromkeys([name, sym, "x"], why), view(preset=name)),
         lambda: Text(presets.question(name, why, changes, view(preset=name))),
-        lambda: texts.help_verb("/x", why, (name,), "owner"),
+        lambda: texts_help.help_verb("/x", why, (name,), "owner", name),
     ]
 
 

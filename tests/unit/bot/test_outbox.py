@@ -16,6 +16,7 @@ from bot.post import pause
 from bot.views.layout import Text
 from bot.waiting import MOST
 from builders import D, fill, order
+from engine.chart import CandleChart
 from engine.core import facts as f
 from engine.core.facts import AnyFact
 from engine.core.values import GateName, OrderState, Purpose, Side, StopKind
@@ -168,8 +169,9 @@ async def test_the_chart_of_a_signal_ends_at_its_bar_and_never_holds_words_back(
             desk.tell(taken())
             await settle()
         assert ("photo" in wire.sent[0]) is not isinstance(desk, Blind)
-        if desk.pictures:
-            assert int(desk.pictures[0].open_ms[-1]) == taken().signal.open_ms
+        for picture in desk.pictures:
+            assert isinstance(picture, CandleChart)
+            assert int(picture.open_ms[-1]) == taken().signal.open_ms
 
 
 @pytest.mark.parametrize("history", [None, candles(0)])

@@ -1,4 +1,4 @@
-"""The outbox against every failure of Telegram, and its edits."""
+"""The outbox against every failure of Telegram."""
 
 import asyncio
 
@@ -16,8 +16,6 @@ from telegram_wire import (
     wait,
 )
 
-from bot.notices import Urgency
-from bot.post import EditTerms
 from bot.views.layout import Text
 from builders import fill
 from engine.core import facts as f
@@ -228,86 +226,3 @@ async def test_a_fact_without_a_sentence_is_still_told(monkeypatch: pytest.Monke
         desk.tell(INCIDENT)
         await settle()
     assert "<b>Incident</b> · record 1" in texts(wire)[0]
-
-
-# Edits
-
-
-async def test_edits_coalesce_and_keep_three_seconds() -> None:
-    desk, wire = FakeDesk(), Wire()
-    start = desk.now_real.now
-    async with running(outbox(desk, wire)) as box:
-        for words in "abcd":
-            box.edit(OWNER, 5, Text(words), terms=EditTerms(Urgency.CARD))
-        await settle()
-        for words in "efg":
-            box.edit(OWNER, 5, Text(words), terms=EditTerms(Urgency.CARD))
-        await settle()
-    assert [s["text"] for s in wire.named("editMessageText")] == ["d", "g"]
-    assert desk.now_real.now - start >= 3
-
-
-async def test_an_edit_that_changes_on_its_way_is_sent_again() -> None:
-    desk, wire = FakeDesk(), Wire()
-    async with running(outbox(desk, wire)) as box:
-
-        def meanwhile() -> tuple[int, object]:
-            box.edit(OWNER, 5, Text("newer"))
-            return 200, {"ok": True, "result": True}
-
-        wire.faults["editMessageText"] = [meanwhile]
-        box.edit(OWNER, 5, Text("older"))
-        await settle()
-        assert box.depth == 0
-    assert [s["text"] for s in wire.named("editMessageText")] == ["older", "newer"]
-
-
-@pytest.mark.parametrize(
-    ("fault", "calls"),
-    [
-        (refuse(400, "Bad Request: message is not modified"), ["editMessageText"]),
-        (
-            refuse(400, "Bad Request: message to edit not found"),
-            ["editMessageText", "sendMessage"],
-        ),
-        (lost_answer, ["editMessageText", "editMessageText"]),
-    ],
-)
-async def test_failed_edits(fault: Fault, calls: list[str]) -> None:
-    desk, wire = FakeDesk(), Wire()
-    wire.faults["editMessageText"] = [fault]
-    async with running(outbox(desk, wire)) as box:
-        box.edit(OWNER, 5, WORDS)
-        await settle()
-        assert box.depth == 0
-    assert [name for name, _ in wire.calls] == calls
-
-
-async def test_buttons_are_taken_away_or_it_is_let_be() -> None:
-    desk, wire = FakeDesk(), Wire()
-    wire.faults["editMessageReplyMarkup"] = [refuse(400, "Bad Request: gone")]
-    async with running(outbox(desk, wire)) as box:
-        box.edit(OWNER, 5, None)
-        await settle()
-        box.edit(OWNER, 6, None)
-        await settle()
-        assert box.depth == 0
-    assert [int(s["message_id"]) for s in wire.named("editMessageReplyMarkup")] == [5, 6]
-
-
-async def test_taking_buttons_away_does_not_undo_a_waiting_edit() -> None:
-    desk, wire = FakeDesk(), Wire()
-    box = outbox(desk, wire)
-    box.edit(OWNER, 5, Text("words"))
-    box.edit(OWNER, 5, None)
-    async with running(box):
-        await settle()
-    assert [name for name, _ in wire.calls] == ["editMessageText"]
-
-
-async def test_a_late_answer_to_a_tap_is_no_harm() -> None:
-    desk, wire = FakeDesk(), Wire()
-    wire.faults["answerCallbackQuery"] = [refuse(400, "Bad Request: query is too old")]
-    box = outbox(desk, wire)
-    await box.answer("q1", "words", is_alert=True)
-    assert wire.calls[0][1]["show_alert"] is True
