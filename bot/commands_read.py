@@ -19,6 +19,7 @@ from bot.views import market, money, status
 from bot.views import signals as listing
 from bot.views import why as reasons
 from bot.views.layout import Text
+from bot.views.markets import why_barred
 from engine.core.values import Setup
 from engine.core.view import CandlesView, View
 
@@ -50,12 +51,15 @@ async def why(room: Room, ask: Ask) -> Answer:
     view = room.desk.view()
     if not ask.args:
         return reasons.why_overview(view)
-    found = find_symbols(ask.args[0], known(room))
+    barred = {b.symbol: b for b in view.barred}
+    found = find_symbols(ask.args[0], known(room) | set(barred))
     numbered = _numbered(room, ask.args[0], is_market=bool(found))
     if numbered is not None:
         return numbered
     if len(found) != 1:
         return which(view, found, "why")
+    if found[0] in barred:
+        return why_barred(barred[found[0]], view)
     verdict = room.desk.verdict(found[0])
     if verdict is None:
         return texts.not_judged(found[0])

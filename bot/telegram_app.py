@@ -34,6 +34,7 @@ from bot.conversation import Room
 from bot.desk import Desk, Pulse
 from bot.dispatch import Dispatch
 from bot.gate import Admitted, Gate, Role
+from bot.moving import Moves
 from bot.outbox import Outbox
 from bot.sender import Sender
 from engine.core.settings import Settings
@@ -138,8 +139,9 @@ class TelegramChat:
         self._trouble = ""
         self._admitted: dict[int, Admitted] = {}
         self.gate = Gate(account.users, account.chats)
-        sender = Sender(self._app.bot, self.gate.migrate)
-        self.outbox = Outbox(desk, sender, self.gate.places, settings.bot.name)
+        self._moves = Moves(desk, self.gate)
+        self._sender = Sender(self._app.bot, self._moves.note)
+        self.outbox = Outbox(desk, self._sender, self.gate.places, settings.bot.name)
         self._dispatch = Dispatch(Room(desk, self.outbox, self.pulse))
         self._register()
 
@@ -151,6 +153,7 @@ class TelegramChat:
             outbox_depth=self.outbox.depth,
             outbox_oldest_s=self.outbox.oldest_s,
             strangers=self.gate.stranger_count,
+            outbox_dropped=self.outbox.dropped,
             trouble=self._ear.trouble or self._trouble or self.outbox.trouble,
         )
 
@@ -190,6 +193,7 @@ class TelegramChat:
     async def _serve(self) -> None:
         await self.outbox.recovered.wait()
         self.gate.mark_handled(self.outbox.book.handled)
+        self._moves.recall(self._sender)
         await self._connect()
         self._dispatch.name = self._app.bot.username or ""
         self.outbox.connected()

@@ -143,7 +143,8 @@ def paused(words: str, until_ms: Ms | None, *, was_late: bool = False) -> str:
 
 
 PAUSE_QUESTION = "🟡 <b>Pause entries?</b> Exits and stops go on."
-UNDO, PAUSE, RESUME, CANCEL = "Undo", "⏸ Pause", "▶ Resume", "Cancel"
+UNDO, REDO = "Undo", "Redo"
+PAUSE, RESUME, CANCEL = "⏸ Pause", "▶ Resume", "Cancel"
 
 
 def resume_question(state: str, reason: str) -> str:

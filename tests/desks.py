@@ -14,6 +14,7 @@ from bot.desk import Health, Prospect, Pulse
 from bot.trades import Trade, TradeBook
 from bot.views.layout import Text
 from builders import T0, D, signal
+from engine import config
 from engine.chart import Picture
 from engine.core.checks import BROKE, NEAR
 from engine.core.events import AccountSeen, Command
@@ -323,9 +324,11 @@ class FakeDesk:
     def settings(self) -> Settings:
         return self.chosen
 
-    def preset(self, name: str) -> Settings:
+    def preset(self, name: str, tuned: Mapping[str, str] | None = None) -> Settings:
         if self.misconfigured:
             raise ConfigError("settings", [self.misconfigured])
+        if tuned is not None:
+            return config.load(None, [], {}, name, tuned)
         return self.configured.get(name, self.chosen)
 
     def health(self) -> Health:

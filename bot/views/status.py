@@ -358,6 +358,7 @@ def _health_rows(view: View, health: Health, pulse: Pulse) -> list[str]:
         ("Clock skew", _milliseconds(health.clock_skew_ms)),
         ("Chat poll", span(pulse.poll_age_s) if pulse.poll_age_s is not None else NONE),
         ("Outbox", _queue(pulse)),
+        *((("Dropped", f"{pulse.outbox_dropped} messages"),) if pulse.outbox_dropped else ()),
         ("Strangers", str(pulse.strangers)),
         ("Market time", clock(view.at_ms)),
     ]

@@ -14,6 +14,7 @@ from desks import (
     candles,
     gate,
     position,
+    skipped,
     taken,
     trade,
     verdict,
@@ -24,6 +25,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from bot import texts, texts_notices
+from bot.complaints import Complaint
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
@@ -172,7 +174,7 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
         lambda: texts.rescanned(why),
         lambda: texts.stale_refused("preset", 99.0),
-        lambda: presets.used(why),
+        lambda: Text(presets.used(why)),
         *_modes(bad, odd),
         lambda: strangers.strangers(odd),
         lambda: Text(strangers.question(sym, odd.foreign[0], odd, is_on=True)),
@@ -210,6 +212,7 @@ def _trade(**changes: object) -> Trade:
 def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
     sym, why, name = bad.symbol, bad.reason, bad.name
     seen = f.OrderFilled(17, fill(symbol=sym))
+    error = Complaint(9, T0, T0, 3, f.Incident(name, why * 20, sym))
     forced = f.OrderFilled(17, fill(Purpose.EXIT, symbol=sym, cause=why))
     result = f.PositionClosed(
         position_id=17, symbol=sym, side=Side.LONG, rule=why, gross=D(1), fees=D(1), net=D(0),
@@ -223,13 +226,18 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
         lambda: texts_notices.stop_moved(
             f.StopMoved(17, D(1), StopKind.BREAKEVEN), done, is_back=False
         ),
-        lambda: texts_notices.stop_missing(f.StopMissing(17, why), None),
-        lambda: texts_notices.adopted(f.OrderAdopted(why, 17), done),
+        lambda: texts_notices.stop_missing(f.StopMissing(17, why), None, 9),
+        lambda: texts_notices.adopted(f.OrderAdopted(why, 17), done, 9),
         lambda: texts_notices.no_result(
             f.FundingPaid(None, Funding(why, sym, D("-1.3"), T0)), name
         ),
         lambda: texts_notices.no_result(f.Transferred(why, D(10) ** 12), name),
-        lambda: texts_notices.incident(f.Incident(name, why * 20, sym), name, 3, T0),
+        lambda: texts_notices.incident(error, name, is_safety=False, over_ms=T0),
+        lambda: texts_notices.incident(error, name, is_safety=True),
+        lambda: texts_notices.skipped(skipped(why, symbol=sym)),
+        lambda: texts_notices.fills([texts_notices.filled(seen, done)] * 3),
+        lambda: texts_notices.morning([(T0, texts_notices.filled(seen, done))] * 3),
+        lambda: texts_notices.seen(2, name),
         lambda: texts_notices.gate_closed(
             f.GateClosed(GateName.KILL_SWITCH, name, why, T0, flatten=True), name
         ),

@@ -82,7 +82,8 @@ async def test_roles_hold_for_words_and_buttons(verb: str, least: int, person: i
 
 def test_the_table_is_the_commands_of_the_manual() -> None:
     names = "status positions signals scan why chart levels pnl "
-    names += "pause resume close stop preset mode ignore health help start panic"
+    names += "pause resume close stop preset set config notify blacklist watch mode ignore health "
+    names += "help start panic"
     assert [v.name for v in TABLE] == names.split()
     assert all(len(v.brief) <= 40 for v in TABLE)
 
