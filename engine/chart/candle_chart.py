@@ -166,11 +166,12 @@ def finest_of(candles: NDArray[np.float64], decimals: int) -> int:
 
 
 def _slots(picture: CandleChart) -> int:
-    """Candles side by side; beside an open trade there is room for those to come."""
-    span_ms = _closed_ms(picture) - int(picture.open_ms[0])
-    bars = span_ms // (picture.frame_s * 1000)
-    is_open = picture.opened_ms is not None and picture.closed_ms is None
-    return bars + (max(round(bars * _AHEAD), 2) if is_open else 0)
+    """Candles side by side; beside a trade that lives there is room for those to come."""
+    end_ms, slot_ms = _closed_ms(picture), picture.frame_s * 1000
+    bars = (end_ms - int(picture.open_ms[0])) // slot_ms
+    closed_ms = end_ms if picture.closed_ms is None else picture.closed_ms
+    lives = picture.opened_ms is not None and closed_ms >= end_ms - slot_ms
+    return bars + (max(round(bars * _AHEAD), 2) if lives else 0)
 
 
 def _seen(picture: CandleChart) -> list[Mark]:

@@ -176,6 +176,16 @@ def test_the_newest_fill_of_an_open_trade_lies_beside_the_candles() -> None:
     assert render(msgspec.structs.replace(picture, marks=(later,))) == render(picture)
 
 
+def test_a_trade_that_ended_just_now_shows_its_end() -> None:
+    now_ms = START_MS + 60 * 300_000
+    picture = msgspec.structs.replace(
+        candles(60, 182.0), opened_ms=now_ms + 1, closed_ms=now_ms + 60_000
+    )
+    mark = Mark(now_ms + 60_000, 182.0, OrderSide.SELL)
+
+    assert render(msgspec.structs.replace(picture, marks=(mark,))) != render(picture)
+
+
 def test_touches_are_ringed_where_candles_are_shown() -> None:
     touch = (START_MS + 30 * 300_000, 183.0)
     old = (START_MS - 1, 183.0)
@@ -219,15 +229,15 @@ def test_risk_and_reward_are_shaded_while_the_trade_lives() -> None:
     assert below[0] > below[1], "what is risked is red"
 
 
-@pytest.mark.parametrize("opened", [60, 70])
-def test_a_life_outside_of_the_picture_shades_nothing(opened: int) -> None:
+@pytest.mark.parametrize("opened", [-20, 30])
+def test_a_life_before_the_picture_or_of_a_moment_shades_nothing(opened: int) -> None:
     begun = START_MS + opened * 300_000
     assert (geometry(opened_ms=begun, closed_ms=begun + 1) == geometry()).all()
 
 
 def test_a_trade_without_prices_shades_nothing() -> None:
     picture = msgspec.structs.replace(candles(60, 182.0), opened_ms=START_MS)
-    closed = msgspec.structs.replace(picture, closed_ms=START_MS + 60 * 300_000)
+    closed = msgspec.structs.replace(picture, closed_ms=START_MS + 30 * 300_000)
     assert render(closed) == render(candles(60, 182.0))
 
 
