@@ -8,7 +8,7 @@ person's slow chart hold up another's panic.
 import asyncio
 import secrets
 
-from bot import texts
+from bot import texts, texts_guard
 from bot.commands import VERBS
 from bot.content import File, Photo
 from bot.conversation import Ask, Room
@@ -16,8 +16,8 @@ from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
 from bot.ear import Dial
 from bot.gate import STALE_S, Admitted, Caller
 from bot.parsing import Unclear, split
-from bot.stale import run_stale
-from bot.verbs import Stale, allowed
+from bot.stale import run_stale, starting
+from bot.verbs import Stale, Verb, allowed
 from bot.views.layout import Text
 from engine.log import Log
 
@@ -94,13 +94,18 @@ class Dispatch:
             return texts.refused_role(verb.name, verb.role.name.lower())
         try:
             if age_s <= STALE_S:
-                return await verb.action(self._room, ask)
+                return await self._act(verb, ask)
             if verb.stale is Stale.SKIP:
                 self._skip(ask.caller.chat_id)
                 return None
             return await run_stale(self._room, verb, ask, age_s)
         except Unclear as error:
             return texts.unclear(str(error), verb.usage)
+
+    async def _act(self, verb: Verb, ask: Ask) -> Answer:
+        """Carry it out, unless this start does not know yet what is open."""
+        step = starting(self._room, verb)
+        return texts_guard.starting(step) if step else await verb.action(self._room, ask)
 
     def _skip(self, chat_id: int) -> None:
         count, _ = self._skipped.get(chat_id, (0, 0.0))
