@@ -128,7 +128,7 @@ async def _tell(account: Account, mode: str, words: str) -> None:
 
 
 async def _in_sandbox(plan: Plan, memory: Memory) -> bool:
-    store, ledger, settings = memory
+    store, ledger, settings, _ = memory
     options, environment = plan.options, plan.environment
     market = identify(store.folder, options.seed, options.data)
     joins = environment.telegram_api_url or ""
@@ -160,7 +160,7 @@ async def _in_sandbox(plan: Plan, memory: Memory) -> bool:
 
 async def _world(plan: Plan, memory: Memory) -> worlds.World:
     """The adapters of the mode in force."""
-    store, ledger, settings = memory
+    store, ledger, settings, _ = memory
     if plan.modes.mode == LIVE:
         right = plan.modes.right(settings, ledger)
         return await worlds.live(settings, (store, ledger), plan.options.speed, right)
@@ -196,8 +196,8 @@ async def _trade(
     plan: Plan, memory: Memory, world: worlds.World, chat_of: tuple[Account, str]
 ) -> bool:
     """Run engine and chat side by side until they shall end, then bring both down in order."""
-    (account, source), (store, ledger, settings) = chat_of, memory
-    station = Station(settings, ledger, world.ports, world.start)
+    (account, source), (store, ledger, settings, untuned) = chat_of, memory
+    station = Station(settings, ledger, world.ports, world.start._replace(untuned=untuned))
     floor = Floor(station, world.ports, source, (plan.load, plan.modes))
     chat = _Chat(account, floor, settings, station)
     station.listen(chat.offer)

@@ -9,6 +9,7 @@ import math
 import secrets
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from typing import Protocol
 
 import msgspec
 
@@ -38,11 +39,23 @@ class Question(msgspec.Struct, frozen=True):
     ending: str = EXPIRED  # appended when nobody answered
 
 
+class Stage(Protocol):
+    """The message of an answer while it is followed."""
+
+    def show(self, content: Text | Question) -> None:
+        """Put this in its place; a question shown before is over."""
+        ...
+
+    def ring(self, text: Text) -> None:
+        """Answer it loudly."""
+        ...
+
+
 class Followed(msgspec.Struct, frozen=True):
     """An answer whose message is kept up to date until `follow` returns; `close` always runs."""
 
     text: Text
-    follow: "Callable[[int, int], Awaitable[None]]"  # chat, message
+    follow: Callable[[Stage], Awaitable[None]]
     close: Callable[[], None]
 
 
@@ -133,6 +146,11 @@ class Dialogs:
                 self._open.remove(opened)
                 return opened
         return None
+
+    def drop(self, chat_id: int, message_id: int) -> None:
+        """What was asked in that message is over."""
+        where = (chat_id, message_id)
+        self._open = [o for o in self._open if (o.chat_id, o.message_id) != where]
 
     def sweep(self) -> list[Open]:
         """Remove and return what nobody answered in time."""

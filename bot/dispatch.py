@@ -9,15 +9,17 @@ import asyncio
 import secrets
 
 from bot import texts, texts_guard
+from bot.acks import Ack, Acks
 from bot.commands import VERBS
 from bot.content import File, Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
 from bot.ear import Dial
-from bot.gate import STALE_S, Admitted, Caller
+from bot.gate import STALE_S, Admitted, Caller, Role
 from bot.parsing import Unclear, split
+from bot.stage import Stage
 from bot.stale import run_stale, starting
-from bot.verbs import Stale, Verb, allowed
+from bot.verbs import Stale, Verb, allowed, answer, spelled
 from bot.views.layout import Text
 from engine.log import Log
 
@@ -33,6 +35,7 @@ class Dispatch:
         self._room = room
         self._dial = dial or Dial(room.desk.now_real)
         self._dialogs = Dialogs(room.desk.now_real)
+        self._acks = Acks(room.desk, room.outbox)
         self._skipped: dict[int, tuple[int, float]] = {}  # chat -> how many, when last
 
     async def handle(self, admitted: Admitted) -> None:
@@ -73,9 +76,15 @@ class Dispatch:
             await self._hear_text(admitted, waiting)
             return
         ask = Ask(admitted.caller, admitted.update_id, args)
+        verb = VERBS.find(name)
         # Telegram dated the message: its clock says how old it is, ours may be wrong.
         age_s = self._room.desk.now_real() + self._dial.ahead_s - admitted.sent_s
-        answer = await self._run(name, ask, age_s)
+        if verb is None or verb.role < Role.TRADER:
+            answer = await self._run(name, ask, age_s)
+        else:
+            chat_id, number = admitted.caller.chat_id, admitted.message_id
+            with self._acks.under(chat_id, number, ask.update_id) as ack:
+                answer = await self._run(name, ask, age_s, ack)
         await self._reply(answer, admitted.caller, admitted.message_id)
 
     async def _hear_text(self, admitted: Admitted, waiting: Open | None) -> None:
@@ -86,12 +95,15 @@ class Dispatch:
             answer = await waiting.question.on_text(tap, admitted.words[:300])
         await self._reply(answer, caller, admitted.message_id)
 
-    async def _run(self, name: str, ask: Ask, age_s: float) -> Answer:
+    async def _run(self, name: str, ask: Ask, age_s: float, ack: Ack | None = None) -> Answer:
         verb = VERBS.find(name)
         if verb is None:
             return texts.unknown(VERBS.nearest(name))
         if not allowed(verb, ask.caller):
+            if ack is not None:
+                ack.refuse()
             return texts.refused_role(verb.name, verb.role.name.lower())
+        ask = spelled(verb, name, ask)
         try:
             if age_s <= STALE_S:
                 return await self._act(verb, ask)
@@ -100,12 +112,14 @@ class Dispatch:
                 return None
             return await run_stale(self._room, verb, ask, age_s)
         except Unclear as error:
+            if ack is not None:
+                ack.refuse()
             return texts.unclear(str(error), verb.usage)
 
     async def _act(self, verb: Verb, ask: Ask) -> Answer:
         """Carry it out, unless this start does not know yet what is open."""
         step = starting(self._room, verb)
-        return texts_guard.starting(step) if step else await verb.action(self._room, ask)
+        return texts_guard.starting(step) if step else await answer(self._room, verb, ask)
 
     def _skip(self, chat_id: int) -> None:
         count, _ = self._skipped.get(chat_id, (0, 0.0))
@@ -170,9 +184,12 @@ class Dispatch:
                 try:
                     message_id = await outbox.say(chat_id, answer.text, reply_to=to)
                     if message_id is not None:
-                        await answer.follow(chat_id, message_id)
+                        await answer.follow(self._stage(caller, message_id))
                 finally:
                     answer.close()
+
+    def _stage(self, caller: Caller, message_id: int) -> Stage:
+        return Stage(self._room.outbox, self._dialogs, caller, message_id)
 
     async def _replace(self, answer: Answer, caller: Caller, message_id: int) -> None:
         """The answer to a choice takes the place of its question."""
@@ -187,7 +204,7 @@ class Dispatch:
             case Followed():
                 outbox.edit(chat_id, message_id, answer.text)
                 try:
-                    await answer.follow(chat_id, message_id)
+                    await answer.follow(self._stage(caller, message_id))
                 finally:
                     answer.close()
             case _:

@@ -6,8 +6,8 @@ before they get here.
 """
 
 from bot import texts
-from bot.commands_close import do_panic
 from bot.commands_gates import do_pause, do_resume, gate
+from bot.commands_panic import do_panic
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Choice, Question, Tap
 from bot.verbs import Stale, Verb

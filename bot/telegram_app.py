@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from telegram import BotCommandScopeChat, ChatMemberUpdated, LinkPreviewOptions, Update
+from telegram import ChatMemberUpdated, LinkPreviewOptions, Update
 from telegram.constants import ParseMode
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import (
@@ -29,15 +29,20 @@ from telegram.ext import (
 )
 from telegram.request import BaseRequest, HTTPXRequest
 
+from bot.cards import StatusCards
 from bot.commands import VERBS
 from bot.conversation import Room
 from bot.desk import Desk, Pulse
 from bot.dispatch import Dispatch
 from bot.ear import REFUSED, Dial, Ear
 from bot.gate import Admitted, Gate, Role
+from bot.menus import Menus
+from bot.moving import Moves
 from bot.outbox import Outbox
 from bot.pairing import remembered
+from bot.reports import EVERY_S, Reports
 from bot.sender import Sender
+from bot.trade_card import TradeCards
 from bot.warden import Warden
 from bot.watchdog import Watchdog
 from engine.core.settings import Settings
@@ -94,11 +99,17 @@ class TelegramChat:
         self._trouble = ""
         self._admitted: dict[int, Admitted] = {}
         self.gate = _gate(account, desk)
-        sender = Sender(self._app.bot, self.gate.migrate)
-        self.outbox = Outbox(desk, sender, self.gate.places, settings.bot.name)
+        self._moves = Moves(desk, self.gate)
+        self._sender = Sender(self._app.bot, self._moves.note)
+        self.outbox = Outbox(desk, self._sender, self.gate.places, settings.bot.name)
         self._watchdog = Watchdog(self._ear, desk.now_real)
         self._warden = Warden(desk, self.gate, self.outbox, self._watchdog)
-        self._dispatch = Dispatch(Room(desk, self.outbox, self.pulse), dial)
+        room = Room(desk, self.outbox, self.pulse)
+        self._dispatch = Dispatch(room, dial)
+        self._menus = Menus(self._app.bot, VERBS, desk)
+        self._reports = Reports(room, lambda: self.gate.places)
+        self._cards = StatusCards(desk, self.outbox, lambda: self.gate.places)
+        self._trade_cards = TradeCards(desk, self.outbox)
         self._register()
 
     def pulse(self) -> Pulse:
@@ -109,6 +120,7 @@ class TelegramChat:
             outbox_depth=self.outbox.depth,
             outbox_oldest_s=self.outbox.oldest_s,
             strangers=self.gate.stranger_count,
+            outbox_dropped=self.outbox.dropped,
             trouble=self._ear.trouble or self._trouble or self.outbox.trouble,
         )
 
@@ -123,6 +135,9 @@ class TelegramChat:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_forever(self.outbox.run), name="chat.outbox")
                 group.create_task(_forever(self._tidy), name="chat.tidy")
+                group.create_task(_forever(self._report), name="chat.reports")
+                group.create_task(_forever(self._cards.run), name="chat.cards")
+                group.create_task(_forever(self._trade_cards.run), name="chat.trades")
                 group.create_task(_forever(self._warden.run), name="chat.warden")
                 group.create_task(self._serve(), name="chat.serve")
         except* ChatRefused:
@@ -168,6 +183,7 @@ class TelegramChat:
     async def _serve(self) -> None:
         await self.outbox.recovered.wait()
         self.gate.mark_handled(self.outbox.book.handled)
+        self._moves.recall(self._sender)
         await self._connect()
         self._dispatch.name = self._app.bot.username or ""
         self.outbox.connected()
@@ -213,13 +229,7 @@ class TelegramChat:
 
     async def _set_menus(self) -> None:
         """Cosmetics: strangers see no commands, each person those of the role."""
-        bot = self._app.bot
-        try:
-            await bot.delete_my_commands()
-            for user_id, role in self.gate.users.items():
-                await bot.set_my_commands(VERBS.menu(role), scope=BotCommandScopeChat(user_id))
-        except TelegramError as error:
-            _log.warning("chat.menu_failed", reason=type(error).__name__)
+        await self._menus.set(self.gate.users, self.gate.places)
 
     async def _watch(self) -> None:
         """A poll that hangs is started anew."""
@@ -235,6 +245,9 @@ class TelegramChat:
         while True:
             await asyncio.sleep(TIDY_S)
             await self._dispatch.tidy()
+
+    async def _report(self) -> None:
+        await self._desk.every("reports", EVERY_S, self._reports.look)
 
     @property
     def _updater(self) -> Updater:

@@ -65,7 +65,7 @@ class Talk:
             await settle()
             if not task.done():
                 self._rest = task
-        shown = ("sendMessage", "sendPhoto", "editMessageText")
+        shown = ("sendMessage", "sendPhoto", "sendDocument", "editMessageText")
         return [said for name, said in self.wire.calls[before:] if name in shown]
 
     async def say(self, words: str, by: int = OWNER, **changes: object) -> dict[str, Any]:

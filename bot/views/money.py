@@ -1,13 +1,10 @@
-"""Cards about money: a signal taken, a close to confirm, the result of a trade, profit and loss.
+"""Cards about money: a signal taken, a close to confirm, the result of a trade.
 
 They exist so that every amount is shown with its sign, its costs and its R. They must never add up
-what the engine did not state, except for sums over the trades shown.
+what the engine did not state.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
-from zoneinfo import ZoneInfo
+from decimal import ROUND_CEILING, Context, Decimal
 
 import msgspec
 
@@ -15,7 +12,7 @@ from bot.trades import Trade
 from bot.views import checks, words
 from bot.views.layout import (
     CAPTION_MAX,
-    NONE,
+    Button,
     Text,
     badge,
     clip,
@@ -35,22 +32,20 @@ from bot.views.layout import (
     row,
     short,
     span,
-    turn,
     units,
 )
+from bot.views.positions import next_target
 from engine.core.facts import PositionClosed
 from engine.core.values import Ms, Side, Signal
-from engine.core.view import PositionView, Quote, TradeView, View
+from engine.core.view import PositionView, Quote
 
-DAYS_SHOWN = 20
-PERIODS = {"today": 1, "7d": 7, "30d": 30, "all": None}
+_UP, _NEAR = Context(prec=28, rounding=ROUND_CEILING), Context(prec=20)
 _REASONS_MAX = 600  # characters under a signal
 _STREAK_FROM = 2  # losses in a row that are worth a word
-_TITLES = {"today": "today", "7d": "last 7 days", "30d": "last 30 days", "all": "all trades kept"}
 
 
-def signal_taken(trade: Trade, mode: str) -> Text:
-    """The caption under the chart of an approved signal."""
+def signal_taken(trade: Trade, mode: str, life: str = "") -> Text:
+    """The caption under the chart of an approved signal; `life` says what became of it since."""
     fact, signal = trade.taken, trade.taken.signal
     number, digits = fact.position_id, trade.decimals
     entry, trigger = price(signal.price, digits), price(signal.trigger, digits)
@@ -64,18 +59,19 @@ def signal_taken(trade: Trade, mode: str) -> Text:
         row(("Risk", 5), (f"{money(fact.risk_usd, signed=False)} USDT", -14), (_risk(trade), -13)),
     ]
     name = f"<b>{short(signal.symbol, 30)} {signal.side}</b>"
-    head = f"🚀 {name} {words.SETUPS[signal.setup]} · {icon(mode)} <code>#{number}</code>"
-    buttons = keyboard(
-        (
-            read("📊 Chart", "chart", signal.symbol),
-            read("❓ Why", "why", f"#{number}"),
-            read("✂ 50%", "close", f"#{number}", "50"),
-            read("✖ Close", "close", f"#{number}"),
-        )
-    )
-    card = f"{head}\n{pre(rows)}\n"
+    setup = words.SETUPS[signal.setup] + (f" {span(fact.frame_s)}" if fact.frame_s else "")
+    head = f"🚀 {name} {setup} · {icon(mode)} <code>#{number}</code>"
+    card = f"{head}\n{life}\n{pre(rows)}\n" if life else f"{head}\n{pre(rows)}\n"
     room = CAPTION_MAX - units(plain(card)) - 4  # what is cut off is marked
-    return Text(card + fold(_reasons(trade, room)), buttons)
+    return Text(card + fold(_reasons(trade, room)), _trade_buttons(trade))
+
+
+def _trade_buttons(trade: Trade) -> tuple[tuple[Button, ...], ...]:
+    """To look at it always, to close it only while there is something to close."""
+    at = f"#{trade.taken.position_id}"
+    looks = read("📊 Chart", "chart", trade.symbol), read("❓ Why", "why", at)
+    closes = read("✂ 50%", "close", at, "50"), read("✖ Close", "close", at)
+    return keyboard(looks if trade.is_over else (*looks, *closes))
 
 
 def _away(target: Decimal, signal: Signal) -> str:
@@ -149,6 +145,7 @@ class Cut(msgspec.Struct, frozen=True):
     qty: Decimal  # of the whole position
     share: Decimal
     price: float | None  # closing side of the book
+    rung: int = 0  # the target whose quantity it is; 0 = a plain share
 
 
 def cut_of(position: PositionView, share: Decimal, quote: Quote | None) -> Cut:
@@ -159,20 +156,33 @@ def cut_of(position: PositionView, share: Decimal, quote: Quote | None) -> Cut:
     return Cut(position.id, position.symbol, position.side, position.qty, share, mark)
 
 
-def close_question(position: PositionView, cut: Cut, quote: Quote | None) -> str:
+def rung_of(position: PositionView, quote: Quote | None) -> Cut | None:
+    """Quote a sale of what the next target is to sell; None when no target is left."""
+    found = next_target(position)
+    if found is None or position.qty <= 0:
+        return None
+    rank, target = found
+    qty = min(target.qty - target.filled_qty, position.qty)
+    # rounded up: a hair too little would be cut by a whole lot
+    share = _UP.divide(qty, position.qty)
+    return msgspec.structs.replace(cut_of(position, share, quote), rung=rank)
+
+
+def close_question(
+    position: PositionView, cut: Cut, quote: Quote | None, trade: Trade | None = None
+) -> str:
     """What is about to be closed and what it would bring."""
     is_whole = cut.share >= 1
-    what = "" if is_whole else f"{cut.share:.0%} of "
-    head = (
-        f"✖ <b>Close {what}{short(cut.symbol, 30)} {cut.side}</b> <code>#{cut.position_id}</code>?"
-    )
+    name = f"{short(cut.symbol, 30)} {cut.side}</b> <code>#{cut.position_id}</code>?"
+    part = "" if is_whole else f"{cut.share:.0%} of "
+    head = f"🎯 <b>Take TP{cut.rung} now of {name}" if cut.rung else f"✖ <b>Close {part}{name}"
     verb = "Sell" if cut.side is Side.LONG else "Buy"
-    about = "" if is_whole else "~"
+    about = "" if is_whole or cut.rung else "~"
     name, digits = coin(cut.symbol), _quoted(position, quote)
     rows = [
         row((verb, 5), (f"{about}{_amount(cut.qty * cut.share)} {name} at market", 28)),
         row(("Now", 5), (price(cut.price, digits), 11), (_spread(quote), 16)),
-        row(("Est.", 5), (_estimate(position, is_whole=is_whole), 28)),
+        row(("Est.", 5), (_estimate(position, cut, trade), 28)),
     ]
     if not is_whole:
         left = f"{about}{_amount(cut.qty * (1 - cut.share))} {name}"
@@ -181,7 +191,7 @@ def close_question(position: PositionView, cut: Cut, quote: Quote | None) -> str
 
 
 def _amount(qty: Decimal) -> str:
-    return f"{qty.normalize():f}"
+    return f"{_NEAR.plus(qty).normalize():f}"
 
 
 def _quoted(position: PositionView, quote: Quote | None) -> int:
@@ -195,72 +205,20 @@ def _spread(quote: Quote | None) -> str:
     return f"spread {(quote.ask - quote.bid) / quote.bid * 1e4:.1f} bps"
 
 
-def _estimate(position: PositionView, *, is_whole: bool) -> str:
-    if not is_whole:
-        return f"{in_r(position.move_r)} price move"
-    risk = position.risk0_usd
-    net = position.net_if_closed
+def _estimate(position: PositionView, cut: Cut, trade: Trade | None) -> str:
+    """What a whole close makes of the trade; of a part what that part brings."""
+    risk, net = position.risk0_usd, position.net_if_closed
+    if cut.share < 1 and net is not None:
+        banked = _banked(position, trade)
+        net = None if banked is None else (net - banked) * cut.share
     r = net / risk if net is not None and risk else None
-    return f"{money(net)} net of fees {in_r(r)}"
+    # the parts before are in it, where there were some
+    words = "net in all" if cut.share >= 1 and position.qty < position.qty0 else "net of fees"
+    return f"{money(net)} {words} {in_r(r)}"
 
 
-def pnl(view: View, period: str, zone: str) -> Text:
-    """Closed trades of a period by day, with costs."""
-    trades = _within(view, PERIODS[period], ZoneInfo(zone))
-    net = sum((t.net for t in trades), Decimal(0))
-    result = sum(t.result_r for t in trades)
-    head = f"💰 <b>Net {money(net, thin=True)}</b> USDT · {in_r(result)} · {_TITLES[period]}"
-    count = len(view.trades)
-    none = f"No trade closed in this period, {count} before." if count else "No trade closed yet."
-    body = pre(_day_rows(trades, ZoneInfo(zone))) if trades else none
-    card = f"{head} · {icon(view.mode)}\n{body}{_open_line(view)}"
-    tabs = (turn(label, "pnl", p) for label, p in _tab_labels())
-    return Text(card, keyboard(tuple(tabs), (read("📊 Positions", "positions"),)))
-
-
-def _tab_labels() -> Iterable[tuple[str, str]]:
-    return (("Today", "today"), ("Week", "7d"), ("Month", "30d"), ("All", "all"))
-
-
-def _open_line(view: View) -> str:
-    held = [p.net_if_closed for p in view.positions if p.entry is not None]
-    if not held:
-        return ""
-    known = [net for net in held if net is not None]
-    total = money(sum(known, Decimal(0)), thin=True) if len(known) == len(held) else NONE
-    return f"\nOpen: {len(held)}, net if closed now {total} USDT"
-
-
-def _within(view: View, days: int | None, zone: ZoneInfo) -> list[TradeView]:
-    if days is None:
-        return list(view.trades)
-    first = _date(view.at_ms, zone).toordinal() - days + 1
-    return [t for t in view.trades if _date(t.closed_ms, zone).toordinal() >= first]
-
-
-def _date(at_ms: Ms, zone: ZoneInfo) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
-
-
-def _day_rows(trades: Sequence[TradeView], zone: ZoneInfo) -> list[str]:
-    days: dict[str, list[TradeView]] = {}
-    for trade in reversed(trades):
-        days.setdefault(f"{_date(trade.closed_ms, zone):%a %d}", []).append(trade)
-    rows = [row(("day", 6), ("net", -9), ("R", -6), ("tr", -4), ("win", -5))]
-    rows += [_sum_row(day, done) for day, done in list(days.items())[:DAYS_SHOWN]]
-    if len(days) > DAYS_SHOWN:
-        rows.append("...")
-    fees = sum((t.fees for t in trades), Decimal(0))
-    gross = sum((t.gross for t in trades), Decimal(0))
-    funding = sum((t.funding for t in trades), Decimal(0))
-    costs = [("gross", gross), ("fees", -fees), *([("fund", -funding)] if funding else [])]
-    rows += [_sum_row("sum", trades)]
-    return rows + [row((name, 6), (money(amount), -9)) for name, amount in costs]
-
-
-def _sum_row(name: str, trades: Sequence[TradeView]) -> str:
-    net = sum((t.net for t in trades), Decimal(0))
-    result = sum(t.result_r for t in trades)
-    wins = sum(t.net > 0 for t in trades) / len(trades)
-    cells = (name, 6), (money(net), -9), (f"{result:+.1f}", -6)
-    return row(*cells, (len(trades), -4), (f"{wins:.0%}", -5))
+def _banked(position: PositionView, trade: Trade | None) -> Decimal | None:
+    """What earlier parts brought; None when that is not remembered."""
+    if trade is not None and trade.left == position.qty:
+        return trade.banked()
+    return Decimal(0) if position.qty == position.qty0 else None

@@ -14,6 +14,7 @@ from desks import (
     candles,
     gate,
     position,
+    skipped,
     taken,
     trade,
     verdict,
@@ -23,11 +24,24 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from bot import texts, texts_notices
+from bot import texts, texts_help, texts_notices
+from bot.complaints import Complaint
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
-from bot.views import layout, market, money, presets, status, strangers
+from bot.views import (
+    chart,
+    health,
+    layout,
+    life,
+    market,
+    money,
+    pnl,
+    positions,
+    presets,
+    status,
+    strangers,
+)
 from bot.views import mode as modes
 from bot.views import signals as listing
 from bot.views import why as reasons
@@ -35,7 +49,7 @@ from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
 from engine.core.checks import BOTH
-from engine.core.settings import Exchange, Settings
+from engine.core.settings import Exchange, Levels, Settings
 from engine.core.terms import Risk
 from engine.core.values import (
     Arm,
@@ -112,15 +126,18 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     done = _trade(signal=claim, targets=(Target(1.5, D(105), D(5)),) * 6)
     many = msgspec.structs.replace(candles(), symbol=sym)
     texts_of: list[Callable[[], Text]] = [
-        lambda: status.status(shown, sick, Risk()),
-        lambda: status.positions(shown),
-        lambda: status.position_card(held[0], shown, done),
+        lambda: status.status(shown, sick, Risk(), may_pin=True),
+        lambda: texts.panic_open([why] * 9, name),
+        lambda: positions.which(held),
+        lambda: positions.not_open(positions.positions(shown, 2)),
+        lambda: positions.positions(shown),
+        lambda: positions.position_card(held[0], shown, done),
         lambda: Text(texts.move_question(held[0], D(183), 30)),
-        lambda: status.health_card(shown, sick, pulse),
+        lambda: health.health_card(shown, sick, pulse),
         *_looks(bad, shown, done),
-        lambda: money.pnl(shown, "all", "UTC"),
+        lambda: pnl.pnl(shown, pnl.Span("all"), "UTC"),
         lambda: Text(money.close_question(held[0], money.cut_of(held[0], D(1), None), None)),
-        lambda: texts.welcome(status.header(shown, sick), name, "owner"),
+        lambda: texts.welcome(status.status(shown, sick, Risk()), name, "owner"),
         lambda: Text(texts.resume_question(status.header(shown, sick), why)),
         lambda: texts.which_position(held, is_named=True),
         *_answers(bad),
@@ -128,8 +145,10 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     ]
     yield from ((make(), layout.TEXT_MAX) for make in texts_of)
     yield money.signal_taken(done, name), layout.CAPTION_MAX
-    picture = market.chart(many, name, held[0], done)
-    yield market.chart_caption(picture, name), layout.CAPTION_MAX
+    yield money.signal_taken(done, name, life.life(done, held[0], T0)), layout.CAPTION_MAX
+    for which in (None, done):
+        scene = chart.Scene(many, name, Levels(), 300, held[0] if which else None, which)
+        yield chart.caption(scene, chart.chart(scene)), layout.CAPTION_MAX
 
 
 def _looks(bad: Bad, shown: View, done: Trade) -> list[Callable[[], Text]]:
@@ -167,11 +186,11 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: Text(texts.reason_question(why, 120)),
         lambda: Text(texts.paused(why, T0)),
         lambda: Text(texts.stale_act(why[:60], 99.0, "Now: nothing open.")),
-        lambda: texts.given_up(texts.panic([why], name, name, "")),
-        lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
+        lambda: texts.given_up(texts.panic([why], (name, T0), name, "")),
+        lambda: texts.panic(status.panic_rows([(why, T0)]), (name, None), name, ""),
         lambda: texts.rescanned(why),
         lambda: texts.stale_refused("preset", 99.0),
-        lambda: presets.used(why),
+        lambda: Text(presets.used(why)),
         *_modes(bad, odd),
         lambda: strangers.strangers(odd),
         lambda: Text(strangers.question(sym, odd.foreign[0], odd, is_on=True)),
@@ -182,7 +201,7 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: presets.refused(name, [why] * 30),
         lambda: presets.presets(dict.fromkeys([name, sym, "x"], why), view(preset=name)),
         lambda: Text(presets.question(name, why, changes, view(preset=name))),
-        lambda: texts.help_verb("/x", why, (name,), "owner"),
+        lambda: texts_help.help_verb("/x", why, (name,), "owner", name),
     ]
 
 
@@ -209,6 +228,7 @@ def _trade(**changes: object) -> Trade:
 def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
     sym, why, name = bad.symbol, bad.reason, bad.name
     seen = f.OrderFilled(17, fill(symbol=sym))
+    error = Complaint(9, T0, T0, 3, f.Incident(name, why * 20, sym))
     forced = f.OrderFilled(17, fill(Purpose.EXIT, symbol=sym, cause=why))
     result = f.PositionClosed(
         position_id=17, symbol=sym, side=Side.LONG, rule=why, gross=D(1), fees=D(1), net=D(0),
@@ -222,13 +242,18 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
         lambda: texts_notices.stop_moved(
             f.StopMoved(17, D(1), StopKind.BREAKEVEN), done, is_back=False
         ),
-        lambda: texts_notices.stop_missing(f.StopMissing(17, why), None),
-        lambda: texts_notices.adopted(f.OrderAdopted(why, 17), done),
+        lambda: texts_notices.stop_missing(f.StopMissing(17, why), None, 9),
+        lambda: texts_notices.adopted(f.OrderAdopted(why, 17), done, 9),
         lambda: texts_notices.no_result(
             f.FundingPaid(None, Funding(why, sym, D("-1.3"), T0)), name
         ),
         lambda: texts_notices.no_result(f.Transferred(why, D(10) ** 12), name),
-        lambda: texts_notices.incident(f.Incident(name, why * 20, sym), name, 3, T0),
+        lambda: texts_notices.incident(error, name, is_safety=False, over_ms=T0),
+        lambda: texts_notices.incident(error, name, is_safety=True),
+        lambda: texts_notices.skipped(skipped(why, symbol=sym)),
+        lambda: texts_notices.fills([texts_notices.filled(seen, done)] * 3),
+        lambda: texts_notices.morning([(T0, texts_notices.filled(seen, done))] * 3),
+        lambda: texts_notices.seen(2, name),
         lambda: texts_notices.gate_closed(
             f.GateClosed(GateName.KILL_SWITCH, name, why, T0, flatten=True), name
         ),
@@ -240,8 +265,8 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
         lambda: texts_notices.recovered(f.GateOpened(GateName.STALE_DATA, name, why), 90_000),
         lambda: texts_notices.booted(f.Booted(1, why, name, was_clean=False), name, [done] * 20),
         lambda: texts_notices.stopping(name, [done]),
-        lambda: texts.sold(seen, done, name),
-        lambda: texts.sold(seen, None, name),
+        lambda: texts.sold([seen.fill], done, (name, T0)),
+        lambda: texts.sold([seen.fill], None, (name, T0)),
         lambda: texts.ended(result, T0, name),
         lambda: money.closed(result, name, T0),
     ]

@@ -1,13 +1,10 @@
 """Every card: golden layouts, missing values, and hostile strings inside Telegram's limits."""
 
-from decimal import Decimal
-
 import msgspec
 import pytest
 from desks import (
     CHECKS,
     HEALTH,
-    PULSE,
     a_trade,
     body,
     gate,
@@ -19,7 +16,7 @@ from desks import (
 
 from bot.panic import Board
 from bot.trades import TradeBook
-from bot.views import layout, money, status
+from bot.views import layout, money, pnl, positions, status
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
@@ -30,10 +27,9 @@ from engine.core.values import (
     PositionState,
     Purpose,
     Side,
-    StopKind,
     Target,
 )
-from engine.core.view import GateView, Quote, TargetView
+from engine.core.view import GateView, Quote
 
 LIMITS = Risk()
 FULL = view(
@@ -63,56 +59,6 @@ def test_the_status_card() -> None:
         "SOL        L  +0.62R   +19.19 2h10",
     ]
     assert text.html.endswith('format="T">15:06:40</tg-time></i>')
-
-
-def test_the_position_card() -> None:
-    text = status.position_card(FULL.positions[0], FULL)
-    assert text.html.startswith("🟢 <b>SOLUSDT LONG</b> <code>#17</code> · +0.62R · 🧪\n")
-    assert body(text) == [
-        "Now       184.00   entry    182.44",
-        "uPnL      +19.19  +0.86%    +0.62R",
-        "Net if closed     +16.70 all costs",
-        "Stop      179.85    on exchange ok",
-        "TP1       186.22 working  1.5R 50%",
-        "Best      +0.91R   worst    -0.18R",
-        "Qty   12.3 of 12.3 SOL",
-        "Age         2h10     max         -",
-    ]
-    labels = [button.label for button in text.buttons[1]]
-    assert labels == ["🛡 Stop to breakeven"]
-
-
-def test_the_position_card_late_in_a_trade() -> None:
-    """A ladder of six, a stop that trails, funding paid, and what the chat remembers."""
-    rungs = tuple(
-        TargetView(n / 2 + 1, D("185") + n, D("2.05"), "filled" if n < 3 else "waiting")
-        for n in range(6)
-    )
-    held = position(
-        qty=D("6.2"), stop=D("186.10"), stop_kind=StopKind.TRAILING, targets=rungs,
-        funding=D("1.30"), mark=188.0, move_r=2.15,
-    )  # fmt: skip
-    remembered = a_trade()
-    remembered.opened = f.PositionOpened(17, D("182.44"), D("12.3"), D("2.59"), D("31.4"), ())
-    text = status.position_card(held, view(positions=(held,)), remembered)
-    assert body(text) == [
-        "Now       188.00   entry    182.44",
-        "uPnL      +19.19  +3.05%    +2.15R",
-        "Net if closed     +16.70 all costs",
-        "Stop      186.10    on exchange ok",
-        "Kind    trailing   keeps    +1.41R",
-        "TP1       185.00  filled    1R 17%",
-        "TP2       186.00  filled  1.5R 17%",
-        "TP3       187.00  filled    2R 17%",
-        "TP4       188.00 waiting  2.5R 17%",
-        "TP5       189.00 waiting    3R 17%",
-        "TP6       190.00 waiting  3.5R 17%",
-        "Best      +2.15R   worst    -0.18R",
-        "Qty   6.2 of 12.3 SOL",
-        "Fund       -1.30",
-        "Age         2h10     max     20h00",
-    ]
-    assert [len(line) for line in text.buttons] == [3, 3]
 
 
 def test_the_signal_card() -> None:
@@ -161,7 +107,7 @@ def test_the_close_question() -> None:
     assert body(Text(half)) == [
         "Sell  ~6.15 SOL at market",
         "Now   183.98      spread 1.1 bps",
-        "Est.  +0.62R price move",
+        "Est.  +8.35 net of fees +0.27R",
         "Left  ~6.15 SOL stop 179.85",
     ]
     short = position(side=Side.SHORT, risk0_usd=None, net_if_closed=None)
@@ -172,38 +118,6 @@ def test_the_close_question() -> None:
         "Est.  - net of fees -",
     ]
     assert money.cut_of(short, D(1), quote).price == 184.0
-
-
-def test_the_pnl_card() -> None:
-    text = money.pnl(FULL, "7d", "UTC")
-    head = "💰 <b>Net -9.40</b> USDT · -0.31R · last 7 days · 🧪"
-    assert text.html.startswith(head)
-    assert text.html.endswith("Open: 1, net if closed now +16.70 USDT")
-    assert body(text) == [
-        "day          net      R   tr   win",
-        "Sat 14    -18.40   -0.6    1    0%",
-        "Thu 12     +9.00   +0.3    1  100%",
-        "sum        -9.40   -0.3    2   50%",
-        "gross      -7.40",
-        "fees       -2.00",
-    ]
-
-
-def test_pnl_periods_begin_at_midnight_of_the_zone() -> None:
-    early = view(trades=(trade(1, "5", T0 - 14 * 3_600_000),))  # 01:06 in UTC
-    assert "Net +5.00" in money.pnl(early, "today", "UTC").html
-    far = money.pnl(early, "today", "America/New_York").html
-    assert far.endswith("\nNo trade closed in this period, 1 before.")
-    assert money.pnl(view(), "all", "UTC").html.endswith("\nNo trade closed yet.")
-    carried = view(trades=(trade(1, "5", T0, funding=D("1.3")), trade(2, "5", T0)))
-    assert body(money.pnl(carried, "all", "UTC"))[-2:] == [
-        "fees       -2.00",
-        "fund       -1.30",
-    ]
-    many = view(trades=tuple(trade(n, "1", T0 - n * 86_400_000) for n in range(25, 0, -1)))
-    rows = body(money.pnl(many, "all", "UTC"))
-    assert len(rows) == 1 + money.DAYS_SHOWN + 1 + 3
-    assert "..." in rows
 
 
 def test_the_closed_card() -> None:
@@ -334,52 +248,21 @@ def test_unknown_values_are_dashes() -> None:
         entry=None, mark=None, stop=None, unrealized=None, net_if_closed=None, move_r=None,
         mfe_r=None, mae_r=None, qty=D(0), qty0=D(0), state=PositionState.ENTERING,
     )  # fmt: skip
-    card = status.position_card(lost, view(positions=(lost,)))
+    card = positions.position_card(lost, view(positions=(lost,)))
     assert body(card)[:4] == [
         "Now            -   entry         -",
         "uPnL           -       -         -",
         "Net if closed          - all costs",
         "Stop           -           not yet",
     ]
-    assert "Open:" not in money.pnl(view(positions=(lost,)), "all", "UTC").html
+    assert "Open:" not in pnl.pnl(view(positions=(lost,)), pnl.Span("all"), "UTC").html
     unpriced = position(net_if_closed=None)
-    assert "now - USDT" in money.pnl(view(positions=(unpriced,)), "all", "UTC").html
-
-
-@pytest.mark.parametrize(
-    ("stop", "state", "words"),
-    [
-        (None, PositionState.EXPOSED, "MISSING"),
-        (D(1), PositionState.EXITING, "exiting"),
-        (D(1), PositionState.PROTECTED, "on exchange ok"),
-    ],
-)
-def test_protection_is_said_plainly(stop: Decimal | None, state: PositionState, words: str) -> None:
-    card = status.position_card(position(stop=stop, state=state), view())
-    assert body(card)[3].endswith(words)
-    assert card.html.startswith("🟢") is (words == "on exchange ok")
+    assert "now - USDT" in pnl.pnl(view(positions=(unpriced,)), pnl.Span("all"), "UTC").html
 
 
 def test_many_positions_are_counted() -> None:
-    crowd = tuple(position(n) for n in range(1, 15))
-    text = status.positions(view(positions=crowd))
-    assert body(text)[-1] == "and 2 more"
-    assert len(text.buttons) == 5
-
-
-def test_health_shows_the_chat_and_the_errors() -> None:
-    pulse = msgspec.structs.replace(
-        PULSE, outbox_depth=3, outbox_oldest_s=95.0, poll_age_s=None, trouble="HTTP 409 <x>"
-    )
-    far = msgspec.structs.replace(HEALTH, feed_age_ms=2 * 86_400_000, clock_skew_ms=None)
-    text = status.health_card(view(gates=(gate(GateName.DISK_BAD),)), far, pulse)
-    rows = body(text)
-    assert "Outbox      3 waiting, oldest 1m" in rows
-    assert "Chat poll   -" in rows
-    assert "Feed age    2d 00h" in rows
-    assert "Clock skew  -" in rows
-    assert "Telegram: HTTP 409 &lt;x&gt;" in text.html
-    assert "order_refused: too small" in text.html
+    crowd = tuple(position(n) for n in range(1, 27))
+    assert body(status.status(view(positions=crowd), HEALTH, LIMITS))[-1] == "and 14 more"
 
 
 # Panic
