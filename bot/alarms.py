@@ -34,10 +34,6 @@ class Alarms:
         elif notice.alarm and notice.amends is None:
             self._ringing[notice.alarm] = _Alarm(notice, now_s, set(notice.seqs))
 
-    def is_ringing(self, name: str) -> bool:
-        """Whether that condition still waits to be seen."""
-        return name in self._ringing
-
     def see(self, seq: int | None) -> tuple[str, ...]:
         """A person saw the message of this record, or all of them; the names of what stopped."""
         seen = tuple(n for n, a in self._ringing.items() if seq is None or seq in a.seqs)

@@ -116,7 +116,7 @@ class StatusCards:
             if message_id is None:
                 self._begin(group, chat_id, self._anew)
                 continue
-            if self._outbox.standing(chat_id, message_id) != message_id:
+            if self._outbox.shown.here(chat_id, message_id) != message_id:
                 self._begin(group, chat_id, self._adopt)
             if is_due:
                 card = _card(self._desk)
@@ -147,6 +147,6 @@ class StatusCards:
 
     async def _adopt(self, chat_id: int) -> None:
         """The old card was lost, another stands in its place."""
-        message_id = self._outbox.standing(chat_id, self._kept()[chat_id])
+        message_id = self._outbox.shown.here(chat_id, self._kept()[chat_id])
         await self._outbox.pin(chat_id, message_id)
         await remember(self._desk, chat_id, message_id)

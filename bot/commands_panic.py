@@ -100,12 +100,12 @@ class _Chase:
     async def _look(self) -> None:
         """Compare with the engine, and once that shows flat, with the exchange."""
         view, now = self._room.desk.view(), self._room.desk.now_real()
-        if self._age_s >= VERIFY_EVERY_S:  # by now the facts had their turn
-            self._board.settle(p.id for p in view.positions)
+        self._board.settle((p.id for p in view.positions), now)
         if self._board.is_flat and now >= self._looked_s:
             self._looked_s = now + VERIFY_EVERY_S
             seen = await self._room.desk.account()
             self._is_verified = self._board.verify(seen, self._room.desk.view().at_ms)
+            self.catch_up(self._watch.ready())
 
     def _show(self, stage: Stage) -> None:
         text = self.checklist()

@@ -4,6 +4,7 @@ It exists so that every result can be followed back. It changes nothing.
 """
 
 import re
+from collections.abc import Sequence
 
 from bot import texts
 from bot.commands_read import no_more
@@ -13,10 +14,10 @@ from bot.dialogs import Answer
 from bot.export import trades_csv
 from bot.journal import life
 from bot.parsing import Unclear, count, find_symbols, is_count, position_number
-from bot.trades import Trade
+from bot.trades import Trade, TradeBook
 from bot.views import trades as listing
 from bot.views.layout import Text
-from engine.core.facts import PositionClosed, SignalTaken
+from engine.core.facts import PositionClosed, Record
 from engine.core.view import View
 
 COUNT_MAX = 500
@@ -73,10 +74,15 @@ async def _life(room: Room, number: int) -> Answer:
         return texts.still_open(number)
     known = room.book.trades.get(number)
     story = await life(room.desk, number, 0 if known is None else known.taken_seq - 1)
-    trade = known
-    for record in story:
-        if trade is None and isinstance(record.fact, SignalTaken):
-            trade = Trade(record.fact, record.seq)
+    trade = known or _told(story, number)
     if trade is None or not story or not isinstance(story[-1].fact, PositionClosed):
         return texts.NO_TRADE
     return listing.life(trade, story[-1].fact, story[-1].at_ms, story)
+
+
+def _told(story: Sequence[Record], number: int) -> Trade | None:
+    """A trade the chat remembers no more, as its records tell it."""
+    book = TradeBook()
+    for record in story:
+        book.fold(record)
+    return book.trades.get(number)

@@ -43,7 +43,7 @@ class Stage(Protocol):
     """The message of an answer while it is followed."""
 
     def show(self, content: Text | Question) -> None:
-        """Put this in its place; a question shown before is over."""
+        """Put this in its place; a question shown before goes on in these words, or is over."""
         ...
 
     def ring(self, text: Text) -> None:
@@ -89,6 +89,16 @@ class Open(msgspec.Struct, eq=False):
     message_id: int | None = None
 
     @property
+    def text(self) -> Text:
+        """The question with its buttons."""
+        nonces = iter(self.choices)
+        lines = (
+            [Button(c.label, f"c|{next(nonces)}", c.style) for c in line]
+            for line in self.question.rows
+        )
+        return Text(self.question.html, keyboard(*lines))
+
+    @property
     def closing(self) -> Text:
         """What its message says when nobody answered."""
         return Text(self.question.html + self.question.ending)
@@ -106,18 +116,23 @@ class Dialogs:
 
         Its time begins once it is `shown`.
         """
-        choices: dict[str, Choice] = {}
-        rows = []
-        for line in question.rows:
-            buttons = []
-            for choice in line:
-                nonce = secrets.token_urlsafe(12)
-                choices[nonce] = choice
-                buttons.append(Button(choice.label, f"c|{nonce}", choice.style))
-            rows.append(buttons)
+        choices = {secrets.token_urlsafe(12): choice for line in question.rows for choice in line}
         opened = Open(question, caller.user_id, caller.chat_id, math.inf, choices)
         self._open.append(opened)
-        return Text(question.html, keyboard(*rows)), opened
+        return opened.text, opened
+
+    def reword(self, question: Question, chat_id: int, message_id: int) -> Text | None:
+        """The same question in that message, in other words; None when none like it is open.
+
+        Its buttons stay: one that is tapped while the words change must not have expired.
+        """
+        where, new = (chat_id, message_id), [c for line in question.rows for c in line]
+        for opened in self._open:
+            if (opened.chat_id, opened.message_id) == where and len(opened.choices) == len(new):
+                opened.choices = dict(zip(opened.choices, new, strict=True))
+                opened.question = question
+                return opened.text
+        return None
 
     def shown(self, opened: Open, message_id: int | None) -> None:
         """It stands in the chat under this id: from now on its time runs; None: it never will."""

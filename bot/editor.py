@@ -15,7 +15,7 @@ from bot.alarms import Alarms
 from bot.crowd import Crowd
 from bot.desk import Desk
 from bot.held import Held, digest
-from bot.loudness import Loudness, is_muted, loudness
+from bot.loudness import Loudness, loudness
 from bot.notices import Notice, Urgency
 from bot.post import EditTerms, Post
 from bot.preferences import Kind, read
@@ -142,9 +142,7 @@ class Editor:
 
     def _loudness(self, notice: Notice) -> Loudness:
         view = self._desk.view()
-        if is_muted(notice, view.notes, view.at_ms):
-            return Loudness.OFF
-        return loudness(notice, read(view.notes), self._local())
+        return loudness(notice, read(view.notes), view.at_ms, self._local())
 
     @property
     def _is_quiet(self) -> bool:

@@ -5,7 +5,8 @@ what the chat already remembers, and never change anything.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from bot.desk import Desk
 from engine.core.facts import PositionClosed, Record
@@ -13,7 +14,7 @@ from engine.core.facts import PositionClosed, Record
 CHUNK = 200  # records between two breaths of the loop
 
 
-async def read(desk: Desk, after_seq: int = 0) -> AsyncIterator[Record]:
+async def read(desk: Desk, after_seq: int = 0) -> AsyncGenerator[Record, None]:
     """The records after a sequence number, oldest first."""
     for number, record in enumerate(desk.records(after_seq)):
         yield record
@@ -24,8 +25,10 @@ async def read(desk: Desk, after_seq: int = 0) -> AsyncIterator[Record]:
 async def life(desk: Desk, position_id: int, after_seq: int) -> list[Record]:
     """What happened to one position, until it was flat."""
     story = []
-    async for record in read(desk, after_seq):
-        if getattr(record.fact, "position_id", None) == position_id:
+    async with aclosing(read(desk, after_seq)) as records:
+        async for record in records:
+            if getattr(record.fact, "position_id", None) != position_id:
+                continue
             story.append(record)
             if isinstance(record.fact, PositionClosed):
                 break

@@ -39,22 +39,15 @@ AT_NIGHT: Mapping[Kind, Loudness] = MappingProxyType(
 )
 
 
-def loudness(notice: Notice, preferences: Preferences, at: time) -> Loudness:
-    """How this notice is told at that local time of day."""
+def loudness(notice: Notice, preferences: Preferences, at_ms: Ms, at: time) -> Loudness:
+    """How this notice is told at that local time of day; a muted error is not."""
     if notice.kind is Kind.SAFETY:
         return Loudness.LOUD
     volume = preferences.volume(notice.kind)
-    if volume is Volume.OFF:
+    if volume is Volume.OFF or (notice.code and preferences.is_muted(notice.code, at_ms)):
         return Loudness.OFF
     if preferences.is_quiet(at):
         return AT_NIGHT[notice.kind]
     if notice.is_silent or (volume is Volume.SILENT and not notice.is_grave):
         return Loudness.SILENT
     return Loudness.LOUD
-
-
-def is_muted(notice: Notice, notes: Mapping[str, str], at_ms: Ms) -> bool:
-    """Whether a person said to be spared this error for now; safety is never muted."""
-    until = notes.get(f"mute.{notice.code}", "") if notice.code else ""
-    is_time = until.isascii() and until.isdecimal()
-    return notice.kind is not Kind.SAFETY and is_time and at_ms < int(until)

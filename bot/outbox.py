@@ -46,6 +46,7 @@ class Outbox:
         self._desk, self._sender, self._wait = desk, sender, wait
         self._teller = Teller(self.book, name)
         self._tray = Tray(desk)
+        self.shown = self._tray.shown
         self._editor = Editor(desk, self._tray, places)
         self._writer = Writer(desk)
         self._offered: deque[Record] = deque()
@@ -110,10 +111,6 @@ class Outbox:
         be edited any more is sent anew, and `terms.on_moved` hears the new id.
         """
         self._tray.edit((chat_id, message_id), content, is_photo=is_photo, terms=terms)
-
-    def standing(self, chat_id: int, message_id: int) -> int:
-        """The message that took the place of one that could not be edited any more; else itself."""
-        return self._tray.shown.here(chat_id, message_id)
 
     async def answer(self, query_id: str, words: str = "", *, is_alert: bool = False) -> None:
         """Stop the spinner of a tapped button, at once."""

@@ -25,6 +25,7 @@ from engine.core.facts import (
 from engine.core.values import GateName, Ms, OrderSide, Purpose
 from engine.core.view import PositionView
 
+GRACE_S = 2.0
 COLUMNS = 25  # beside the time of day
 
 
@@ -39,6 +40,7 @@ class Leg(msgspec.Struct):
     tries: int = 0
     at_ms: Ms | None = None
     is_flat: bool = False
+    gone_s: float | None = None  # real time when the engine was first seen without it
 
     @property
     def words(self) -> str:
@@ -126,11 +128,18 @@ class Board:
             self.net += fact.net
             self.result_r += fact.result_r
 
-    def settle(self, open_ids: Iterable[int]) -> None:
-        """Positions the engine no longer holds are over, with or without a fill."""
+    def settle(self, open_ids: Iterable[int], now_s: float) -> None:
+        """Positions the engine no longer holds are over, with or without a fill.
+
+        It lets go before its facts are written, and thus told: they get their time.
+        """
         still = set(open_ids)
         for number, leg in self.legs.items():
-            leg.is_flat = leg.is_flat or number not in still
+            if number in still:
+                leg.gone_s = None
+            elif leg.gone_s is None:
+                leg.gone_s = now_s
+            leg.is_flat |= leg.gone_s is not None and now_s >= leg.gone_s + GRACE_S
 
     def verify(self, seen: AccountSeen | None, at_ms: Ms) -> bool:
         """Take the exchange's word; whether it shows flat."""

@@ -73,23 +73,23 @@ class Reports:
         view = room.desk.view()
         if late_s > LATE_S or view.notes.get(kind.key, "") >= stamp:
             return
-        first_ms = room.book.days.first_ms
         moment_ms = view.at_ms - int(late_s * 1000)  # the same, on the market's clock
-        if first_ms is None or first_ms >= moment_ms:
+        account = self._account(kind, moment_ms, zone)
+        first_ms = room.book.days.first_ms
+        if first_ms is None or first_ms >= account.end_ms:
             return  # there was no account then
         command = Note(command_id=f"{kind.key}:{stamp}", by=BY, key=kind.key, value=stamp)
         result = await put(room.desk, command)
         if result.is_done:
-            await self._send(kind, moment_ms, zone)
+            await self._send(account)
         else:
             _log.warning("report.held", kind=kind.name, reason=result.words)
 
-    async def _send(self, kind: Kept, moment_ms: Ms, zone: ZoneInfo) -> None:
+    async def _send(self, account: card.Account) -> None:
         room = self._room
         volume = room.preferences.volume(Kind.REPORT)
         if volume is Volume.OFF:
             return
-        account = self._account(kind, moment_ms, zone)
         view = room.desk.view()
         said = card.report(account, view, room.desk.health())
         drawn = closed_within(view, CURVE, room.settings.bot.zone)
@@ -98,7 +98,7 @@ class Reports:
         is_silent = volume is Volume.SILENT and not account.limits
         say = room.outbox.say
         await asyncio.gather(*(say(p, content, is_silent=is_silent) for p in self._places()))
-        _log.info("report.sent", kind=kind.name, period=account.title)
+        _log.info("report.sent", kind=account.name, period=account.title)
 
     def _account(self, kind: Kept, moment_ms: Ms, zone: ZoneInfo) -> card.Account:
         at = datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(zone)

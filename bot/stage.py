@@ -21,13 +21,20 @@ class Stage:
         self._ringing: asyncio.Task[int | None] | None = None
 
     def show(self, content: Text | Question) -> None:
-        """Put this in its place; a question shown before is over."""
-        chat_id = self._caller.chat_id
-        self._dialogs.drop(chat_id, self._message_id)
-        if isinstance(content, Question):
-            content, opened = self._dialogs.ask(content, self._caller)
-            opened.message_id = self._message_id
-        self._outbox.edit(chat_id, self._message_id, content)
+        """Put this in its place; a question shown before goes on in these words, or is over."""
+        self._outbox.edit(self._caller.chat_id, self._message_id, self._text(content))
+
+    def _text(self, content: Text | Question) -> Text:
+        where = self._caller.chat_id, self._message_id
+        if isinstance(content, Text):
+            self._dialogs.drop(*where)
+            return content
+        again = self._dialogs.reword(content, *where)
+        if again is not None:
+            return again
+        text, opened = self._dialogs.ask(content, self._caller)
+        opened.message_id = self._message_id
+        return text
 
     def ring(self, text: Text) -> None:
         """Answer it loudly, unless the last ring has not left yet."""

@@ -69,7 +69,7 @@ class TradeCards:
         now, here = self._desk.now_real(), stage(trade, held)
         text: Text | None = None
         for chat_id, root in list(trade.roots.items()):
-            message_id = trade.roots[chat_id] = self._outbox.standing(chat_id, root)
+            message_id = trade.roots[chat_id] = self._outbox.shown.here(chat_id, root)
             shown = self._shown.get((number, chat_id))
             if shown is not None and here == shown.stage and now < shown.at_s + LIVE_S:
                 continue

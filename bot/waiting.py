@@ -79,12 +79,14 @@ class Waiting:
     def pick(self, now: float, shut: Container[int]) -> tuple[Post | None, float]:
         """The message to send now, or how long to wait for one; nothing goes to shut chats."""
         shortest = LOOK_S
+        paced: dict[tuple[int, bool], float] = {}  # the same for all of a chat
         for post in sorted(self._posts, key=self._rank):
             if post.chat_id in shut:
                 continue
-            is_urgent = post.urgency <= Urgency.ANSWER
-            paced_s = self._pacer.wait_s(post.chat_id, is_urgent=is_urgent)
-            wait_s = max(paced_s, post.not_before_s - now)
+            chat_id, is_urgent = post.chat_id, post.urgency <= Urgency.ANSWER
+            if (chat_id, is_urgent) not in paced:
+                paced[chat_id, is_urgent] = self._pacer.wait_s(chat_id, is_urgent=is_urgent)
+            wait_s = max(paced[chat_id, is_urgent], post.not_before_s - now)
             if wait_s <= 0:
                 return post, 0.0
             shortest = min(shortest, wait_s)

@@ -376,7 +376,7 @@ class FakeDesk:
         return PNG
 
     async def every(self, name: str, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
-        self.rounds[name] = seconds, action  # a test takes them when it likes
+        self.rounds[name] = seconds, action
         await asyncio.Event().wait()
 
     def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:

@@ -33,14 +33,16 @@ _ALONE = """async ([id, version]) => {
   }
   const images = [...find().querySelectorAll("img")];
   await Promise.all(images.map(image => image.decode().catch(() => 0)));
-  for (const node of document.querySelectorAll("#log > *")) node.hidden = node !== find();
+  const only = new CSSStyleSheet();  // a rule, because what changes meanwhile is drawn anew
+  only.replaceSync(`#log > :not([data-id="${id}"]) { display: none !important; }`);
+  document.adoptedStyleSheets = [only];
   const around = innerHeight - document.querySelector("#scroll").clientHeight;
   const cut = [...find().querySelectorAll(".key > span, pre")];
   const words = cut.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent);
   return [Math.ceil(find().offsetHeight + around + 40), words];
 }"""
 _ALL = """() => {
-  for (const node of document.querySelectorAll("#log > *")) node.hidden = false;
+  document.adoptedStyleSheets = [];
   const box = document.querySelector("#scroll");
   return Math.ceil(box.scrollHeight + innerHeight - box.clientHeight);
 }"""

@@ -14,6 +14,9 @@ from bot.ear import Dial
 from bot.gate import Gate, Role
 from bot.outbox import Outbox
 from bot.sender import Sender
+from bot.views import layout
+from builders import D
+from engine.core.facts import DayRolled
 
 USERS = {OWNER: Role.OWNER, TRADER: Role.TRADER, VIEWER: Role.VIEWER}
 
@@ -44,6 +47,20 @@ async def running(box: Outbox) -> AsyncIterator[Outbox]:
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def words_of(wire: Wire) -> list[str]:
+    """New messages as a person reads them."""
+    return [layout.plain(str(said.get("text") or said.get("caption"))) for said in wire.sent]
+
+
+async def later(desk: FakeDesk, seconds: float) -> None:
+    """Everything there is gets done; time goes by, and the outbox looks up."""
+    await settle()
+    desk.now_real.now += seconds
+    desk.show(at_ms=desk.shown.at_ms + int(seconds * 1000))
+    desk.tell(DayRolled("2025-10-10", D(10_000)))
+    await settle()
 
 
 class Talk:

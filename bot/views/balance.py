@@ -41,14 +41,14 @@ def balance(view: View, settings: Settings) -> Text:
     rows = [
         ("Equity", money(equity, signed=False), QUOTE),
         ("Balance", money(view.balance, signed=False), QUOTE),
-        ("Open", money(open_net), "not booked yet"),
+        ("Open", money(open_net), "not booked"),
         ("Exposure", money(used, signed=False), _times(used, equity)),
         ("Room", money(free, signed=False), f"to {settings.risk.leverage_max:g}x"),
         ("Margin", NONE, "not read"),
         ("At risk", money(view.open_risk_usd, signed=False), _share(view.open_risk_usd, equity)),
         ("Today", money(today.net), f"{today.trades} closed"),
     ]
-    lines = [row((name, 8), (value, -12), (more, -12)) for name, value, more in rows]
+    lines = [row((name, 8), (value, -11), (more, 13)) for name, value, more in rows]
     why = [NO_MARGIN, *([NO_MARK] if equity is None or used is None else [])]
     foreign = len(view.foreign)
     if foreign:

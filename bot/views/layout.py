@@ -163,9 +163,11 @@ def money(amount: Number | None, *, signed: bool = True, thin: bool = False) -> 
 
 def amount(value: Number | None, width: int) -> str:
     """A signed amount that fits a column: with decimals, without, or shortened."""
-    forms = (money(value), money(value).partition(".")[0])
-    short_form = NONE if value is None else f"{'+' if value > 0 else ''}{compact(float(value))}"
-    return next((form for form in forms if len(form) <= width), short_form)
+    if value is None or not math.isfinite(value):
+        return NONE
+    whole = f"{_rounded(value, 0):+.0f}"
+    fits = (form for form in (money(value), whole) if len(form) <= width)
+    return next(fits, f"{'+' if value > 0 else ''}{compact(float(value))}")
 
 
 def percent(value: Number | None, digits: int = 2) -> str:

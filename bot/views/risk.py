@@ -13,6 +13,7 @@ from bot.views.layout import (
     in_r,
     keyboard,
     money,
+    percent,
     pre,
     read,
     row,
@@ -60,12 +61,12 @@ def _rows(view: View, limits: Risk) -> list[str]:
         ("Open", _pct(_open_pct(view)), f"of {_pct(limits.open_risk_max_pct)}"),
         ("in R", in_r(float(view.open_risk_usd / unit) if unit else None), "1R = " + _unit(view)),
         ("Slots", str(len(view.positions)), f"of {view.max_positions}"),
-        ("Day loss", _pct(loss), f"of {_pct(limits.daily_loss_limit_pct)}"),
-        ("Fall", _pct(fall), f"of {_pct(limits.kill_switch_pct)}"),
+        ("Day", _fallen(loss), f"stop at {percent(-limits.daily_loss_limit_pct)}"),
+        ("Peak", _fallen(fall), f"lock at {percent(-limits.kill_switch_pct)}"),
         ("Streak", f"{view.losing_streak} lost", f"of {limits.max_losing_streak}"),
         ("Exposure", _times(view), f"of {limits.leverage_max:g}x equity"),
     ]
-    return [row((name, 8), (used, -9), (limit, -15)) for name, used, limit in rows]
+    return [row((name, 8), (used, -9), (limit, 15)) for name, used, limit in rows]
 
 
 def _open_pct(view: View) -> float | None:
@@ -83,6 +84,10 @@ def _unit(view: View) -> str:
 
 def _pct(value: float | None) -> str:
     return NONE if value is None else f"{value:.2f}%"
+
+
+def _fallen(value: float | None) -> str:
+    return percent(None if value is None else -value)
 
 
 def _one_bet(limits: Risk) -> str:

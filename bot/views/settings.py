@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from bot.views.layout import Button, Text, badge, esc, fold, keyboard, label, read, short, turn
+from bot.views.markets import within
 from bot.views.presets import difference
 from engine import catalog, config
 from engine.core.settings import Settings
@@ -18,6 +19,7 @@ from engine.preset import Change
 RESET = "reset"
 OPEN_ROWS = 25  # a longer difference opens on a tap
 PROBLEMS = 6
+CHOSEN_UNITS, SECTION_UNITS = 1500, 3300
 _VALUE = 60  # characters of one
 _CHOICES = 4
 _NEXT_DAY = "from the next day on"
@@ -51,8 +53,8 @@ def _chosen(view: View) -> list[str]:
     if not view.tuned:
         return ["Nothing is changed in the chat."]
     later = dict.fromkeys(view.next_day, f" {_NEXT_DAY}")
-    rows = (f"{esc(key)} = {_cut(v)}{later.get(key, '')}" for key, v in view.tuned.items())
-    return ["Changed in the chat:", *rows]
+    rows = [f"{esc(key)} = {_cut(v)}{later.get(key, '')}" for key, v in view.tuned.items()]
+    return ["Changed in the chat:", *within(rows, CHOSEN_UNITS)]
 
 
 def _pages(verb: str, current: str) -> list[list[Button]]:
@@ -65,7 +67,7 @@ def section(name: str, settings: Settings, view: View) -> Text:
     """The keys of a section that can be changed, one button each."""
     keys = editable()[name]
     lines = [f"⚙️ <b>{esc(name)}</b> {short(_about(name), 80)}"]
-    lines += [_row(f"{name}.{key}", settings, view) for key in keys]
+    lines += within([_row(f"{name}.{key}", settings, view) for key in keys], SECTION_UNITS)
     buttons = [read(label(key, 28), "set", f"{name}.{key}") for key in keys]
     pairs = [buttons[i : i + 2] for i in range(0, len(buttons), 2)]
     return Text("\n".join([*lines, _LEGEND]), keyboard(*pairs, [turn("All sections", "set")]))
@@ -207,7 +209,8 @@ def configuration(name: str, settings: Settings, view: View) -> Text:
     head = f"🔧 <b>{esc(name)}</b> {short(_about(name), 80)} · {badge(view.mode)}"
     rows = [_row(f"{name}.{key}", settings, view) for key in catalog.key_names()[name]]
     pages = _pages("config", name)
-    return Text("\n".join([head, *rows, _LEGEND]), keyboard(*pages, [_EXPORT]))
+    shown = within(rows, SECTION_UNITS)
+    return Text("\n".join([head, *shown, _LEGEND]), keyboard(*pages, [_EXPORT]))
 
 
 def exported(view: View) -> Text:

@@ -33,6 +33,8 @@ TAPS = {
 }
 # It would end the tour before the rest was seen.
 KEPT_FOR_THE_END = ("panic",)
+# These say more once a trade is over.
+TOLD_AGAIN = frozenset({"status", "pnl", "trades", "stats", "balance", "risk", "signals"})
 
 
 class Album:
@@ -95,6 +97,9 @@ class Tour:
         if waiting is not None:
             await self._until(waiting, lambda m: "expired" in m["text"], "close expired")
         await self._panic()
+        for words in (verb.name for verb in TABLE if verb.name in TOLD_AGAIN):
+            await self.ask(f"/{words}", f"{words} after a trade")
+        await self.ask(f"/trades #{self._number}", "a closed trade")
         await self._notices()
 
     async def _await_trade(self) -> None:

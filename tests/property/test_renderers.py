@@ -24,18 +24,21 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from bot import texts, texts_help, texts_notices
+from bot import preferences, texts, texts_help, texts_notices
 from bot.complaints import Complaint
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
 from bot.views import (
+    alerts,
     chart,
     health,
     layout,
     life,
     market,
+    markets,
     money,
+    notify,
     pnl,
     positions,
     presets,
@@ -43,13 +46,14 @@ from bot.views import (
     strangers,
 )
 from bot.views import mode as modes
+from bot.views import settings as choices
 from bot.views import signals as listing
 from bot.views import why as reasons
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
 from engine.core.checks import BOTH
-from engine.core.settings import Exchange, Levels, Settings
+from engine.core.settings import Exchange, Levels, Settings, Universe
 from engine.core.terms import Risk
 from engine.core.values import (
     Arm,
@@ -63,7 +67,16 @@ from engine.core.values import (
     StopKind,
     Target,
 )
-from engine.core.view import ForeignView, SkippedView, View, ranked
+from engine.core.view import (
+    BarredView,
+    ForeignView,
+    PositionView,
+    SkippedView,
+    View,
+    WatchedView,
+    ranked,
+)
+from engine.core.wish_facts import AlertRaised, SymbolBarred, Tuned
 from engine.preset import Change
 
 NASTIEST = [
@@ -128,11 +141,7 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     texts_of: list[Callable[[], Text]] = [
         lambda: status.status(shown, sick, Risk(), may_pin=True),
         lambda: texts.panic_open([why] * 9, name),
-        lambda: positions.which(held),
-        lambda: positions.not_open(positions.positions(shown, 2)),
-        lambda: positions.positions(shown),
-        lambda: positions.position_card(held[0], shown, done),
-        lambda: Text(texts.move_question(held[0], D(183), 30)),
+        *_held(held, shown, done),
         lambda: health.health_card(shown, sick, pulse),
         *_looks(bad, shown, done),
         lambda: pnl.pnl(shown, pnl.Span("all"), "UTC"),
@@ -141,6 +150,7 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
         lambda: Text(texts.resume_question(status.header(shown, sick), why)),
         lambda: texts.which_position(held, is_named=True),
         *_answers(bad),
+        *_wishes(bad),
         *_notices(bad, done),
     ]
     yield from ((make(), layout.TEXT_MAX) for make in texts_of)
@@ -149,6 +159,17 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     for which in (None, done):
         scene = chart.Scene(many, name, Levels(), 300, held[0] if which else None, which)
         yield chart.caption(scene, chart.chart(scene)), layout.CAPTION_MAX
+
+
+def _held(held: tuple[PositionView, ...], shown: View, done: Trade) -> list[Callable[[], Text]]:
+    """The cards about open positions."""
+    return [
+        lambda: positions.which(held),
+        lambda: positions.not_open(positions.positions(shown, 2)),
+        lambda: positions.positions(shown),
+        lambda: positions.position_card(held[0], shown, done),
+        lambda: Text(texts.move_question(held[0], D(183), 30)),
+    ]
 
 
 def _looks(bad: Bad, shown: View, done: Trade) -> list[Callable[[], Text]]:
@@ -202,6 +223,46 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: presets.presets(dict.fromkeys([name, sym, "x"], why), view(preset=name)),
         lambda: Text(presets.question(name, why, changes, view(preset=name))),
         lambda: texts_help.help_verb("/x", why, (name,), "owner", name),
+    ]
+
+
+def _wishes(bad: Bad) -> list[Callable[[], Text]]:
+    """The cards about settings, markets nobody trades, and alerts."""
+    sym, why, name = bad.symbol, bad.reason, bad.name
+    odd = view(
+        mode=name,
+        tuned=dict.fromkeys([f"risk.{n}" for n in range(30)] + ["risk.day_zone"], why),
+        barred=(BarredView(sym, name, why, T0, T0),) * 50,
+        alerts=(WatchedView(sym, None, name, T0, T0), WatchedView(sym, D(1), name, T0, None)) * 25,
+        positions=(position(1, symbol=sym),),
+    )
+    legal = tuple(x.encode("utf-8", "replace").decode() for x in (sym, why, name))
+    settings = Settings(universe=Universe(whitelist=legal))  # TOML knows no half characters
+    changes = [Change(f"signals.key_{n}", why, name, "1/min") for n in range(30)]
+    return [
+        lambda: choices.picker(odd),
+        lambda: choices.section("risk", settings, odd),
+        lambda: choices.key("universe.whitelist", settings, odd),
+        lambda: choices.key("caps.leverage", settings, odd),
+        lambda: Text(choices.question(changes, [why], odd)),
+        lambda: Text(choices.done(why)),
+        lambda: choices.same([sym, why, name]),
+        lambda: choices.refused([why] * 30),
+        lambda: choices.overview(settings, odd),
+        lambda: choices.configuration("universe", settings, odd),
+        lambda: choices.exported(odd),
+        lambda: Text(markets.blacklist(odd, (sym, why))),
+        lambda: Text(markets.bar_question(sym, odd)),
+        lambda: markets.why_barred(odd.barred[0], odd),
+        lambda: Text(markets.watchlist(odd, {sym: (1.0, None)})),
+        lambda: Text(markets.watch_question([sym, why], odd)),
+        lambda: Text(markets.done(why)),
+        lambda: Text(notify.matrix(preferences.read({f"mute.{why}": "1" * 15}), odd, "UTC")),
+        lambda: Text(notify.question(f"mute.{why}", name)),
+        lambda: Text(notify.question("quiet", name)),
+        lambda: alerts.wished(AlertRaised(sym, name, 1.0, 2.0), name),
+        lambda: alerts.wished(Tuned(((why, name),), name), name),
+        lambda: alerts.wished(SymbolBarred(sym, name, why, T0), name),
     ]
 
 

@@ -76,5 +76,10 @@ def test_a_value_that_is_not_in_force_says_so() -> None:
     assert "max_open_positions = 3 count ✎\n    → 99 chosen, not in force" in words
 
 
+def test_many_choices_are_counted() -> None:
+    shown = view(tuned={f"risk.k{number}": "1" * 60 for number in range(100, 125)})
+    assert "\nand 5 more\n" in cards.picker(shown).html
+
+
 def test_many_problems_are_counted() -> None:
     assert cards.refused(["p"] * 8).html.endswith("\nand 2 more\nNothing was changed.")

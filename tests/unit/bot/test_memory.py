@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.memory import Load, Memory, open_memory
+from bot.memory import Load, Memory, open_memory, peek, restore
 from builders import T0
 from engine import config
 from engine.core import facts as f
 from engine.core.wish_facts import LimitHeld, Tuned
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StoreError
 from engine.live.store import FileStore
 from world import entered
 
@@ -117,3 +117,18 @@ async def test_without_choices_the_configuration_is_taken_as_it_is(tmp_path: Pat
     memory = reopened(tmp_path, configured())
     assert memory.settings == configured()(None)
     assert msgspec.structs.asdict(memory.settings)["bot"].preset == "breakout_v1"
+
+
+async def test_looking_at_a_directory_of_nobody_leaves_it_as_it_was(tmp_path: Path) -> None:
+    await kept(tmp_path, Tuned(((SLOTS, "2"),), "@ann"))
+    load = configured()
+    ledger, settings = peek(tmp_path, "paper", load, load(None))
+    assert ledger.state.tuned == {SLOTS: "2"}
+    assert settings.risk.max_open_positions == 2
+    store = FileStore(tmp_path, "paper")
+    assert store.was_clean
+    restore(store)
+    await store.checkpoint({**ledger.dump(), "tuned": 5}, ledger.seq)
+    store.close(is_clean=True)
+    with pytest.raises(StoreError, match="expected a checkpoint of this version"):
+        peek(tmp_path, "paper", load, load(None))

@@ -1,4 +1,4 @@
-"""Who hears what, and when: the notification matrix, quiet hours, mutes, alarms, lists of fills."""
+"""Who hears what, and when: the notification matrix, quiet hours, mutes, lists of fills."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
@@ -6,10 +6,9 @@ from datetime import UTC, datetime, time
 import msgspec
 import pytest
 from desks import FakeDesk, settle, skipped, taken
-from talk import outbox, running, talking
-from telegram_wire import GROUP, OWNER, VIEWER, Wire, buttons
+from talk import later, outbox, running, words_of
+from telegram_wire import Wire, buttons
 
-from bot.alarms import AGAIN_S
 from bot.loudness import AT_NIGHT, Loudness, loudness
 from bot.notices import Notice, Urgency
 from bot.preferences import DEFAULTS, Kind, Preferences, read
@@ -17,9 +16,8 @@ from bot.views import layout
 from bot.views.layout import Text
 from builders import D, fill
 from engine.core import facts as f
-from engine.core.facts import AnyFact
 from engine.core.settings import Settings
-from engine.core.values import GateName, OrderState, Purpose, StopKind
+from engine.core.values import GateName, Purpose, StopKind
 
 NIGHT = datetime(2025, 10, 9, 23, 30, tzinfo=UTC).timestamp()
 MORNING = datetime(2025, 10, 10, 7, 0, 1, tzinfo=UTC).timestamp()
@@ -33,19 +31,6 @@ KILLED = f.GateClosed(GateName.KILL_SWITCH, "engine", "drawdown 18%", flatten=Tr
 
 def filled(number: int, qty: int = 1) -> f.OrderFilled:
     return f.OrderFilled(number, fill(order_id=f"o{number}", id=f"{number}-{qty}", qty=D(qty)))
-
-
-def texts(wire: Wire) -> list[str]:
-    return [layout.plain(str(said.get("text") or said.get("caption"))) for said in wire.sent]
-
-
-async def later(desk: FakeDesk, seconds: float) -> None:
-    """Everything there is gets done; time goes by, and the outbox looks up."""
-    await settle()
-    desk.now_real.now += seconds
-    desk.show(at_ms=desk.shown.at_ms + int(seconds * 1000))
-    desk.tell(f.DayRolled("2025-10-10", D(10_000)))
-    await settle()
 
 
 def at(desk: FakeDesk, now_s: float) -> FakeDesk:
@@ -67,18 +52,18 @@ def test_the_matrix_by_day_and_by_night(kind: Kind) -> None:
     day, night = time(12), time(23)
     preferences = read(QUIET)
     by_volume = {"on": Loudness.LOUD, "silent": Loudness.SILENT, "off": Loudness.OFF}
-    assert loudness(notice(kind), preferences, day) is by_volume[DEFAULTS[kind]]
+    assert loudness(notice(kind), preferences, 0, day) is by_volume[DEFAULTS[kind]]
     asleep = Loudness.OFF if DEFAULTS[kind] == "off" else AT_NIGHT[kind]
-    assert loudness(notice(kind), preferences, night) is asleep
+    assert loudness(notice(kind), preferences, 0, night) is asleep
     spared = read({**QUIET, f"notify.{kind}": "off"})
     silenced = Loudness.LOUD if kind is Kind.SAFETY else Loudness.OFF
-    assert {loudness(notice(kind), spared, at) for at in (day, night)} == {silenced}
+    assert {loudness(notice(kind), spared, 0, at) for at in (day, night)} == {silenced}
 
 
 def test_a_grave_start_rings_and_a_minor_fill_does_not() -> None:
     preferences = Preferences()
-    assert loudness(notice(Kind.PROCESS, is_grave=True), preferences, time(1)) is Loudness.LOUD
-    assert loudness(notice(Kind.FILL, is_silent=True), preferences, time(1)) is Loudness.SILENT
+    assert loudness(notice(Kind.PROCESS, is_grave=True), preferences, 0, time(1)) is Loudness.LOUD
+    assert loudness(notice(Kind.FILL, is_silent=True), preferences, 0, time(1)) is Loudness.SILENT
 
 
 @pytest.mark.parametrize(
@@ -123,7 +108,7 @@ async def test_skipped_signals_are_told_to_whom_wants_them_and_never_from_the_jo
         desk.show(notes={"notify.skipped": "on"})
         desk.tell(skipped("correlation: 0.8 with BTCUSDT"))
         await settle()
-    assert texts(wire) == ["⏭ SOLUSDT LONG skipped: 0.8 with BTCUSDT"]
+    assert words_of(wire) == ["⏭ SOLUSDT LONG skipped: 0.8 with BTCUSDT"]
     assert [b["callback_data"] for b in buttons(wire.sent[0])] == ["r|why SOLUSDT"]
     again = Wire()
     async with running(outbox(desk, again)):
@@ -150,7 +135,7 @@ async def test_the_night_is_told_in_the_morning_in_one_message() -> None:
         await later(desk, 1)
     _, morning = wire.sent
     assert layout.plain(morning["text"]).split("\n")[0] == "🌅 Held in the quiet hours: 2 messages"
-    assert ["Market data is stale" in texts(wire)[1], "Foreign fill" in texts(wire)[1]] == [
+    assert ["Market data is stale" in words_of(wire)[1], "Foreign fill" in words_of(wire)[1]] == [
         True
     ] * 2
     assert morning["disable_notification"] is False
@@ -168,7 +153,7 @@ async def test_a_restart_at_night_forgets_nothing() -> None:
         await settle()
         assert (wire.sent, again.sent) == ([], [])
         await later(desk, MORNING - desk.now_real.now)
-    assert "Foreign fill" in texts(again)[0]
+    assert "Foreign fill" in words_of(again)[0]
 
 
 async def test_a_night_of_silent_things_does_not_ring_in_the_morning() -> None:
@@ -179,7 +164,7 @@ async def test_a_night_of_silent_things_does_not_ring_in_the_morning() -> None:
             desk.tell(ERROR)
         await later(desk, MORNING - desk.now_real.now)
     assert wire.sent[0]["disable_notification"] is True
-    assert texts(wire)[0].endswith("and 5 older ones")
+    assert words_of(wire)[0].endswith("and 5 older ones")
 
 
 # Mutes
@@ -195,13 +180,13 @@ async def test_a_muted_error_is_not_told_until_the_mute_ends() -> None:
         desk.tell(refused(1))
         desk.tell(ERROR)
         await settle()
-        assert [words[:14] for words in texts(wire)] == ["❗ Foreign fill"[:14]]
+        assert [words[:14] for words in words_of(wire)] == ["❗ Foreign fill"[:14]]
         await later(desk, 61)
         desk.tell(refused(2))
         await settle()
         desk.tell(refused(3))
         await settle()
-    assert "Seen 2x" in texts(wire)[1]
+    assert "Seen 2x" in words_of(wire)[1]
     assert "Seen 3x" in wire.named("editMessageText")[0]["text"]
 
 
@@ -261,136 +246,9 @@ async def test_a_count_reaches_a_message_that_waits_or_is_held() -> None:
             desk.tell(repeat)
         async with running(box):
             await later(desk, MORNING - desk.now_real.now)
-        (said,) = texts(wire)
+        (said,) = words_of(wire)
         assert ("Seen 4x" in said) is not bool(notes)  # the morning has one line for each
         assert [told[0] for told in desk.told if told[0] < 10] == [1]
-
-
-# Alarms
-
-
-async def test_an_alarm_rings_at_night_and_again_until_it_is_over() -> None:
-    desk, wire = at(FakeDesk(), NIGHT), Wire()
-    desk.show(notes=QUIET)
-    async with running(outbox(desk, wire, (OWNER, GROUP))):
-        desk.tell(taken())
-        desk.tell(MISSING)
-        await settle()
-        wire.calls.clear()
-        await later(desk, AGAIN_S - 1)
-        assert wire.sent == []
-        await later(desk, 1)
-        await later(desk, AGAIN_S)
-        assert [int(s["chat_id"]) for s in wire.sent] == [OWNER, GROUP] * 2
-        assert not any(s["disable_notification"] for s in wire.sent)
-        assert texts(wire)[0].endswith("repeated until it is seen or over")
-        desk.tell(BACK)
-        await settle()
-        wire.calls.clear()
-        await later(desk, AGAIN_S)
-    assert wire.sent == []
-    assert [told for told in desk.told if told[0] == 2] == [(2, OWNER, 1000), (2, GROUP, 1001)]
-
-
-@pytest.mark.parametrize(
-    ("alarm", "end"),
-    [
-        (KILLED, f.GateOpened(GateName.KILL_SWITCH, "@u22 (22)", "checked")),
-        (f.Incident("position_mismatch", "XRPUSDT LONG 5"), f.Reconciled(())),
-        (f.Incident("stop_refused", "stop 9 of #17 refused", "SOLUSDT"), BACK),
-        (f.Incident("unprotected", "#17: no stop", "SOLUSDT"), BACK),
-        (
-            f.Incident("order_refused", "EXIT x refused, FUNDS", "SOLUSDT"),
-            f.OrderFilled(17, fill(Purpose.EXIT, order_id="x")),
-        ),
-    ],
-)
-async def test_what_ends_an_alarm(alarm: AnyFact, end: AnyFact) -> None:
-    desk, wire = FakeDesk(), Wire()
-    async with running(outbox(desk, wire)):
-        desk.tell(taken())
-        desk.tell(alarm)
-        await later(desk, AGAIN_S)
-        assert sum("repeated until" in words for words in texts(wire)) == 1
-        desk.tell(end)
-        await settle()
-        await later(desk, AGAIN_S)
-    assert sum("repeated until" in words for words in texts(wire)) == 1
-
-
-async def test_a_person_who_saw_it_ends_the_ringing() -> None:
-    desk = FakeDesk()
-    async with talking(desk) as talk:
-        talk.box._editor._places = (OWNER,)
-        desk.tell(KILLED)
-        await settle()
-        (said,) = talk.wire.sent
-        assert "It no longer rings" in (await talk.tap(said, "Seen"))["text"]
-        talk.wire.calls.clear()
-        await later(desk, AGAIN_S)
-        assert talk.wire.sent == []
-        now = int(desk.now_real())
-        assert (await talk.say("/seen", date=now))["text"] == "👁 Nothing rings now."
-        assert "the number of an event" in (await talk.say("/seen it", date=now))["text"]
-        assert "is for the role" in (await talk.say("/seen", VIEWER, date=now))["text"]
-        desk.tell(KILLED)
-        desk.tell(MISSING)
-        await settle()
-        assert "2 alarms no longer ring" in (await talk.say("/seen", date=now))["text"]
-
-
-async def test_an_alarm_that_could_not_be_sent_does_not_pile_up() -> None:
-    desk, wire = FakeDesk(), Wire()
-    box = outbox(desk, wire)
-    box.is_connected = False
-    async with running(box):
-        box.is_connected = False
-        desk.tell(KILLED)
-        for _ in range(5):
-            await later(desk, AGAIN_S)
-        assert box.depth == 1
-        box.connected()
-        await settle()
-        assert len(wire.sent) == 1
-        assert texts(wire)[0].endswith("25m late")
-
-
-async def test_a_repeat_that_waits_is_taken_back_when_it_is_over() -> None:
-    desk, wire = FakeDesk(), Wire()
-    async with running(outbox(desk, wire)) as box:
-        desk.tell(KILLED)
-        await settle()
-        box.is_connected = False
-        await later(desk, AGAIN_S)
-        assert box.depth == 1
-        desk.tell(f.GateOpened(GateName.KILL_SWITCH, "@u11 (11)", "checked"))
-        await settle()
-        assert box.depth == 0
-
-
-async def test_each_new_word_of_an_alarm_can_be_seen_by_its_own_button() -> None:
-    desk, wire = FakeDesk(), Wire()
-    async with running(outbox(desk, wire)) as box:
-        desk.tell(f.Incident("position_mismatch", "XRPUSDT LONG 5"))
-        desk.tell(f.Incident("position_mismatch", "XRPUSDT LONG 6"))
-        await settle()
-        assert len(wire.sent) == 2  # never merged
-        await later(desk, AGAIN_S)
-        assert "LONG 6" in texts(wire)[2]
-        assert len(wire.sent) == 3
-        assert (box.see(1), box.see(2), box.see(None)) == (1, 0, 0)
-
-
-async def test_an_exit_that_is_refused_does_not_hide_behind_a_target() -> None:
-    desk, wire = FakeDesk(), Wire()
-    async with running(outbox(desk, wire)):
-        for words in ("TARGET a", "TARGET b", "EXIT c", "EXIT d"):
-            desk.tell(f.Incident("order_refused", f"{words} refused, FUNDS", "SOLUSDT"))
-            await settle()
-        desk.tell(f.OrderEnded("x", OrderState.CANCELED, ""))
-    heads = [words.split("\n")[1] for words in texts(wire)]
-    assert heads == ["TARGET a refused, FUNDS", "EXIT c refused, FUNDS"]
-    assert buttons(wire.sent[1])[0]["text"] == "👁 Seen"
 
 
 # Fills that come thick
@@ -405,8 +263,8 @@ async def test_more_than_three_fills_in_ten_seconds_share_a_message() -> None:
         await later(desk, 11)
         desk.tell(filled(20))
         await settle()
-    assert [words.split(" ")[1] for words in texts(wire)] == ["position"] * 3 + ["5", "position"]
-    assert texts(wire)[3].split("\n")[0] == "⚡ 5 fills in 10 s"
+    assert [words.split(" ")[1] for words in words_of(wire)] == ["position"] * 3 + ["5", "position"]
+    assert words_of(wire)[3].split("\n")[0] == "⚡ 5 fills in 10 s"
     fills = [record.seq for record in desk.journal if isinstance(record.fact, f.OrderFilled)]
     assert sorted(told[0] for told in desk.told) == fills
 
@@ -419,7 +277,7 @@ async def test_a_list_of_one_trade_answers_its_signal() -> None:
             part = fill(order_id=f"o{number}", id=str(number), qty=D(1))
             desk.tell(f.OrderFilled(17, part))
         await later(desk, 11)
-    assert texts(wire)[-1].startswith("⚡ 3 fills")
+    assert words_of(wire)[-1].startswith("⚡ 3 fills")
     assert wire.sent[-1]["reply_parameters"]["message_id"] == wire.sent[0]["id"]
 
 
@@ -429,7 +287,18 @@ async def test_a_single_fourth_fill_is_told_in_its_own_words() -> None:
         for number in range(4):
             desk.tell(filled(number))
             await settle()
-    assert texts(wire)[3].startswith("🚀 position #3 filled")
+    assert words_of(wire)[3].startswith("🚀 position #3 filled")
+
+
+async def test_a_list_that_could_not_leave_does_not_swallow_later_fills() -> None:
+    desk, wire = FakeDesk(), Wire()
+    box = outbox(desk, wire)
+    for number in range(6):
+        desk.tell(filled(number))
+    desk.tell(filled(9), desk.shown.at_ms + 10_000)
+    async with running(box):
+        await settle()
+    assert [words.split(" ")[1] for words in words_of(wire)] == ["position"] * 4 + ["3"]
 
 
 async def test_a_long_list_says_how_many_more() -> None:
@@ -439,4 +308,4 @@ async def test_a_long_list_says_how_many_more() -> None:
             desk.tell(filled(number))
         await settle()
         await later(desk, 11)
-    assert texts(wire)[3].endswith("and 7 more: /positions")
+    assert words_of(wire)[3].endswith("and 7 more: /positions")

@@ -6,7 +6,7 @@ from talk import Talk, talking
 from telegram_wire import OWNER, buttons, message
 
 from bot.commands_panic import FOLLOW_S, RING_S
-from bot.panic import Board
+from bot.panic import GRACE_S, Board
 from bot.trades import TradeBook
 from bot.views.status import panic_rows
 from builders import T0, D, fill, order
@@ -108,9 +108,10 @@ async def test_a_position_that_never_filled_ends_without_a_fact() -> None:
     async with talking(desk) as talk:
         await talk.hear(message("/panic now"))
         desk.show(positions=())
-        desk.now_real.now += 3
-        desk.tell(LOCK)
-        await catch_up()
+        for _ in range(2):
+            desk.now_real.now += GRACE_S
+            desk.tell(LOCK)
+            await catch_up()
         assert lines(talk)[2] == "SOLUSDT ended"
 
 
@@ -207,6 +208,11 @@ async def test_a_leg_that_fails_rings_and_can_be_retried() -> None:
             desk.tell(f.NoticeSent(1, OWNER, 1))
             await catch_up()
             assert len(talk.wire.sent) == 1 + rings
+        desk.tell(f.OrderPlaced(order(Purpose.EXIT, id="x9", position_id=17)))
+        await catch_up()
+        later = talk.wire.named("editMessageText")[-1]
+        assert "RETRY 3" in later["text"]
+        assert buttons(later) == buttons(shown)  # a thumb on its way still meets its button
         loud = talk.wire.sent[-1]
         assert "<b>PANIC is not done</b>: SOLUSDT closing · 🧪" in loud["text"]
         assert not loud.get("disable_notification")
@@ -234,6 +240,22 @@ async def test_an_exchange_that_gives_no_answer_rings_too() -> None:
         await catch_up()
         assert "not done</b>: the exchange does not show it flat" in talk.wire.sent[-1]["text"]
         assert lines(talk)[-2] == "not verified, no answer"
+
+
+async def test_rings_do_not_pile_up_while_telegram_takes_none() -> None:
+    desk = FakeDesk()
+    desk.seen, desk.follow_up = None, [LOCK]
+    async with talking(desk) as talk:
+        await talk.hear(message("/panic now"))
+        talk.wire.answering.clear()
+        for _ in range(3):
+            desk.now_real.now += RING_S
+            desk.tell(f.NoticeSent(1, OWNER, 1))
+            await catch_up()
+        assert talk.box.depth <= 2  # the list and one ring
+        talk.wire.answering.set()
+        await catch_up()
+        assert [s for s in talk.wire.sent if "not done" in s["text"]][1:] == []
 
 
 async def test_an_undelivered_checklist_leaves_nothing_listening() -> None:
@@ -277,9 +299,15 @@ def test_a_leg_that_fails_stays_on_the_list_with_its_tries() -> None:
     rows = panic_rows(found.lines())
     assert rows[2] == "SOLUSDT sold 5 100.00      RETRY 2"
     assert not found.is_flat
-    found.settle([18])
+    found.settle([18], 5.0)
+    assert not found.legs[17].is_flat
+    found.settle([18], 5.0 + GRACE_S)
     assert (found.lines()[2], found.is_flat) == (("SOLUSDT sold 5 100.00", T0), False)
-    found.settle([])
+    found.settle([], 9.0)
+    found.settle([18], 10.0)
+    found.settle([], 11.0)
+    assert not found.is_flat
+    found.settle([], 11.0 + GRACE_S)
     assert found.is_flat
 
 

@@ -13,6 +13,7 @@ from talk import outbox, running
 from telegram_wire import GROUP, OWNER, Wire
 
 from bot.conversation import Room
+from bot.days import DayBook
 from bot.reports import Reports, last_moment
 from engine.chart import EquityChart
 from engine.core import facts as f
@@ -122,9 +123,9 @@ async def test_the_content_is_of_that_day_alone() -> None:
         await settle()
         photo = (await desk.at("2031-06-12 00:05:00"))[0]
         assert photo["photo"] == "attached"
-        picture = desk.desk.pictures[0]
-        assert isinstance(picture, EquityChart)
-        assert picture.title == "Net last 30 days"
+        curve = desk.desk.pictures[0]
+        assert isinstance(curve, EquityChart)
+        assert curve.title == "Net last 30 days"
         said = {"text": photo["caption"]}
         assert "\n<b>+27.00</b> USDT · <b>+0.90R</b> · 2 trades, 1 won\n" in said["text"]
         assert "Limit hit" not in said["text"]
@@ -194,6 +195,14 @@ async def test_an_account_that_is_younger_has_no_report() -> None:
     async with office(began="2031-06-12 08:00") as desk:
         assert await desk.at("2031-06-12 09:00:00") == []
         assert len(await desk.at("2031-06-13 00:05:00")) == 2
+
+
+def test_what_is_older_than_a_week_and_a_bit_is_forgotten() -> None:
+    book = DayBook()
+    for days in (0, 1, 12):
+        book.fold(f.Record(1, days * DAY_S * 1000, skipped("slots", "slots")))
+    assert book.skipped(0, 20 * DAY_S * 1000).total() == 1
+    assert book.first_ms == 0
 
 
 def test_moments_exist_in_every_zone_and_on_every_day() -> None:

@@ -185,6 +185,18 @@ async def test_what_ended_long_ago_is_left_alone_after_a_restart() -> None:
             assert len(here.captions) == edits
 
 
+async def test_what_the_book_forgets_is_followed_no_more() -> None:
+    desk, wire = FakeDesk(), Wire()
+    async with following(desk, wire) as here:
+        begin(desk)
+        await here.later(LOOK_S)
+        here.box.book.trades.clear()
+        await here.later(LOOK_S)
+        desk.tell(taken())
+        await here.later(LOOK_S)
+        assert here.captions == ["⏳ <b>Placed</b>, limit 103.15"] * 2
+
+
 def test_the_lines_of_a_short_that_lost_in_part() -> None:
     trade = a_trade()
     trade.taken = taken(qty=D(12), signal=msgspec.structs.replace(trade.taken.signal))
