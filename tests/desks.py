@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import msgspec
 import numpy as np
+from mode_doors import FakeModes
 from telegram_wire import T_S
 
-from bot.desk import Health, Prospect, Pulse
+from bot.desk import Health, Pulse
 from bot.trades import Trade, TradeBook
 from bot.views.layout import Text
 from builders import T0, D, signal
@@ -53,7 +54,7 @@ from engine.core.view import (
     TradeView,
     View,
 )
-from engine.errors import ConfigError, StoreError
+from engine.errors import ConfigError
 
 FRAME_MS = 300_000
 PNG = b"\x89PNG"
@@ -197,11 +198,6 @@ HEALTH = Health(
 )
 
 
-PROSPECT = Prospect(
-    equity=D(10_000), preset="breakout_v1", risk=Settings().risk, held=0, refusals=(), warnings=()
-)
-
-
 def taken(number: int = 17, /, **changes: object) -> SignalTaken:
     fields: dict[str, object] = {
         "signal": signal(),
@@ -249,32 +245,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-class FakeModes:
-    """The `ModeDoor` port: what is missing is told by a test, what is chosen is kept."""
-
-    def __init__(self) -> None:
-        self.lacking: tuple[str, ...] = ()  # for live trading
-        self.looked: Prospect | Exception = PROSPECT
-        self.unwritable = ""  # why no mode can be written down
-        self.done: list[tuple[str, str]] = []  # chosen by whom, and change-overs
-
-    def problems(self) -> tuple[str, ...]:
-        return self.lacking
-
-    async def prospect(self) -> Prospect:
-        if isinstance(self.looked, Exception):
-            raise self.looked
-        return self.looked
-
-    def choose(self, mode: str, by: str) -> None:
-        if self.unwritable:
-            raise StoreError(self.unwritable)
-        self.done.append((mode, by))
-
-    def change_over(self) -> None:
-        self.done.append(("over", ""))
 
 
 class FakeDesk:

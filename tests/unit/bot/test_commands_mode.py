@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from desks import HEALTH, PROSPECT, FakeDesk, body_of, gate, position, settle, trade, view
+from desks import HEALTH, FakeDesk, body_of, gate, position, settle, trade, view
+from mode_doors import PROSPECT
 from talk import talking
 from telegram_wire import GROUP, OWNER, T_S, TRADER, buttons, message
 
