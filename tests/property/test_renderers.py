@@ -9,7 +9,6 @@ import pytest
 from desks import (
     CHECKS,
     HEALTH,
-    PROSPECT,
     PULSE,
     candles,
     gate,
@@ -21,6 +20,7 @@ from desks import (
     view,
 )
 from hypothesis import given
+from mode_doors import PROSPECT
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
