@@ -12,7 +12,7 @@ from bot.conversation import put
 from bot.desk import Desk
 from bot.notices import Urgency
 from bot.outbox import Outbox, Wait
-from bot.post import pause
+from bot.post import EditTerms, pause
 from bot.views import status
 from bot.views.layout import Text
 from engine.core import facts as f
@@ -116,11 +116,11 @@ class StatusCards:
             if message_id is None:
                 self._begin(group, chat_id, self._anew)
                 continue
-            if self._outbox.standing(chat_id, message_id) != message_id:
+            if self._outbox.shown.here(chat_id, message_id) != message_id:
                 self._begin(group, chat_id, self._adopt)
             if is_due:
                 card = _card(self._desk)
-                self._outbox.edit(chat_id, message_id, card, urgency=Urgency.NEWS)
+                self._outbox.edit(chat_id, message_id, card, terms=EditTerms(Urgency.CARD))
 
     def _kept(self) -> dict[int, int]:
         """The cards that are there, by chat."""
@@ -147,6 +147,6 @@ class StatusCards:
 
     async def _adopt(self, chat_id: int) -> None:
         """The old card was lost, another stands in its place."""
-        message_id = self._outbox.standing(chat_id, self._kept()[chat_id])
+        message_id = self._outbox.shown.here(chat_id, self._kept()[chat_id])
         await self._outbox.pin(chat_id, message_id)
         await remember(self._desk, chat_id, message_id)

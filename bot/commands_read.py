@@ -5,9 +5,9 @@ view. None of them may put a command to the engine.
 """
 
 from bot import texts
-from bot.content import Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer
+from bot.gate import Role
 from bot.parsing import (
     Unclear,
     count,
@@ -16,24 +16,30 @@ from bot.parsing import (
     position_number,
     signal_number,
 )
-from bot.views import market, money, status
+from bot.views import health as machine
+from bot.views import market, status
 from bot.views import signals as listing
 from bot.views import why as reasons
+from bot.views.layout import Text
+from bot.views.markets import why_barred
 from engine.core.values import Setup
 from engine.core.view import CandlesView, View
 
+LEVEL_BARS = 20  # candles beside the levels: the last close, and how prices are written
+
 
 async def start(room: Room, ask: Ask) -> Answer:
-    """Who is this, what runs here; it never starts trading."""
-    view = room.desk.view()
-    head = status.header(view, room.desk.health())
-    return texts.welcome(head, ask.caller.name, ask.caller.role.name.lower())
+    """Who is this, what runs here, and the live card; it never starts trading."""
+    card = status.status(room.desk.view(), room.desk.health(), room.settings.risk)
+    return texts.welcome(card, ask.caller.name, ask.caller.role.name.lower())
 
 
 async def health(room: Room, ask: Ask) -> Answer:
     """How the machinery is doing."""
     no_more(ask, 0)
-    return status.health_card(room.desk.view(), room.desk.health(), room.pulse())
+    is_owner = ask.caller.role is Role.OWNER
+    card = machine.health_card(room.desk.view(), room.desk.health(), room.pulse())
+    return machine.with_logs(card) if is_owner else card
 
 
 async def why(room: Room, ask: Ask) -> Answer:
@@ -42,12 +48,15 @@ async def why(room: Room, ask: Ask) -> Answer:
     view = room.desk.view()
     if not ask.args:
         return reasons.why_overview(view)
-    found = find_symbols(ask.args[0], _known(room))
+    barred = {b.symbol: b for b in view.barred}
+    found = find_symbols(ask.args[0], known(room) | set(barred))
     numbered = _numbered(room, ask.args[0], is_market=bool(found))
     if numbered is not None:
         return numbered
     if len(found) != 1:
-        return _which(view, found, "why")
+        return which(view, found, "why")
+    if found[0] in barred:
+        return why_barred(barred[found[0]], view)
     verdict = room.desk.verdict(found[0])
     if verdict is None:
         return texts.not_judged(found[0])
@@ -81,9 +90,9 @@ async def signals(room: Room, ask: Ask) -> Answer:
     if words and is_count(words[0]):
         rows = count(words[0], listing.ROWS_MAX)
     elif words:
-        found = find_symbols(words[0], _known(room) | room.signals.symbols)
+        found = find_symbols(words[0], known(room) | room.signals.symbols)
         if len(found) != 1:
-            return _which(room.desk.view(), found, "signals")
+            return which(room.desk.view(), found, "signals")
         symbol, words = found[0], (found[0],)
     return listing.signals(room.signals.page(rows, symbol, before), room.desk.view(), words)
 
@@ -94,27 +103,6 @@ async def levels(room: Room, ask: Ask) -> Answer:
     if not isinstance(candles, CandlesView):
         return candles
     return market.levels(candles, room.desk.view(), room.desk.flow(candles.symbol))
-
-
-async def chart(room: Room, ask: Ask) -> Answer:
-    """Candles with levels and the trade's lines."""
-    candles = _candles(room, ask, "chart")
-    if not isinstance(candles, CandlesView):
-        return candles
-    view = room.desk.view()
-    held = next((p for p in view.positions if p.symbol == candles.symbol), None)
-    trade = room.book.trades.get(held.id) if held is not None else None
-    picture = market.chart(candles, view.mode, held, trade)
-    return Photo(picture, market.chart_caption(picture, view.mode))
-
-
-async def pnl(room: Room, ask: Ask) -> Answer:
-    """Closed trades of a period."""
-    no_more(ask, 1)
-    period = ask.args[0].lower() if ask.args else "today"
-    if period not in money.PERIODS:
-        raise Unclear("a period is one of " + ", ".join(money.PERIODS))
-    return money.pnl(room.desk.view(), period, room.settings.risk.day_zone)
 
 
 def no_more(ask: Ask, most: int) -> None:
@@ -128,27 +116,28 @@ def _candles(room: Room, ask: Ask, verb: str) -> CandlesView | Answer:
     no_more(ask, 1)
     view = room.desk.view()
     if not ask.args:
-        return _pick(view, verb)
-    found = find_symbols(ask.args[0], _known(room))
+        return pick(view, verb)
+    found = find_symbols(ask.args[0], known(room))
     if len(found) != 1:
-        return _which(view, found, verb)
-    candles = room.desk.candles(found[0], market.CHART_BARS)
+        return which(view, found, verb)
+    candles = room.desk.candles(found[0], LEVEL_BARS)
     return candles if candles is not None and len(candles.open_ms) else texts.NO_CHART
 
 
-def _pick(view: View, verb: str) -> Answer:
+def pick(view: View, verb: str) -> Text:
     """Offer markets where none was named."""
     picks = [*(p.symbol for p in view.positions), *market.best(view)]
     return texts.which_symbol(picks, verb, texts.PICK_MARKET)
 
 
-def _which(view: View, found: list[str], verb: str) -> Answer:
+def which(view: View, found: list[str], verb: str) -> Answer:
     """Ask which of several markets is meant; when none is, offer the best."""
     if found:
         return texts.which_symbol(found, verb)
     return texts.which_symbol(market.best(view), verb, texts.UNKNOWN_MARKET)
 
 
-def _known(room: Room) -> set[str]:
+def known(room: Room) -> set[str]:
+    """Symbols a person may mean."""
     view = room.desk.view()
     return {*view.universe, *view.verdicts, *(p.symbol for p in view.positions)}

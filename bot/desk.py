@@ -4,7 +4,7 @@ It exists so that no chat module knows how the engine is run. Nothing here may h
 chat module must never reach past it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -31,6 +31,7 @@ class Health(msgspec.Struct, frozen=True):
     api_latency_ms: float | None
     clock_skew_ms: float | None
     errors: tuple[tuple[Ms, str], ...] = ()  # the last few, newest last
+    failing: tuple[str, ...] = ()  # timers whose last runs all failed
 
 
 class Pulse(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ class Pulse(msgspec.Struct, frozen=True):
     outbox_oldest_s: float | None
     strangers: int
     trouble: str  # the last complaint of Telegram, "" when none
+    outbox_dropped: int = 0  # messages given up since the start, because too many waited
 
 
 class Prospect(msgspec.Struct, frozen=True):
@@ -52,6 +54,7 @@ class Prospect(msgspec.Struct, frozen=True):
     held: int  # open positions of ours there
     refusals: tuple[str, ...]  # why it cannot be
     warnings: tuple[str, ...]
+    account: str = ""  # the exchange's name of it; empty where it was not told
 
 
 class ModeDoor(Protocol):
@@ -110,8 +113,11 @@ class Desk(Window, Protocol):
         """What the engine runs on now."""
         ...
 
-    def preset(self, name: str) -> Settings:
-        """The whole configuration with that preset; raises `ConfigError`."""
+    def preset(self, name: str, tuned: Mapping[str, str] | None = None) -> Settings:
+        """The whole configuration with that preset and these values; raises `ConfigError`.
+
+        Without values those that were chosen in the chat stay.
+        """
         ...
 
     def health(self) -> Health:
@@ -142,6 +148,13 @@ class Desk(Window, Protocol):
         """The PNG, drawn off the loop."""
         ...
 
+    async def every(self, name: str, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        """Run an action every so many real seconds, until canceled; none is lost to a stall."""
+        ...
+
     def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:
-        """Report a delivery, to become the fact `NoticeSent`; id 0: sent, never confirmed."""
+        """Report a delivery, to become the fact `NoticeSent`.
+
+        Id 0: never confirmed, or on purpose not sent; it is not told again either way.
+        """
         ...

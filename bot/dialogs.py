@@ -5,6 +5,7 @@ is gone after one use, after its deadline and after a restart. A nonce carries n
 own, so a forged one can do nothing.
 """
 
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from enum import Enum
@@ -111,10 +112,12 @@ class Dialogs:
         self._open: list[Open] = []
 
     def ask(self, question: Question, caller: Caller) -> tuple[Text, Open]:
-        """Register a question; the text carries the buttons, the handle wants its message."""
+        """Register a question; the text carries the buttons, the handle wants its message.
+
+        Its time begins once it is `shown`.
+        """
         choices = {secrets.token_urlsafe(12): choice for line in question.rows for choice in line}
-        expires_s = self._now() + question.ttl_s
-        opened = Open(question, caller.user_id, caller.chat_id, expires_s, choices)
+        opened = Open(question, caller.user_id, caller.chat_id, math.inf, choices)
         self._open.append(opened)
         return opened.text, opened
 
@@ -130,6 +133,11 @@ class Dialogs:
                 opened.question = question
                 return opened.text
         return None
+
+    def shown(self, opened: Open, message_id: int | None) -> None:
+        """It stands in the chat under this id: from now on its time runs; None: it never will."""
+        opened.message_id = message_id
+        opened.expires_s = self._now() + (0.0 if message_id is None else opened.question.ttl_s)
 
     def take(self, nonce: str, caller: Caller, message_id: int) -> Choice | Miss:
         """Use a nonce up; the whole question is gone with it."""

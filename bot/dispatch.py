@@ -14,11 +14,12 @@ from bot.commands import VERBS
 from bot.content import File, Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
+from bot.ear import Dial
 from bot.gate import STALE_S, Admitted, Caller, Role
 from bot.parsing import Unclear, split
 from bot.stage import Stage
 from bot.stale import run_stale
-from bot.verbs import Stale, allowed
+from bot.verbs import Stale, allowed, answer, spelled
 from bot.views.layout import Text
 from engine.log import Log
 
@@ -29,9 +30,10 @@ BURST_S = 1.0  # skipped requests are counted together for this long
 class Dispatch:
     """The conversation with everybody who was admitted."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, dial: Dial | None = None) -> None:
         self.name = ""  # the bot's user name, known once connected
         self._room = room
+        self._dial = dial or Dial(room.desk.now_real)
         self._dialogs = Dialogs(room.desk.now_real)
         self._acks = Acks(room.desk, room.outbox)
         self._skipped: dict[int, tuple[int, float]] = {}  # chat -> how many, when last
@@ -74,7 +76,9 @@ class Dispatch:
             await self._hear_text(admitted, waiting)
             return
         ask = Ask(admitted.caller, admitted.update_id, args)
-        verb, age_s = VERBS.find(name), self._room.desk.now_real() - admitted.sent_s
+        verb = VERBS.find(name)
+        # Telegram dated the message: its clock says how old it is, ours may be wrong.
+        age_s = self._room.desk.now_real() + self._dial.ahead_s - admitted.sent_s
         if verb is None or verb.role < Role.TRADER:
             answer = await self._run(name, ask, age_s)
         else:
@@ -99,9 +103,10 @@ class Dispatch:
             if ack is not None:
                 ack.refuse()
             return texts.refused_role(verb.name, verb.role.name.lower())
+        ask = spelled(verb, name, ask)
         try:
             if age_s <= STALE_S:
-                return await verb.action(self._room, ask)
+                return await answer(self._room, verb, ask)
             if verb.stale is Stale.SKIP:
                 self._skip(ask.caller.chat_id)
                 return None
@@ -169,7 +174,7 @@ class Dispatch:
                 await outbox.say(chat_id, answer, reply_to=to)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
-                opened.message_id = await outbox.say(chat_id, text, reply_to=to)
+                self._dialogs.shown(opened, await outbox.say(chat_id, text, reply_to=to))
             case Followed():
                 try:
                     message_id = await outbox.say(chat_id, answer.text, reply_to=to)
@@ -189,7 +194,7 @@ class Dispatch:
                 outbox.edit(chat_id, message_id, answer)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
-                opened.message_id = message_id
+                self._dialogs.shown(opened, message_id)
                 outbox.edit(chat_id, message_id, text)
             case Followed():
                 outbox.edit(chat_id, message_id, answer.text)

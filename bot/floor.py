@@ -7,7 +7,7 @@ the loop. It must never decide anything.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -24,6 +24,7 @@ from engine.core.values import Verdict
 from engine.core.view import CandlesView, FlowView, Quote, View
 from engine.errors import ExchangeError
 from engine.live.station import Ports, Station
+from engine.live.timers import Timers
 
 ERRORS_KEPT = 5
 
@@ -76,9 +77,12 @@ class Floor(Window):
         """What the engine runs on now."""
         return self._station.engine.settings
 
-    def preset(self, name: str) -> Settings:
-        """The whole configuration with that preset; raises `ConfigError`."""
-        loaded = self._load(name)
+    def preset(self, name: str, tuned: Mapping[str, str] | None = None) -> Settings:
+        """The whole configuration with that preset and these values; raises `ConfigError`.
+
+        Without values those that were chosen in the chat stay.
+        """
+        loaded = self._load(name, self.view().tuned if tuned is None else tuned)
         # Where the venue is, is no matter of a preset: the sandbox took a port of its own.
         return msgspec.structs.replace(loaded, exchange=self.settings().exchange)
 
@@ -97,6 +101,7 @@ class Floor(Window):
             api_latency_ms=station.latency_ms,
             clock_skew_ms=self._ports.clock.skew_ms,
             errors=tuple(self._errors),
+            failing=station.failing,
         )
 
     def now_real(self) -> float:
@@ -131,6 +136,12 @@ class Floor(Window):
         """The PNG, drawn in a thread of its own."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pencil, render, picture)
+
+    async def every(self, name: str, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        """Run an action every so many real seconds, until canceled."""
+        timers = Timers()
+        timers.add(name, int(seconds * 1000), action)
+        await timers.run()
 
     def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:
         """Report a delivery; the engine makes it a fact."""

@@ -37,10 +37,15 @@ os.environ.setdefault("PTB_TIMEDELTA", "true")  # else PTB warns at each 429, by
 _log = Log(__name__)
 _NOT_SENT = frozenset({"ConnectTimeout", "PoolTimeout", "ConnectError"})
 _GONE = ("chat not found", "bot was kicked", "user is deactivated", "not enough rights")
-_NO_EDIT = ("message to edit not found", "message can't be edited")
+_NO_EDIT = (
+    "message to edit not found",
+    "message can't be edited",
+    "message_id_invalid",
+    "no media in the message",
+)
 _OTHER_KIND = ("no text in the message", "no caption in the message")
-TOKEN_WAIT_S = 60.0
-REPLACED_MAX = 500
+_NO_REPLY = ("message to be replied not found", "replied message not found", "reply message not")
+TOKEN_WAIT_S = 15.0
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -51,7 +56,6 @@ class Letter(msgspec.Struct, frozen=True):
     photo: bytes | None = None
     file: tuple[str, bytes] | None = None  # name and content
     edit_id: int | None = None
-    instead_of: int | None = None  # a message that cannot be edited any more
     is_photo: bool = False  # what is edited is a photo
     reply_to: int | None = None
     is_silent: bool = False
@@ -93,13 +97,13 @@ class Sender:
         self._bot = bot
         self._on_migrated = on_migrated
         self._moved: dict[int, int] = {}
-        self._replaced: dict[tuple[int, int], int] = {}  # message -> the one sent in its place
+
+    def follow(self, old: int, new: int) -> None:
+        """A group moved before we were started."""
+        self._moved[old] = new
 
     async def deliver(self, letter: Letter) -> Outcome:
         """Try once."""
-        if letter.edit_id is not None:
-            standing = self.standing(letter.chat_id, letter.edit_id)
-            letter = msgspec.structs.replace(letter, edit_id=standing)
         try:
             return Delivered(await self._put(letter, ParseMode.HTML))
         except BadRequest as error:
@@ -143,10 +147,6 @@ class Sender:
         except TelegramError as error:
             _log.warning("chat.pin_failed", reason=_words(error))
 
-    def standing(self, chat_id: int, message_id: int) -> int:
-        """The message that took the place of one that could not be edited any more; else itself."""
-        return self._replaced.get((chat_id, message_id), message_id)
-
     def _here(self, chat_id: int) -> int:
         """Where that chat is now."""
         return self._moved.get(chat_id, chat_id)
@@ -174,7 +174,7 @@ class Sender:
             return Refused(error.message, is_chat=True)
         if letter.text is None:
             return Refused(error.message)
-        other = _other_way(letter, reason)
+        other = _instead(letter, reason)
         if other is not None:
             return await self._plainly(other, "HTML")
         _log.error("chat.markup_refused", reason=error.message)
@@ -199,8 +199,6 @@ class Sender:
             await self._edit(letter, chat_id, text, mode)
             return letter.edit_id
         sent = await self._send(letter, chat_id, text, mode)
-        if letter.instead_of is not None:
-            _keep(self._replaced, (letter.chat_id, letter.instead_of), sent.message_id)
         return sent.message_id
 
     async def _edit(self, letter: Letter, chat_id: int, text: Text, mode: str | None) -> None:
@@ -253,21 +251,15 @@ class Sender:
         )
 
 
-def _keep(ring: dict[tuple[int, int], int], old: tuple[int, int], new: int) -> None:
-    """Note it under its old names, too; the oldest go."""
-    for name in [name for name, now in ring.items() if (name[0], now) == old]:
-        ring[name] = new
-    ring[old] = new
-    while len(ring) > REPLACED_MAX:
-        ring.pop(next(iter(ring)))
-
-
-def _other_way(letter: Letter, reason: str) -> Letter | None:
-    """The same words in the way that this complaint leaves; None when it is about the markup."""
-    if any(words in reason for words in _OTHER_KIND):  # a chart that was drawn, or was not
-        return msgspec.structs.replace(letter, is_photo=not letter.is_photo)
-    if any(words in reason for words in _NO_EDIT):
-        return msgspec.structs.replace(letter, edit_id=None, instead_of=letter.edit_id)
+def _instead(letter: Letter, reason: str) -> Letter | None:
+    """The letter without what was refused; None when it was the markup, or nobody knows what."""
+    is_edit = letter.edit_id is not None
+    if is_edit and any(words in reason for words in _OTHER_KIND):  # drawing failed, or did not
+        return msgspec.structs.replace(letter, is_photo=not letter.is_photo, photo=None)
+    if is_edit and any(words in reason for words in _NO_EDIT):
+        return msgspec.structs.replace(letter, edit_id=None, is_photo=False)
+    if letter.reply_to is not None and any(words in reason for words in _NO_REPLY):
+        return msgspec.structs.replace(letter, reply_to=None)
     if letter.photo is not None and letter.edit_id is None and "parse" not in reason:
         return msgspec.structs.replace(letter, photo=None)
     return None

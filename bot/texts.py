@@ -4,7 +4,7 @@ They exist so that wording lives in one place and a second language is cheap. Se
 they must never decide anything, and data enters them escaped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from bot.trades import Trade
@@ -35,6 +35,8 @@ from engine.core.view import PositionView
 SOLD = {OrderSide.BUY: "Bought", OrderSide.SELL: "Sold"}
 CANCELED = Text("Canceled, nothing done.")
 NO_CHART = Text("No candles of this market are loaded yet.")
+NO_CHART_ANY_MORE = Text("The candles of that trade are not kept any more.")
+NO_WHOLE_CANDLE = Text("No candle of that timeframe is whole yet.")
 NOTHING_OPEN = Text("Nothing is open.", keyboard((read("Status", "status"),)))
 HINT = Text(
     "Commands start with a slash.", keyboard((read("Help", "help"), read("Status", "status")))
@@ -47,15 +49,39 @@ NO_SIGNAL = Text(
     "No signal of that number is remembered.", keyboard((read("📡 Signals", "signals"),))
 )
 NO_TRADE = Text("No trade of that number is remembered.", keyboard((read("PnL", "pnl"),)))
+EXPORT_WHICH = Text(
+    "Which document? A period may follow: <code>/export trades 30d</code>.",
+    keyboard(
+        (read("Trades", "export", "trades"), read("Signals", "export", "signals")),
+        (read("Settings", "export", "config"), read("Log", "export", "logs")),
+        (read("All in one", "export", "all"),),
+    ),
+)
 
 
-def welcome(head: str, name: str, role: str) -> Text:
-    """The first message; it starts nothing."""
+def exported(name: str, period: str, mode: str) -> Text:
+    """What a document is."""
+    of = "" if period == "all" else f", {esc(period)}"
+    return Text(f"🗂 <b>{short(name, 40)}</b>{of} · {icon(mode)}")
+
+
+def trades_file(count: int, mode: str) -> Text:
+    """Closed trades as a file."""
+    return Text(f"📒 <b>{count} closed trade{'' if count == 1 else 's'}</b> · {icon(mode)}")
+
+
+def still_open(number: int) -> Text:
+    """A trade that is not closed yet."""
+    card = read(f"📊 #{number}", "positions", f"#{number}")
+    return Text(f"<code>#{number}</code> is open: its life is not over.", keyboard((card,)))
+
+
+def welcome(card: Text, name: str, role: str) -> Text:
+    """The first message, above the live card; it starts nothing."""
     who = f"Hello {short(name, 40)}, you are {esc(role)} here."
     words = "This chat watches and steers a breakout trader. Opening it starts nothing."
-    return Text(
-        f"{head}\n{who} {words}", keyboard((read("Status", "status"), read("Help", "help")))
-    )
+    buttons = (*card.buttons, *keyboard((read("❔ Help", "help"),)))
+    return Text(f"{who} {words}\n\n{card.html}", buttons)
 
 
 def not_judged(symbol: str) -> Text:
@@ -75,8 +101,10 @@ def which_position(positions: Sequence[PositionView], *, is_named: bool) -> Text
 
 
 def refused_role(verb: str, needs: str) -> Text:
-    """Politely: not with this role."""
-    return Text(f"<code>/{esc(verb)}</code> is for the role {esc(needs)}.")
+    """Politely: not with this role; who wants to panic is shown what they may do."""
+    ways = keyboard((read("⏸ Pause", "pause"), read("✖ Close all", "close", "all")))
+    words = f"<code>/{esc(verb)}</code> is for the role {esc(needs)}."
+    return Text(words, ways if verb == "panic" else ())
 
 
 def unknown(nearest: str | None) -> Text:
@@ -112,6 +140,7 @@ def stale_act(words: str, age_s: float, state: str) -> str:
 
 
 WHICH = "Which one?"
+NO_SUCH_MARKET = "No market of ours is called that."
 UNKNOWN_MARKET = "No market of ours is called that. Most promising now:"
 PICK_MARKET = "Which market? Open positions first, then the most promising."
 
@@ -139,7 +168,8 @@ def paused(words: str, until_ms: Ms | None, *, was_late: bool = False) -> str:
 
 
 PAUSE_QUESTION = "🟡 <b>Pause entries?</b> Exits and stops go on."
-UNDO, PAUSE, RESUME, CANCEL = "Undo", "⏸ Pause", "▶ Resume", "Cancel"
+UNDO, REDO = "Undo", "Redo"
+PAUSE, RESUME, CANCEL = "⏸ Pause", "▶ Resume", "Cancel"
 
 
 def resume_question(state: str, reason: str) -> str:
@@ -323,23 +353,3 @@ def exposure(count: int, open_r: float | None) -> str:
 
 
 STAYS = Text("Nothing was closed; entries stay paused until <code>/resume</code>.")
-
-
-def help_all(groups: Mapping[str, Sequence[tuple[str, str]]], name: str) -> Text:
-    """The commands by group, one line each; what acts is not tappable."""
-    parts = [f"<b>{short(name, 20)}</b> understands"]
-    for group, verbs in groups.items():
-        acts = group in ("Steer", "Emergency")
-        lines = [f"{_verb(verb, acts=acts)}  {esc(brief)}" for verb, brief in verbs]
-        parts.append(f"\n<b>{esc(group)}</b>\n" + "\n".join(lines))
-    return Text("\n".join(parts), keyboard((read("Status", "status"), read("Health", "health"))))
-
-
-def _verb(name: str, *, acts: bool) -> str:
-    return f"<code>/{esc(name)}</code>" if acts else f"/{esc(name)}"
-
-
-def help_verb(usage: str, brief: str, examples: Sequence[str], role: str) -> Text:
-    """One command."""
-    shown = "".join(f"\n<code>{esc(e)}</code>" for e in examples)
-    return Text(f"<code>{esc(usage)}</code>\n{esc(brief)}; for the role {esc(role)}.{shown}")

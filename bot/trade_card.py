@@ -11,7 +11,7 @@ import msgspec
 from bot.desk import Desk
 from bot.notices import Urgency
 from bot.outbox import Outbox, Wait
-from bot.post import pause
+from bot.post import EditTerms, pause
 from bot.trades import Trade, TradeBook
 from bot.views.layout import Text
 from bot.views.life import life, stage
@@ -19,6 +19,7 @@ from bot.views.money import signal_taken
 from engine.core.values import Ms
 from engine.core.view import PositionView
 
+CARD = EditTerms(Urgency.CARD)
 LIVE_S = 60.0  # real seconds between two edits that only bring another price
 LOOK_S = 2.0
 OVER_MS: Ms = 3_600_000  # what ended before that, and before the start, has its last words
@@ -68,13 +69,13 @@ class TradeCards:
         now, here = self._desk.now_real(), stage(trade, held)
         text: Text | None = None
         for chat_id, root in list(trade.roots.items()):
-            message_id = trade.roots[chat_id] = self._outbox.standing(chat_id, root)
+            message_id = trade.roots[chat_id] = self._outbox.shown.here(chat_id, root)
             shown = self._shown.get((number, chat_id))
             if shown is not None and here == shown.stage and now < shown.at_s + LIVE_S:
                 continue
             text = text or self._text(trade, held)
             if shown is None or text.html != shown.html:
-                self._outbox.edit(chat_id, message_id, text, is_photo=True, urgency=Urgency.NEWS)
+                self._outbox.edit(chat_id, message_id, text, is_photo=True, terms=CARD)
             self._shown[number, chat_id] = _Shown(here, text.html, now)
 
     def _text(self, trade: Trade, held: PositionView | None) -> Text:

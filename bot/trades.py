@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from bot.days import DayBook
 from bot.signals import SignalBook
 from bot.views.layout import decimals
 from engine.core.facts import (
@@ -133,6 +134,7 @@ class TradeBook:
 
     def __init__(self) -> None:
         self.signals = SignalBook()
+        self.days = DayBook()
         self.trades: dict[int, Trade] = {}
         self.orders: dict[str, Order] = {}  # live ones
         self.handled: set[int] = set()  # updates whose command took effect
@@ -145,6 +147,7 @@ class TradeBook:
     def fold(self, record: Record) -> None:
         """Take one record in; records come in order, each once."""
         self.signals.fold(record)
+        self.days.fold(record)
         match record.fact:
             case SignalTaken() as fact:
                 self._remember(Trade(fact, record.seq))

@@ -5,15 +5,19 @@ in once, at the start. It must never run anything.
 """
 
 import difflib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 from telegram import BotCommand
 
+from bot.content import Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer
 from bot.gate import Caller, Role
+from bot.views.age import dated
+from bot.views.layout import Text
 
 Action = Callable[[Room, Ask], Awaitable[Answer]]
 
@@ -37,9 +41,11 @@ class Verb(msgspec.Struct, frozen=True):
     usage: str
     examples: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    shortcuts: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # alias -> words it stands for
     stale: Stale = Stale.SKIP
     in_menu: bool = True
     group: str = "Look"
+    has_prices: bool = False  # its answer says so where prices are old
 
 
 class Verbs:
@@ -47,7 +53,9 @@ class Verbs:
 
     def __init__(self, table: Iterable[Verb]) -> None:
         self.all = tuple(table)
-        self._by_name = {name: verb for verb in self.all for name in (verb.name, *verb.aliases)}
+        self._by_name = {
+            name: verb for verb in self.all for name in (verb.name, *verb.aliases, *verb.shortcuts)
+        }
 
     def find(self, name: str) -> Verb | None:
         """The command of this name or alias."""
@@ -64,7 +72,26 @@ class Verbs:
 
     def menu(self, role: Role) -> list[BotCommand]:
         """What the client's menu shows to this role; the gate does not depend on it."""
-        return [BotCommand(v.name, v.brief) for v in self.of(role) if v.in_menu]
+        shown = self.of(role) if role < Role.TRADER else self.all
+        return [BotCommand(v.name, v.brief) for v in shown if v.in_menu]
+
+
+def spelled(verb: Verb, name: str, ask: Ask) -> Ask:
+    """The request with the words its alias stands for, in front of those that were typed."""
+    return msgspec.structs.replace(ask, args=(*verb.shortcuts.get(name, ()), *ask.args))
+
+
+async def answer(room: Room, verb: Verb, ask: Ask) -> Answer:
+    """What the command says to a request; old prices are said to be old in this one place."""
+    said = await verb.action(room, ask)
+    view = room.desk.view()
+    if not verb.has_prices:
+        return said
+    if isinstance(said, Text):
+        return dated(said, view)
+    if isinstance(said, Photo):
+        return msgspec.structs.replace(said, caption=dated(said.caption, view))
+    return said
 
 
 def allowed(verb: Verb, caller: Caller) -> bool:

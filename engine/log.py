@@ -12,6 +12,7 @@ import re
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, TextIO
@@ -20,6 +21,8 @@ from urllib.parse import quote
 # Libraries that tell the world, at INFO or DEBUG, what must stay between us and the exchange.
 QUIET = ("httpx", "httpcore", "telegram", "ccxt", "apscheduler", "websockets", "matplotlib")
 HIDDEN = "[hidden]"
+RECENT = 1000  # lines that are remembered for whoever asks
+LINE_MAX = 2000  # characters of each of them
 SECRET_MIN = 8  # characters; shorter "secrets" would cut ordinary words out of the log
 
 _TOKEN = re.compile(r"\d{6,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}")
@@ -133,15 +136,51 @@ class JsonLines(logging.Formatter):
         return _escape(json.dumps({**_fields(record), **head}, default=str))
 
 
+class Ring(logging.Handler):
+    """The last lines in memory, redacted and formatted before they are kept."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self.redactor = redactor
+        self.lines: deque[str] = deque(maxlen=RECENT)
+        self.setFormatter(KeyValue())
+        self.addFilter(redactor)
+
+    def emit(  # type: ignore[explicit-override]  # typing has it from 3.12
+        self, record: logging.LogRecord
+    ) -> None:
+        """Keep a line."""
+        try:
+            self.lines.append(self.format(record)[:LINE_MAX])
+        except Exception:  # noqa: BLE001 -- as all handlers: a bad record must not reach its caller
+            self.handleError(record)
+
+
+_ring = Ring(Redactor())
+
+
+def recent() -> tuple[str, ...]:
+    """The last lines, oldest first; they passed the redactor."""
+    return tuple(_ring.lines)
+
+
+def cleaned(text: str) -> str:
+    """Any text, without the secrets the log hides."""
+    return _ring.redactor.clean(text)
+
+
 def setup(
     level: str, *, as_json: bool, secrets: Iterable[str] = (), stream: TextIO | None = None
 ) -> None:
     """Send every logger of the process through one redacted handler, standard error by default."""
+    global _ring  # noqa: PLW0603 -- the log of a process is one, as its root logger is
+    redactor = Redactor(secrets)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines() if as_json else KeyValue())
-    handler.addFilter(Redactor(secrets))
+    handler.addFilter(redactor)
+    _ring = Ring(redactor)
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [handler, _ring]
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))

@@ -3,8 +3,7 @@
 import asyncio
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import msgspec
 import numpy as np
@@ -14,9 +13,10 @@ from bot.desk import Health, Prospect, Pulse
 from bot.trades import Trade, TradeBook
 from bot.views.layout import Text
 from builders import T0, D, signal
+from engine import config
 from engine.chart import Picture
 from engine.core.checks import BROKE, NEAR
-from engine.core.events import AccountSeen, Command
+from engine.core.events import AccountSeen, Command, Note
 from engine.core.facts import (
     AnyFact,
     CommandDone,
@@ -297,6 +297,7 @@ class FakeDesk:
         self.configured: dict[str, Settings] = {}  # by preset; others are the settings in force
         self.misconfigured = ""  # what is wrong with every preset
         self.modes = FakeModes()
+        self.rounds: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {}
         self._listeners: list[Callable[[Record], None]] = []
 
     def view(self) -> View:
@@ -323,9 +324,11 @@ class FakeDesk:
     def settings(self) -> Settings:
         return self.chosen
 
-    def preset(self, name: str) -> Settings:
+    def preset(self, name: str, tuned: Mapping[str, str] | None = None) -> Settings:
         if self.misconfigured:
             raise ConfigError("settings", [self.misconfigured])
+        if tuned is not None:
+            return config.load(None, [], {}, name, tuned)
         return self.configured.get(name, self.chosen)
 
     def health(self) -> Health:
@@ -358,6 +361,8 @@ class FakeDesk:
         if self.refusal:
             return (self.tell(CommandRefused(key, by, verb, self.refusal)),)
         done = self.tell(CommandDone(key, by, verb, f"{verb} is done"))
+        if isinstance(command, Note):
+            self.show(notes={**self.shown.notes, command.key: command.value})
         for fact in self.follow_up:
             self.tell(fact)
         return (done,)
@@ -368,6 +373,10 @@ class FakeDesk:
     async def chart(self, picture: Picture) -> bytes:
         self.pictures.append(picture)
         return PNG
+
+    async def every(self, name: str, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        self.rounds[name] = seconds, action
+        await asyncio.Event().wait()
 
     def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:
         self.tell(NoticeSent(of_seq, chat_id, message_id))
@@ -384,10 +393,6 @@ def candles(last_open_ms: Ms = T0, bars: int = 30) -> CandlesView:
     open_ms = np.arange(bars, dtype=np.int64) * FRAME_MS + (last_open_ms - (bars - 1) * FRAME_MS)
     ohlcv = np.tile(np.array([100.0, 101.0, 99.0, 100.5, 10.0]), (bars, 1))
     return CandlesView("SOLUSDT", 300, open_ms, ohlcv, (level(), level(Side.SHORT)))
-
-
-def share(words: str) -> Decimal:
-    return Decimal(words)
 
 
 async def settle() -> None:

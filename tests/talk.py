@@ -10,6 +10,7 @@ from telegram_wire import GROUP, OWNER, TRADER, VIEWER, Wire, bot, buttons, mess
 
 from bot.conversation import Room
 from bot.dispatch import Dispatch
+from bot.ear import Dial
 from bot.gate import Gate, Role
 from bot.outbox import Outbox
 from bot.sender import Sender
@@ -51,7 +52,8 @@ class Talk:
     def __init__(self, desk: FakeDesk, wire: Wire, box: Outbox) -> None:
         self.desk, self.wire, self.box = desk, wire, box
         self.gate = Gate(USERS, [GROUP])
-        self.dispatch = Dispatch(Room(desk, box, lambda: PULSE))
+        self.dial = Dial(desk.now_real)
+        self.dispatch = Dispatch(Room(desk, box, lambda: PULSE), self.dial)
         self.dispatch.name = "break_bot"
 
     async def hear(self, raw: dict[str, Any]) -> list[dict[str, Any]]:
@@ -63,7 +65,7 @@ class Talk:
             await settle()
             if not task.done():
                 self._rest = task
-        shown = ("sendMessage", "sendPhoto", "editMessageText")
+        shown = ("sendMessage", "sendPhoto", "sendDocument", "editMessageText")
         return [said for name, said in self.wire.calls[before:] if name in shown]
 
     async def say(self, words: str, by: int = OWNER, **changes: object) -> dict[str, Any]:

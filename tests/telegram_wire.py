@@ -58,6 +58,8 @@ class Wire(BaseRequest):
         self.called = asyncio.Event()
         self.answering = asyncio.Event()  # cleared: messages arrive, their answers wait
         self.answering.set()
+        self.uploads: list[list[object]] = []  # bytes of the files of each message that had some
+        self.menus: dict[tuple[object, object], list[dict[str, str]]] = {}  # by chat and user
         self._ids = itertools.count(1000)
 
     @property
@@ -82,7 +84,9 @@ class Wire(BaseRequest):
         name = url.rpartition("/")[2]
         said = dict(request_data.json_parameters) if request_data else {}
         if request_data and request_data.multipart_data:
-            said["photo"] = "attached"
+            kind = "document" if name == "sendDocument" else "photo"
+            said[kind] = "attached"
+            self.uploads.append([part[1] for part in request_data.multipart_data.values()])
         for key in ("reply_markup", "reply_parameters", "disable_notification", "show_alert"):
             if key in said:
                 said[key] = json.loads(said[key])
@@ -109,7 +113,10 @@ class Wire(BaseRequest):
         result: object = True
         if name == "getMe":
             result = {"id": 1000001, "is_bot": True, "first_name": "b", "username": "break_bot"}
-        elif name in ("sendMessage", "sendPhoto", "editMessageText"):
+        elif name == "getMyCommands":
+            scope = json.loads(said["scope"])
+            result = self.menus.get((scope.get("chat_id"), scope.get("user_id")), [])
+        elif name in ("sendMessage", "sendPhoto", "sendDocument", "editMessageText"):
             number = int(said.get("message_id", 0)) or next(self._ids)
             said["id"] = number
             chat = {"id": int(said["chat_id"]), "type": "private", "first_name": "x"}

@@ -32,7 +32,6 @@ EXIT_RULES = (
     "max_hold",
 )
 STALE = (
-    "/trades",
     "backtest --",
     "ws_private",
 )

@@ -34,9 +34,8 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("engine.__main__", ("engine",)),
-    ("engine.canvas", ()),
     ("engine.arguments", ()),
-    ("engine.chart", ("engine.core", "engine.canvas")),
+    ("engine.chart", ("engine.core", "engine.chart")),
     ("engine.candles", ("engine.core", "engine.errors", "engine.sim.feed", "engine.sim.recorded")),
     ("engine.setups", ("engine.core", "engine.candles")),
     ("engine.scanning", ("engine.core", "engine.candles", "engine.setups")),
@@ -71,7 +70,9 @@ ARROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "engine.chart",
             "engine.errors",
             "engine.log",
+            "engine.catalog",
             "engine.config",
+            "engine.consistency",
             "engine.preset",
             "bot",
         ),
@@ -90,7 +91,7 @@ VENDORS = ("ccxt", "websockets", "tinydb", "apscheduler", "matplotlib")
 PURE = {
     "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal",
     "enum", "functools", "hashlib", "heapq", "itertools", "math", "msgspec", "numpy", "operator",
-    "re", "string", "types", "typing", "zlib", "zoneinfo",
+    "re", "statistics", "string", "types", "typing", "zlib", "zoneinfo",
 }  # fmt: skip
 UNNAMES = ("utils", "util", "helpers", "helper", "manager", "base", "common", "misc")
 LINES_MAX, FUNCTION_MAX, PARAMETERS_MAX, METHODS_MAX, NESTING_MAX = 400, 50, 5, 15, 3

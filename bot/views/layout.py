@@ -161,6 +161,13 @@ def money(amount: Number | None, *, signed: bool = True, thin: bool = False) -> 
     return words.replace(",", THIN if thin else "")
 
 
+def amount(value: Number | None, width: int) -> str:
+    """A signed amount that fits a column: with decimals, without, or shortened."""
+    forms = (money(value), money(value).partition(".")[0])
+    short_form = NONE if value is None else f"{'+' if value > 0 else ''}{compact(float(value))}"
+    return next((form for form in forms if len(form) <= width), short_form)
+
+
 def percent(value: Number | None, digits: int = 2) -> str:
     """A signed percentage."""
     if value is None or not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Cards about the market: candidates, levels, the chart's contents.
+"""Cards about the market: candidates and levels.
 
 They exist so that what the engine looks at can be looked at. Numbers are those that decided; they
 are rounded here and never computed anew.
@@ -6,22 +6,16 @@ are rounded here and never computed anew.
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bot.trades import Trade
-from bot.views import checks, flow, words
+from bot.views import checks, flow
 from bot.views.layout import (
     NONE,
     Text,
-    badge,
     coin,
     decimals,
     fixed,
     icon,
     keyboard,
     label,
-    percent,
     pre,
     price,
     read,
@@ -31,15 +25,12 @@ from bot.views.layout import (
     turn,
     when,
 )
-from engine.chart import Kind, Line, Mark, Picture
 from engine.core.checks import BROKE, KINDS, STAGES
 from engine.core.values import Level, Ms, Side, Verdict
-from engine.core.view import CandlesView, FlowView, PositionView, View, ranked
+from engine.core.view import CandlesView, FlowView, View, ranked
 
 SCAN_ROWS = 12
 SCAN_MAX = 30
-CHART_BARS = 120
-LEVELS_A_SIDE = 3
 LEVELS = 14  # in one table
 FAR_PCT = 10.0  # from here on one decimal less fits
 
@@ -101,7 +92,7 @@ def _standing(verdict: Verdict) -> str:
 def levels(candles: CandlesView, view: View, order_flow: FlowView | None = None) -> Text:
     """What the next bar is tested against, both kinds, nearest first; then the order flow."""
     symbol, last = candles.symbol, float(candles.ohlcv[-1, 3])
-    digits = _digits(candles.ohlcv)
+    digits = decimals(*candles.ohlcv[-20:, :4].ravel().tolist())
     name = f"<b>{short(symbol, 30)}</b> levels · {span(candles.frame_s)}"
     head = f"📊 {name} · last close {price(last, digits)}"
     buttons = keyboard(
@@ -130,107 +121,3 @@ def _level_row(level: Level, last: float, digits: int, at_ms: Ms) -> str:
         (span((at_ms - level.last_ms) / 1000).split(" ")[0], -5),
         (fixed(level.strength, 2), -4),
     )
-
-
-def chart(
-    candles: CandlesView, mode: str, position: PositionView | None, trade: Trade | None
-) -> Picture:
-    """The picture behind `/chart`: candles, nearest levels, and the open trade's lines."""
-    lines = _level_lines(candles)
-    said = [mode.upper(), *_last(candles)]
-    if position is not None:
-        lines += _position_lines(position)
-        said.append(f"{position.side} #{position.id}")
-    marks = _marks(trade) if trade is not None else ()
-    return _picture(candles, " · ".join(said), tuple(lines), marks)
-
-
-def _last(candles: CandlesView) -> list[str]:
-    """The last close, and the nearest level with its distance."""
-    if not len(candles.open_ms):
-        return []
-    last, digits = float(candles.ohlcv[-1, 3]), _digits(candles.ohlcv)
-    said = [f"last {price(last, digits)}"]
-    for level in candles.levels[:1]:
-        away = percent((level.price - last) / last * 100)
-        said.append(f"level {price(level.price, digits)} ({away})")
-    return said
-
-
-def _digits(ohlcv: NDArray[np.float64]) -> int:
-    """Decimals of the last few candles' prices."""
-    return decimals(*ohlcv[-20:, :4].ravel().tolist())
-
-
-def signal_chart(candles: CandlesView, mode: str, trade: Trade) -> Picture | None:
-    """The picture of a signal, as of the bar that decided; None when that bar is not there."""
-    fact, signal = trade.taken, trade.taken.signal
-    shown = candles.open_ms <= signal.open_ms
-    if not shown.any() or int(candles.open_ms[shown][-1]) != signal.open_ms:
-        return None
-    lines = [
-        _line(signal.level.price, "level", "level"),
-        _line(signal.price, "entry", "entry"),
-        _line(float(fact.stop), "stop", "stop"),
-        *[_line(float(t.price), f"TP{i}", "target") for i, t in enumerate(fact.targets, 1)],
-    ]
-    then = CandlesView(
-        candles.symbol, candles.frame_s, candles.open_ms[shown], candles.ohlcv[shown], ()
-    )
-    said = f"{mode.upper()} · {signal.side} {words.SETUPS[signal.setup]} #{fact.position_id}"
-    return _picture(then, said, tuple(lines), ())
-
-
-def _picture(
-    candles: CandlesView, said: str, lines: tuple[Line, ...], marks: tuple[Mark, ...]
-) -> Picture:
-    open_ms, ohlcv = candles.open_ms[-CHART_BARS:], candles.ohlcv[-CHART_BARS:]
-    since = int(open_ms[0]) if len(open_ms) else 0
-    return Picture(
-        symbol=candles.symbol,
-        frame_s=candles.frame_s,
-        open_ms=open_ms,
-        ohlcv=ohlcv,
-        lines=lines,
-        marks=tuple(m for m in marks if m.at_ms >= since),
-        title=said,
-    )
-
-
-def _line(at: float, label: str, kind: Kind) -> Line:
-    return Line(at, label, kind)
-
-
-def _level_lines(candles: CandlesView) -> list[Line]:
-    """The nearest levels of each side; they come nearest first."""
-    kept: dict[Side, list[Level]] = {Side.LONG: [], Side.SHORT: []}
-    for level in candles.levels:
-        if len(kept[level.side]) < LEVELS_A_SIDE:
-            kept[level.side].append(level)
-    levels = kept[Side.LONG] + kept[Side.SHORT]
-    return [_line(x.price, f"{x.touches} touches", "level") for x in levels]
-
-
-def _position_lines(position: PositionView) -> list[Line]:
-    lines = []
-    if position.entry is not None:
-        lines.append(_line(float(position.entry), "entry", "entry"))
-    if position.stop is not None:
-        lines.append(_line(float(position.stop), "stop", "stop"))
-    working = [t for t in position.targets if t.state != "filled"]
-    return lines + [_line(float(t.price), f"{t.r:g}R", "target") for t in working]
-
-
-def _marks(trade: Trade) -> tuple[Mark, ...]:
-    return tuple(Mark(f.exchange_ms, float(f.price), f.side) for f in trade.fills)
-
-
-def chart_caption(picture: Picture, mode: str) -> Text:
-    """The words under a chart."""
-    has_bars = len(picture.open_ms) > 0
-    last = price(float(picture.ohlcv[-1, 3]), _digits(picture.ohlcv)) if has_bars else NONE
-    closed_ms = int(picture.open_ms[-1]) + picture.frame_s * 1000 if has_bars else 0
-    name = f"📊 <b>{short(picture.symbol, 30)}</b> {span(picture.frame_s)} · {badge(mode)}"
-    said = f"{name}\nLast close {last} at {when(closed_ms)}"
-    again = (read("⟳ Again", "chart", picture.symbol), read("❓ Why", "why", picture.symbol))
-    return Text(said, keyboard(again))

@@ -1,13 +1,10 @@
-"""Cards about money: a signal taken, a close to confirm, the result of a trade, profit and loss.
+"""Cards about money: a signal taken, a close to confirm, the result of a trade.
 
 They exist so that every amount is shown with its sign, its costs and its R. They must never add up
-what the engine did not state, except for sums over the trades shown.
+what the engine did not state.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Context, Decimal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -15,7 +12,6 @@ from bot.trades import Trade
 from bot.views import checks, words
 from bot.views.layout import (
     CAPTION_MAX,
-    NONE,
     Button,
     Text,
     badge,
@@ -36,20 +32,16 @@ from bot.views.layout import (
     row,
     short,
     span,
-    turn,
     units,
 )
 from bot.views.positions import next_target
 from engine.core.facts import PositionClosed
 from engine.core.values import Ms, Side, Signal
-from engine.core.view import PositionView, Quote, TradeView, View
+from engine.core.view import PositionView, Quote
 
-DAYS_SHOWN = 20
-PERIODS = {"today": 1, "7d": 7, "30d": 30, "all": None}
 _UP, _NEAR = Context(prec=28, rounding=ROUND_CEILING), Context(prec=20)
 _REASONS_MAX = 600  # characters under a signal
 _STREAK_FROM = 2  # losses in a row that are worth a word
-_TITLES = {"today": "today", "7d": "last 7 days", "30d": "last 30 days", "all": "all trades kept"}
 
 
 def signal_taken(trade: Trade, mode: str, life: str = "") -> Text:
@@ -230,65 +222,3 @@ def _banked(position: PositionView, trade: Trade | None) -> Decimal | None:
     if trade is not None and trade.left == position.qty:
         return trade.banked()
     return Decimal(0) if position.qty == position.qty0 else None
-
-
-def pnl(view: View, period: str, zone: str) -> Text:
-    """Closed trades of a period by day, with costs."""
-    trades = _within(view, PERIODS[period], ZoneInfo(zone))
-    net = sum((t.net for t in trades), Decimal(0))
-    result = sum(t.result_r for t in trades)
-    head = f"💰 <b>Net {money(net, thin=True)}</b> USDT · {in_r(result)} · {_TITLES[period]}"
-    count = len(view.trades)
-    none = f"No trade closed in this period, {count} before." if count else "No trade closed yet."
-    body = pre(_day_rows(trades, ZoneInfo(zone))) if trades else none
-    card = f"{head} · {icon(view.mode)}\n{body}{_open_line(view)}"
-    tabs = (turn(label, "pnl", p) for label, p in _tab_labels())
-    return Text(card, keyboard(tuple(tabs), (read("📊 Positions", "positions"),)))
-
-
-def _tab_labels() -> Iterable[tuple[str, str]]:
-    return (("Today", "today"), ("Week", "7d"), ("Month", "30d"), ("All", "all"))
-
-
-def _open_line(view: View) -> str:
-    held = [p.net_if_closed for p in view.positions if p.entry is not None]
-    if not held:
-        return ""
-    known = [net for net in held if net is not None]
-    total = money(sum(known, Decimal(0)), thin=True) if len(known) == len(held) else NONE
-    return f"\nOpen: {len(held)}, net if closed now {total} USDT"
-
-
-def _within(view: View, days: int | None, zone: ZoneInfo) -> list[TradeView]:
-    if days is None:
-        return list(view.trades)
-    first = _date(view.at_ms, zone).toordinal() - days + 1
-    return [t for t in view.trades if _date(t.closed_ms, zone).toordinal() >= first]
-
-
-def _date(at_ms: Ms, zone: ZoneInfo) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
-
-
-def _day_rows(trades: Sequence[TradeView], zone: ZoneInfo) -> list[str]:
-    days: dict[str, list[TradeView]] = {}
-    for trade in reversed(trades):
-        days.setdefault(f"{_date(trade.closed_ms, zone):%a %d}", []).append(trade)
-    rows = [row(("day", 6), ("net", -9), ("R", -6), ("tr", -4), ("win", -5))]
-    rows += [_sum_row(day, done) for day, done in list(days.items())[:DAYS_SHOWN]]
-    if len(days) > DAYS_SHOWN:
-        rows.append("...")
-    fees = sum((t.fees for t in trades), Decimal(0))
-    gross = sum((t.gross for t in trades), Decimal(0))
-    funding = sum((t.funding for t in trades), Decimal(0))
-    costs = [("gross", gross), ("fees", -fees), *([("fund", -funding)] if funding else [])]
-    rows += [_sum_row("sum", trades)]
-    return rows + [row((name, 6), (money(amount), -9)) for name, amount in costs]
-
-
-def _sum_row(name: str, trades: Sequence[TradeView]) -> str:
-    net = sum((t.net for t in trades), Decimal(0))
-    result = sum(t.result_r for t in trades)
-    wins = sum(t.net > 0 for t in trades) / len(trades)
-    cells = (name, 6), (money(net), -9), (f"{result:+.1f}", -6)
-    return row(*cells, (len(trades), -4), (f"{wins:.0%}", -5))

@@ -6,7 +6,7 @@ that is not known is a dash; nothing here is computed that the engine did not st
 
 from collections.abc import Sequence
 
-from bot.desk import Health, Pulse
+from bot.desk import Health
 from bot.views import positions, words
 from bot.views.layout import (
     NONE,
@@ -185,46 +185,6 @@ def _scan_age(view: View) -> str:
 def _markets(view: View) -> str:
     near = f", {sum(v.stage >= NEAR for v in view.verdicts.values())} near" if view.verdicts else ""
     return f"{len(view.universe)} mkts{near}"
-
-
-def health_card(view: View, health: Health, pulse: Pulse) -> Text:
-    """How the machinery is doing."""
-    head = f"🩺 <b>{headline(view)}</b> · {badge(view.mode)} · {short(health.source, 60)}"
-    parts = [f"{head} · <b>{short(view.instance, 20)}</b>", pre(_health_rows(view, health, pulse))]
-    parts += [gate_line(gate) for gate in view.gates]
-    if pulse.trouble:
-        parts.append(f"Telegram: {short(pulse.trouble)}")
-    parts += [f"{when(at_ms)} {short(said)}" for at_ms, said in health.errors[-5:]]
-    return Text("\n".join(parts), keyboard((turn("⟳ Refresh", "health"), read("Status", "status"))))
-
-
-def _health_rows(view: View, health: Health, pulse: Pulse) -> list[str]:
-    facts = [
-        ("Version", health.version),
-        ("Up", f"{span(health.uptime_s)}, start {health.restarts}"),
-        ("Stream", health.stream_state),
-        ("Feed age", _milliseconds(health.feed_age_ms)),
-        ("Stale", f"{len(view.stale_symbols)} of {len(view.universe)} mkts"),
-        ("API", _milliseconds(health.api_latency_ms)),
-        ("Clock skew", _milliseconds(health.clock_skew_ms)),
-        ("Chat poll", span(pulse.poll_age_s) if pulse.poll_age_s is not None else NONE),
-        ("Outbox", _queue(pulse)),
-        ("Strangers", str(pulse.strangers)),
-        ("Market time", clock(view.at_ms)),
-    ]
-    return [row((name, 11), (said, 22)) for name, said in facts]
-
-
-def _queue(pulse: Pulse) -> str:
-    if not pulse.outbox_depth:
-        return "0 waiting"
-    return f"{pulse.outbox_depth} waiting, oldest {span(pulse.outbox_oldest_s)}"
-
-
-def _milliseconds(value: float | None) -> str:
-    if value is None:
-        return NONE
-    return f"{value:.0f} ms" if abs(value) < FAR_MS else span(abs(value) / 1000)
 
 
 def panic_rows(lines: Sequence[tuple[str, int | str | None]]) -> list[str]:

@@ -11,7 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.core import settings as keys
 from engine.core.indicators import Bools, Floats, Indices, Times, places, swing_highs
-from engine.core.values import Level, Side
+from engine.core.indicators import atr as mean_range
+from engine.core.values import Level, Ms, Side
 
 STRENGTH_TOUCHES = 5
 STRENGTH_SPAN_BARS = 100
@@ -221,8 +222,7 @@ def weigh(windows: Windows, edges: Edges, settings: keys.Levels) -> Groups:
     atr = windows.atr[row]
     offset = windows.gather(windows.extreme, row)
     offset -= edge[:, None]
-    is_touch = offset >= (-settings.merge_atr * atr)[:, None]
-    is_touch &= offset <= (settings.pierce_atr * atr)[:, None]
+    is_touch = _touching(offset, atr, settings)
     group, bar = places(is_touch)
     is_new = np.diff(group, prepend=-1) > 0  # first touching bar of its group
     is_run = is_new | (np.diff(bar, prepend=0) > settings.touch_gap_bars)
@@ -241,6 +241,36 @@ def weigh(windows: Windows, edges: Edges, settings: keys.Levels) -> Groups:
     )
     bonus = round_bonus(np.abs(edge), settings.round_tolerance_bps) + _cascade(edges, settings)
     return Groups(row, edge, touches, first, last, np.minimum(1, base + bonus))
+
+
+def _touching(offset: Floats, atr: Floats, settings: keys.Levels) -> Bools:
+    """Which bars touch: `(groups, bars)` directed extremes less the edge, `(groups,)` ATR."""
+    is_touch: Bools = offset >= (-settings.merge_atr * atr)[:, None]
+    is_touch &= offset <= (settings.pierce_atr * atr)[:, None]
+    return is_touch
+
+
+def touches_of(
+    level: Level, open_ms: Times, ohlcv: Floats, settings: keys.Levels
+) -> tuple[tuple[Ms, float], ...]:
+    """When and at which price a level was touched, the outermost bar of each touch.
+
+    The level was found in the newest of these candles, `(n, 5)`. Nothing where they tell of other
+    touches than the level counted: then it was found in other candles, or by other settings.
+    """
+    bars, sign = settings.window_bars, level.side.sign
+    if len(open_ms) < bars:
+        return ()
+    a = mean_range(*ohlcv[:, _HIGH : _CLOSE + 1].T)[-1:]
+    times, extremes = open_ms[-bars:], ohlcv[-bars:, _HIGH if sign > 0 else _LOW]
+    offset = sign * extremes - sign * level.price
+    at = np.flatnonzero(_touching(offset[None], a, settings)[0])
+    if not len(at) or int(times[at[-1]]) != level.last_ms:
+        return ()
+    runs = np.split(at, np.flatnonzero(np.diff(at) > settings.touch_gap_bars) + 1)
+    outermost = (int(run[offset[run].argmax()]) for run in runs)
+    found = tuple((int(times[i]), float(extremes[i])) for i in outermost)
+    return found if len(found) == level.touches else ()
 
 
 def _relative(heat: Floats, windows: Windows, row: Indices) -> Floats:

@@ -20,10 +20,10 @@ from bench.memory import memory
 from bench.scans import START_MS, SYMBOLS, WIDE, kernel, verdicts
 from bench.table import Row, calibrate, timed
 
-from engine.chart import Line, Mark, Picture, render
+from engine.chart import CandleChart, Line, Mark, render
 from engine.core import events as e
 from engine.core.terms import Risk
-from engine.core.values import Bar, OrderSide
+from engine.core.values import Bar, OrderSide, Side
 from series import FRAME_MS, walk
 from world import World, instruments
 
@@ -88,7 +88,7 @@ def charts() -> Iterator[Row]:
     """A picture for the phone."""
     ohlcv = walk(3, 1, 120)[0].T
     last = float(ohlcv[-1, 3])
-    picture = Picture(
+    picture = CandleChart(
         symbol="SOLUSDT",
         frame_s=300,
         open_ms=START_MS + FRAME_MS * np.arange(120),
@@ -100,8 +100,10 @@ def charts() -> Iterator[Row]:
             Line(last * 1.02, "target 1.5R", "target"),
         ),
         marks=(Mark(START_MS + 100 * FRAME_MS, last, OrderSide.BUY),),
-        title="LONG #17",
-        subtitle="one line of words",
+        side=Side.LONG,
+        mode="paper",
+        words="one line of words",
+        opened_ms=START_MS + 100 * FRAME_MS,
     )
     yield Row("chart", timed(lambda: render(picture), 15), 250, 80)
 

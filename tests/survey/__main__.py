@@ -19,7 +19,7 @@ from survey.history import Count, judged
 
 from engine import config, preset
 from engine.candles import Histories, read_histories
-from engine.chart import Line, Mark, Picture, render
+from engine.chart import CandleChart, Line, Mark, render
 from engine.core.checks import STAGES
 from engine.core.settings import Settings
 from engine.core.values import Signal
@@ -53,7 +53,7 @@ def draw(histories: Histories, signal: Signal) -> bytes:
     bar = int(np.searchsorted(open_ms, signal.open_ms))
     part = slice(max(bar - BEFORE, 0), bar + AFTER + 1)
     return render(
-        Picture(
+        CandleChart(
             symbol=signal.symbol,
             frame_s=histories.frame_ms // 1000,
             open_ms=open_ms[part],
@@ -64,7 +64,8 @@ def draw(histories: Histories, signal: Signal) -> bytes:
                 Line(signal.stop, "stop", "stop"),
             ),
             marks=(Mark(signal.open_ms, signal.price, signal.side.entry),),
-            title=f"{signal.setup} {signal.side} · strength {signal.level.strength:.2f}",
+            side=signal.side,
+            words=f"{signal.setup} · strength {signal.level.strength:.2f}",
         )
     )
 

@@ -1,11 +1,13 @@
-"""engine.canvas: literal text, measured and cut."""
+"""engine.chart.canvas: literal text, measured and cut."""
 
 import io
 
 import pytest
 from PIL import Image
 
-from engine.canvas import Canvas, literal
+from engine.chart.canvas import Canvas, Font, Rim, literal, rounded
+
+WHITE = Font(20, "#ffffff")
 
 
 @pytest.mark.parametrize(
@@ -26,20 +28,20 @@ def test_literal(text: str, shown: str) -> None:
 def test_text_is_cut_to_its_room() -> None:
     canvas = Canvas(200, 40, "#000000")
 
-    cut = canvas.fitted("abcdefghijklmnopqrstuvwxyz", 20, 120)
+    cut = canvas.fitted("abcdefghijklmnopqrstuvwxyz", WHITE, 120)
 
     assert cut.startswith("abcde")
     assert cut.endswith("...")
-    assert canvas.width(cut, 20) <= 120
-    assert canvas.fitted("abc", 20, 120) == "abc"
-    assert canvas.fitted("abcdefgh", 20, 1) == "..."
+    assert canvas.width(cut, WHITE) <= 120
+    assert canvas.fitted("abc", WHITE, 120) == "abc"
+    assert canvas.fitted("abcdefgh", WHITE, 1) == "..."
 
 
 def test_markup_is_drawn_as_it_stands() -> None:
     pictures = []
     for text in ("$x$", "x"):
         canvas = Canvas(100, 40, "#000000")
-        canvas.text((10, 20), text, 20, "#ffffff")
+        canvas.text((10, 20), text, WHITE)
         pictures.append(Image.open(io.BytesIO(canvas.png())).convert("L").getbbox())
 
     literal_box, plain_box = pictures
@@ -61,3 +63,22 @@ def test_later_lies_on_top() -> None:
     assert image.getpixel((10, 10)) == (0, 255, 0)
     assert image.getpixel((2, 10)) == (0, 0, 255)
     assert image.getpixel((2, 2)) == (0, 0, 0)
+
+
+def test_rims_and_round_corners() -> None:
+    canvas = Canvas(40, 40, "#000000")
+    outline = rounded((4, 4, 36, 36), 10)
+    canvas.shapes([outline], "none", rim=Rim("#ff0000", 4))
+
+    image = Image.open(io.BytesIO(canvas.png())).convert("RGB")
+
+    assert image.getpixel((20, 4)) == (255, 0, 0)
+    assert image.getpixel((20, 20)) == image.getpixel((2, 2)) == (0, 0, 0)
+    assert outline.min() == pytest.approx(4)
+    assert outline.max() == pytest.approx(36)
+
+
+def test_bold_is_wider() -> None:
+    canvas = Canvas(40, 40, "#000000")
+    bold = Font(20, "#ffffff", is_bold=True)
+    assert canvas.width("breakout", bold) > canvas.width("breakout", WHITE)

@@ -54,6 +54,7 @@ class Pinned:
 
     async def later(self, seconds: float) -> None:
         self.desk.now_real.now += seconds
+        self.desk.show(at_ms=self.desk.shown.at_ms + int(seconds * 1000))
         self.turn.set()
         await settle()
 
@@ -122,6 +123,7 @@ async def test_a_change_of_state_is_shown_at_once(fact: f.AnyFact, *, is_news: b
     desk, wire = Noting(), Wire()
     desk.note({f"card.{OWNER}": "77"})
     async with pinned(desk, wire) as here:
+        desk.show(at_ms=desk.shown.at_ms + 1000)  # else it would read as before
         desk.tell(fact)
         await settle()
         assert here.edits == [77] * (2 if is_news else 1)

@@ -21,7 +21,7 @@ from bot.commands import TABLE, VERBS
 from bot.desk import Health
 from bot.dialogs import Answer, Choice, Question, Tap
 from bot.gate import Caller, Role
-from builders import signal
+from bot.verbs import Verb
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.values import GateName
@@ -29,7 +29,8 @@ from engine.errors import EngineError
 
 READS = [
     "/start", "/help", "/status", "/s", "/signals", "/scan", "/why", "/levels", "/positions", "/p",
-    "/pnl", "/health",
+    "/pnl", "/health", "/daily", "/weekly", "/monthly", "/trades", "/stats", "/performance",
+    "/balance", "/risk", "/version",
 ]  # fmt: skip
 ACTS = {
     "pause": TRADER, "resume": TRADER, "close": TRADER, "stop": OWNER, "preset": OWNER,
@@ -82,20 +83,29 @@ async def test_roles_hold_for_words_and_buttons(verb: str, least: int, person: i
 
 
 def test_the_table_is_the_commands_of_the_manual() -> None:
-    names = "status positions signals scan why chart levels pnl "
-    names += "pause resume close stop preset mode ignore health help start panic"
+    names = "status positions signals scan why chart levels pnl trades stats balance risk "
+    names += "pause resume close stop preset set config notify blacklist watch mode ignore "
+    names += "health logs export help start seen panic"
     assert [v.name for v in TABLE] == names.split()
     assert all(len(v.brief) <= 40 for v in TABLE)
 
 
-def test_menus_show_what_the_role_may_use_and_panic_last() -> None:
+def test_menus_are_the_twelve_of_the_manual_and_the_reads_for_viewers() -> None:
     menus = {role: [c.command for c in VERBS.menu(role)] for role in Role}
     look = ["status", "positions", "signals", "scan", "why", "chart", "pnl"]
+    twelve = [*look, "pause", "resume", "health", "help", "panic"]
+    assert len(twelve) == 12
     assert menus == {
         Role.VIEWER: [*look, "health", "help"],
-        Role.TRADER: [*look, "pause", "resume", "health", "help"],
-        Role.OWNER: [*look, "pause", "resume", "health", "help", "panic"],
+        Role.TRADER: twelve,
+        Role.OWNER: twelve,
     }
+
+
+async def test_who_may_not_panic_is_shown_what_they_may() -> None:
+    async with talking() as talk:
+        said = await talk.say("/panic", TRADER)
+        assert [b["callback_data"] for b in buttons(said)] == ["r|pause", "r|close all"]
 
 
 async def test_help_names_only_what_exists_and_what_the_role_may_use() -> None:
@@ -103,17 +113,54 @@ async def test_help_names_only_what_exists_and_what_the_role_may_use() -> None:
         words = (await talk.say("/help", VIEWER))["text"]
         assert "/panic" not in words
         assert "/why" in words
-        owners = (await talk.say("/help", OWNER))["text"]
-        assert "<code>/panic</code>" in owners
-        one = (await talk.say("/help close"))["text"]
-        assert "/close [#id or SYM or all] [percent]" in one
-        assert "<code>/close sol 50</code>" in one
+        owners = await talk.say("/help", OWNER)
+        assert "<code>/panic</code>" in owners["text"]
+        tabs = ["Look", "Money", "Steer", "Machine", "Emergency", "All"]
+        assert [b["text"] for b in buttons(owners)] == tabs
         assert "No such command" in (await talk.say("/help nonsense"))["text"]
+        assert "No such command" in (await talk.say("/help emergency", VIEWER))["text"]
+
+
+async def test_help_turns_in_place_from_group_to_command_and_back() -> None:
+    async with talking() as talk:
+        said = await talk.say("/help")
+        group = await talk.tap(said, "Steer")
+        assert group["id"] == said["id"]
+        assert "<code>/close</code>  close a position" in group["text"]
+        talk.desk.now_real.now += 9
+        one = await talk.tap({**group, "id": said["id"]}, "? close")
+        assert one["id"] == said["id"]
+        assert "/close [#id or SYM or all] [percent]" in one["text"]
+        assert "<code>/close sol 50</code>" in one["text"]
+        assert "Also <code>/closeall = /close all</code>." in one["text"]
+
+
+@pytest.mark.parametrize("verb", TABLE, ids=lambda v: v.name)
+async def test_help_gives_every_command_its_usage_and_two_examples(verb: Verb) -> None:
+    async with talking() as talk:
+        said = (await talk.say(f"/help {verb.name}"))["text"]
+        assert f"<code>{verb.usage}</code>" in said
+        has_ways = "[" in verb.usage or " " in verb.usage or verb.aliases or verb.name == "start"
+        assert len(verb.examples) == (2 if has_ways else 1)
+        assert all(f"<code>{example}</code>" in said for example in verb.examples)
+        for example in verb.examples:
+            assert VERBS.find(example.split()[0][1:]) is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [("/daily", "/pnl day"), ("/weekly", "/pnl week"), ("/monthly", "/pnl month"),
+     ("/version", "/health"), ("/performance", "/stats"), ("/closeall", "/close all"),
+     ("/errors", "/logs errors"), ("/closeall 50", "/close all 50")],
+)  # fmt: skip
+async def test_an_alias_stands_for_a_command_with_its_words(words: str, same: str) -> None:
+    async with talking(held()) as talk:
+        assert (await talk.say(words))["text"] == (await talk.say(same))["text"]
 
 
 async def test_an_unknown_command_offers_the_nearest_and_repeats_nothing() -> None:
     async with talking() as talk:
-        said = await talk.say("/statsu <b>evil</b>")
+        said = await talk.say("/statuss <b>evil</b>")
         assert said["text"] == "No such command. Did you mean"
         assert [b["callback_data"] for b in buttons(said)] == ["r|status", "r|help"]
         assert (await talk.say("/qqqqqqq"))["text"] == "No such command."
@@ -122,7 +169,9 @@ async def test_an_unknown_command_offers_the_nearest_and_repeats_nothing() -> No
 async def test_start_starts_nothing() -> None:
     async with talking() as talk:
         said = await talk.say("/start 7F3K-Q2")
+        assert said["text"].startswith("Hello @u11, you are owner here.")
         assert "RUNNING" in said["text"]
+        assert "Equity <b>" in said["text"]
         assert "Opening it starts nothing" in said["text"]
         assert talk.desk.commands == []
 
@@ -161,7 +210,20 @@ async def test_answers_are_replies_and_refresh_edits_in_place() -> None:
         ("/scan 0", "a count is a whole number from 1 to 30"),
         ("/scan 1e1", "a count is a whole number from 1 to 30"),
         ("/scan 2", "2 markets</b>"),
-        ("/pnl 9d", "a period is one of today, 7d, 30d, all"),
+        ("/pnl 9d", "a period is one of today, 7d, 30d, all, day, week, month"),
+        ("/pnl 7d 7d", "a period is one of"),
+        ("/trades a b", "a page is written p2"),
+        ("/trades 0", "a count is a whole number from 1 to 500"),
+        ("/trades zzz", "No market of ours is called that"),
+        ("/trades #99", "No trade of that number"),
+        ("/stats by moon", "statistics go by symbol, setup, side, hour, exit"),
+        ("/stats symbol x", "that is more than this command takes"),
+        ("/risk now", "only reset is understood here"),
+        ("/risk reset x", "nothing to reset"),
+        ("/logs \u0412", "by a count, by errors, or by a market"),
+        ("/logs 5 errors", "that is more than this command takes"),
+        ("/export moon", "one of trades, signals, config, logs, all"),
+        ("/export", "Which document?"),
         ("/status now", "status takes the word pin, or nothing"),
     ],
 )
@@ -181,7 +243,9 @@ async def test_an_unknown_market_offers_the_most_promising() -> None:
 async def test_the_chart_picker_names_each_market_once() -> None:
     async with talking(held()) as talk:
         data = [b["callback_data"] for b in buttons(await talk.say("/chart"))]
-        assert data == ["r|chart SOLUSDT", "r|chart ARBUSDT", "r|scan"]
+        assert data == [
+            *("r|chart SOLUSDT", "r|chart ARBUSDT", "r|scan", "r|chart equity", "r|chart r"),
+        ]
 
 
 async def test_an_ambiguous_market_becomes_buttons() -> None:
@@ -190,18 +254,6 @@ async def test_an_ambiguous_market_becomes_buttons() -> None:
     async with talking(desk) as talk:
         said = await talk.say("/why ar")
         assert [b["callback_data"] for b in buttons(said)][:2] == ["r|why ARBUSDT", "r|why ARKUSDT"]
-
-
-async def test_a_chart_is_a_photo_with_the_trade_s_lines() -> None:
-    desk = held()
-    async with talking(desk) as talk:
-        desk.tell(f.SignalSkipped(signal(), "x"))
-        said = await talk.say("/chart sol")
-        assert said["photo"] == "attached"
-        kinds = [line.kind for line in desk.pictures[0].lines]
-        assert kinds == ["level", "level", "entry", "stop", "target"]
-        desk.history = None
-        assert "No candles" in (await talk.say("/chart sol"))["text"]
 
 
 # Trouble

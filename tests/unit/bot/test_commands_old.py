@@ -91,3 +91,13 @@ async def test_roles_come_before_age() -> None:
     async with talking() as talk:
         assert "for the role" in (await talk.say("/panic now", VIEWER, **OLD))["text"]
         assert talk.desk.commands == []
+
+
+@pytest.mark.parametrize("ours_s", [0.0, 7200.0, -7200.0])
+async def test_a_wrong_clock_of_ours_makes_no_command_old_or_new(ours_s: float) -> None:
+    desk = held()
+    desk.now_real.now += ours_s
+    async with talking(desk) as talk:
+        talk.dial.ahead_s = -ours_s  # as the dates of Telegram's answers say
+        assert "too old" not in (await talk.say("/resume"))["text"]
+        assert "too old to act on" in (await talk.say("/resume", **OLD))["text"]

@@ -1,14 +1,14 @@
-"""The cards about the market: scan, levels and chart."""
+"""The cards about the market: scan and levels."""
 
 import msgspec
-from desks import a_trade, body, candles, level, position, verdict, view
+from desks import body, candles, level, verdict, view
 
-from bot.views import market, money
+from bot.views import market
 from bot.views.layout import Text
-from builders import T0, D, fill, signal
+from builders import T0
 from engine.core.checks import IN_BAND, NEAR
-from engine.core.values import Level, Setup, Side
-from engine.core.view import TargetView, View, ranked
+from engine.core.values import Level, Side
+from engine.core.view import View, ranked
 
 
 def scan(shown: View, count: int = market.SCAN_ROWS) -> Text:
@@ -83,49 +83,3 @@ def test_levels_that_are_many_or_none() -> None:
         "\nNo level stands: too few extremes agree on a price."
         "\n<i>Order flow: not followed. Watched markets are, and those with a position.</i>"
     )
-
-
-def test_the_chart_shows_levels_trade_and_fills() -> None:
-    held = position(targets=(
-        TargetView(1.5, D(105), D(5), "filled"), TargetView(2.8, D(108), D(5), "working")
-    ))  # fmt: skip
-    done = a_trade()
-    done.fills = [fill(exchange_ms=T0), fill(exchange_ms=1)]
-    picture = market.chart(candles(), "paper", held, done)
-    lines = [(line.label, line.kind) for line in picture.lines]
-    assert lines == [
-        ("4 touches", "level"),
-        ("4 touches", "level"),
-        ("entry", "entry"),
-        ("stop", "stop"),
-        ("2.8R", "target"),
-    ]
-    assert [m.at_ms for m in picture.marks] == [T0]
-    assert picture.title == "PAPER · last 100.5 · level 102.2 (+1.69%) · LONG #17"
-    assert "Last close 100.5" in market.chart_caption(picture, "paper").html
-
-
-def test_the_chart_of_a_signal_names_it_once() -> None:
-    picture = market.signal_chart(candles(), "paper", a_trade())
-    assert picture is not None
-    assert (picture.symbol, picture.title) == ("SOLUSDT", "PAPER · LONG breakout #17")
-
-
-def test_a_retest_is_not_called_a_breakout() -> None:
-    back = a_trade(signal=signal(setup=Setup.RETEST))
-    picture = market.signal_chart(candles(), "paper", back)
-    assert picture is not None
-    assert picture.title == "PAPER · LONG retest #17"
-    assert money.signal_taken(back, "paper").html.startswith(
-        "🚀 <b>SOLUSDT LONG</b> retest · 🧪 <code>#17</code>"
-    )
-
-
-def test_the_chart_of_a_market_without_a_trade() -> None:
-    many = msgspec.structs.replace(candles(), levels=(level(),) * 9)
-    picture = market.chart(many, "paper", None, None)
-    assert len(picture.lines) == market.LEVELS_A_SIDE
-    bare = position(entry=None, stop=None, targets=())
-    assert len(market.chart(many, "paper", bare, None).lines) == market.LEVELS_A_SIDE
-    empty = candles(bars=0)
-    assert "Last close -" in market.chart_caption(market.chart(empty, "x", None, None), "x").html

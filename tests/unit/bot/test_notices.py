@@ -3,6 +3,7 @@
 from desks import taken
 
 from bot.notices import TRAIL_MS, Notice, Teller, Urgency
+from bot.preferences import Kind
 from bot.trades import TradeBook
 from bot.views import layout
 from builders import T0, D, fill, order
@@ -199,7 +200,7 @@ def test_funding_of_a_trade_that_is_over_is_news() -> None:
     story = trading()
     late = f.FundingPaid(None, Funding("f9", "XRPUSDT", D("1.30"), T0))
     notice = story.one(late)
-    assert (notice.urgency, notice.is_silent) == (Urgency.NEWS, True)
+    assert (notice.urgency, notice.kind) == (Urgency.CARD, Kind.REPORT)
     assert layout.plain(notice.text.html) == (
         "💰 XRPUSDT funding -1.30 USDT · 🧪 PAPER\nIts trade was closed before; the balance has it."
     )
@@ -208,7 +209,7 @@ def test_funding_of_a_trade_that_is_over_is_news() -> None:
 def test_a_transfer_is_news_and_no_result() -> None:
     story = trading()
     notice = story.one(f.Transferred("t1", D(1000)))
-    assert (notice.urgency, notice.is_silent) == (Urgency.NEWS, True)
+    assert (notice.urgency, notice.kind) == (Urgency.CARD, Kind.REPORT)
     assert layout.plain(notice.text.html) == (
         "💰 1\u2009000.00 USDT came in · 🧪 PAPER\n"
         "No result: the day's start and the peak moved by it."

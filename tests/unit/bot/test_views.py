@@ -5,7 +5,6 @@ import pytest
 from desks import (
     CHECKS,
     HEALTH,
-    PULSE,
     a_trade,
     body,
     gate,
@@ -17,7 +16,7 @@ from desks import (
 
 from bot.panic import Board
 from bot.trades import TradeBook
-from bot.views import layout, money, positions, status
+from bot.views import layout, money, pnl, positions, status
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
@@ -119,38 +118,6 @@ def test_the_close_question() -> None:
         "Est.  - net of fees -",
     ]
     assert money.cut_of(short, D(1), quote).price == 184.0
-
-
-def test_the_pnl_card() -> None:
-    text = money.pnl(FULL, "7d", "UTC")
-    head = "💰 <b>Net -9.40</b> USDT · -0.31R · last 7 days · 🧪"
-    assert text.html.startswith(head)
-    assert text.html.endswith("Open: 1, net if closed now +16.70 USDT")
-    assert body(text) == [
-        "day          net      R   tr   win",
-        "Sat 14    -18.40   -0.6    1    0%",
-        "Thu 12     +9.00   +0.3    1  100%",
-        "sum        -9.40   -0.3    2   50%",
-        "gross      -7.40",
-        "fees       -2.00",
-    ]
-
-
-def test_pnl_periods_begin_at_midnight_of_the_zone() -> None:
-    early = view(trades=(trade(1, "5", T0 - 14 * 3_600_000),))  # 01:06 in UTC
-    assert "Net +5.00" in money.pnl(early, "today", "UTC").html
-    far = money.pnl(early, "today", "America/New_York").html
-    assert far.endswith("\nNo trade closed in this period, 1 before.")
-    assert money.pnl(view(), "all", "UTC").html.endswith("\nNo trade closed yet.")
-    carried = view(trades=(trade(1, "5", T0, funding=D("1.3")), trade(2, "5", T0)))
-    assert body(money.pnl(carried, "all", "UTC"))[-2:] == [
-        "fees       -2.00",
-        "fund       -1.30",
-    ]
-    many = view(trades=tuple(trade(n, "1", T0 - n * 86_400_000) for n in range(25, 0, -1)))
-    rows = body(money.pnl(many, "all", "UTC"))
-    assert len(rows) == 1 + money.DAYS_SHOWN + 1 + 3
-    assert "..." in rows
 
 
 def test_the_closed_card() -> None:
@@ -288,29 +255,14 @@ def test_unknown_values_are_dashes() -> None:
         "Net if closed          - all costs",
         "Stop           -           not yet",
     ]
-    assert "Open:" not in money.pnl(view(positions=(lost,)), "all", "UTC").html
+    assert "Open:" not in pnl.pnl(view(positions=(lost,)), pnl.Span("all"), "UTC").html
     unpriced = position(net_if_closed=None)
-    assert "now - USDT" in money.pnl(view(positions=(unpriced,)), "all", "UTC").html
+    assert "now - USDT" in pnl.pnl(view(positions=(unpriced,)), pnl.Span("all"), "UTC").html
 
 
 def test_many_positions_are_counted() -> None:
     crowd = tuple(position(n) for n in range(1, 27))
     assert body(status.status(view(positions=crowd), HEALTH, LIMITS))[-1] == "and 14 more"
-
-
-def test_health_shows_the_chat_and_the_errors() -> None:
-    pulse = msgspec.structs.replace(
-        PULSE, outbox_depth=3, outbox_oldest_s=95.0, poll_age_s=None, trouble="HTTP 409 <x>"
-    )
-    far = msgspec.structs.replace(HEALTH, feed_age_ms=2 * 86_400_000, clock_skew_ms=None)
-    text = status.health_card(view(gates=(gate(GateName.DISK_BAD),)), far, pulse)
-    rows = body(text)
-    assert "Outbox      3 waiting, oldest 1m" in rows
-    assert "Chat poll   -" in rows
-    assert "Feed age    2d 00h" in rows
-    assert "Clock skew  -" in rows
-    assert "Telegram: HTTP 409 &lt;x&gt;" in text.html
-    assert "order_refused: too small" in text.html
 
 
 # Panic

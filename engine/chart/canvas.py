@@ -12,6 +12,7 @@ from functools import cache
 from io import BytesIO
 from typing import Literal
 
+import msgspec
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -22,10 +23,31 @@ from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 from numpy.typing import NDArray
 
-Points = Sequence[tuple[float, float]]
+Points = Sequence[tuple[float, float]] | NDArray[np.float64]  # the array is (points, 2)
 Shapes = Sequence[Points] | NDArray[np.float64]  # the array is (shapes, corners, 2)
 
 _DPI = 72  # so that a point of a font is a pixel
+_CORNER = np.linspace(0, np.pi / 2, 5)  # angles of a rounded corner
+
+
+class Font(msgspec.Struct, frozen=True):
+    """How words look; the size is in pixels."""
+
+    size: int
+    color: str
+    is_bold: bool = False
+
+    @property
+    def weight(self) -> Literal["bold", "normal"]:
+        """In the words of the library."""
+        return "bold" if self.is_bold else "normal"
+
+
+class Rim(msgspec.Struct, frozen=True):
+    """The line around a shape."""
+
+    color: str
+    width: float
 
 
 class Canvas:
@@ -41,19 +63,29 @@ class Canvas:
     ) -> None:
         """Straight strokes of one look."""
         style = (0, (7, 5)) if dashed else "solid"
-        self._add(LineCollection(points, colors=color, linewidths=width, linestyles=[style]))
+        self._add(
+            LineCollection(
+                [np.asarray(p) for p in points], colors=color, linewidths=width, linestyles=[style]
+            )
+        )
 
-    def shapes(self, points: Shapes, color: str, *, rim: str = "none", alpha: float = 1) -> None:
-        """Filled polygons of one look."""
+    def shapes(
+        self, points: Shapes, color: str, *, rim: Rim | None = None, alpha: float = 1
+    ) -> None:
+        """Filled polygons of one look; the color `none` leaves them open."""
         corners = [np.asarray(shape) for shape in points]
-        self._add(PolyCollection(corners, facecolors=color, edgecolors=rim, alpha=alpha))
+        edge, width = (rim.color, rim.width) if rim else ("none", 0)
+        self._add(
+            PolyCollection(
+                corners, facecolors=color, edgecolors=edge, linewidths=width, alpha=alpha
+            )
+        )
 
     def text(
         self,
         place: tuple[float, float],
-        text: str,
-        size: int,
-        color: str,
+        words: str,
+        font: Font,
         align: Literal["left", "center", "right"] = "left",
     ) -> None:
         """One line of literal text, its middle at the height of `place`."""
@@ -62,29 +94,30 @@ class Canvas:
             Text(
                 x,
                 y,
-                literal(text),
-                color=color,
-                fontsize=size,
+                literal(words),
+                color=font.color,
+                fontsize=font.size,
+                fontweight=font.weight,
                 horizontalalignment=align,
                 verticalalignment="center_baseline",
                 parse_math=False,
             )
         )
 
-    def width(self, text: str, size: int) -> float:
+    def width(self, words: str, font: Font) -> float:
         """Width of a text in pixels."""
         renderer = self._agg.get_renderer()  # type: ignore[no-untyped-call]  # the same gap
-        font = FontProperties(size=size)
-        return float(renderer.get_text_width_height_descent(literal(text), font, ismath=False)[0])
+        look = FontProperties(size=font.size, weight=font.weight)
+        return float(renderer.get_text_width_height_descent(literal(words), look, ismath=False)[0])
 
-    def fitted(self, text: str, size: int, width: float) -> str:
+    def fitted(self, words: str, font: Font, width: float) -> str:
         """The text, cut to fit into `width` pixels."""
-        text = literal(text)
-        if self.width(text, size) <= width:
-            return text
-        lengths = range(len(text))
-        cut = bisect(lengths, width, key=lambda length: self.width(f"{text[:length]}...", size))
-        return f"{text[: max(cut - 1, 0)]}..."
+        words = literal(words)
+        if self.width(words, font) <= width:
+            return words
+        lengths = range(len(words))
+        cut = bisect(lengths, width, key=lambda length: self.width(f"{words[:length]}...", font))
+        return f"{words[: max(cut - 1, 0)]}..."
 
     def png(self) -> bytes:
         """The picture; lightly compressed, because the chat compresses it again."""
@@ -99,6 +132,17 @@ class Canvas:
         artist.set_zorder(self._layer)
         artist.set_transform(IdentityTransform())
         self._figure.add_artist(artist)
+
+
+def rounded(box: tuple[float, float, float, float], radius: float) -> NDArray[np.float64]:
+    """The outline of a box `(left, bottom, right, top)` with round corners, `(corners, 2)`."""
+    left, bottom, right, top = box
+    x = np.array([right - radius, left + radius, left + radius, right - radius])
+    y = np.array([top - radius, top - radius, bottom + radius, bottom + radius])
+    turn = _CORNER + np.pi / 2 * np.arange(4)[:, None]
+    around = np.stack([x[:, None] + radius * np.cos(turn), y[:, None] + radius * np.sin(turn)], -1)
+    outline: NDArray[np.float64] = around.reshape(-1, 2)
+    return outline
 
 
 def literal(text: str) -> str:
