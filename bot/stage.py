@@ -33,7 +33,7 @@ class Stage:
         if again is not None:
             return again
         text, opened = self._dialogs.ask(content, self._caller)
-        opened.message_id = self._message_id
+        self._dialogs.shown(opened, self._message_id)
         return text
 
     def ring(self, text: Text) -> None:
