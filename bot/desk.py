@@ -31,6 +31,7 @@ class Health(msgspec.Struct, frozen=True):
     api_latency_ms: float | None
     clock_skew_ms: float | None
     errors: tuple[tuple[Ms, str], ...] = ()  # the last few, newest last
+    has_begun: bool = True  # turns are made; before that the exchange has given no time yet
     failing: tuple[str, ...] = ()  # timers whose last runs all failed
 
 

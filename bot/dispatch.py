@@ -8,7 +8,7 @@ person's slow chart hold up another's panic.
 import asyncio
 import secrets
 
-from bot import texts
+from bot import texts, texts_guard
 from bot.acks import Ack, Acks
 from bot.commands import VERBS
 from bot.content import File, Photo
@@ -18,8 +18,8 @@ from bot.ear import Dial
 from bot.gate import STALE_S, Admitted, Caller, Role
 from bot.parsing import Unclear, split
 from bot.stage import Stage
-from bot.stale import run_stale
-from bot.verbs import Stale, allowed, answer, spelled
+from bot.stale import run_stale, starting
+from bot.verbs import Stale, Verb, allowed, answer, spelled
 from bot.views.layout import Text
 from engine.log import Log
 
@@ -106,7 +106,7 @@ class Dispatch:
         ask = spelled(verb, name, ask)
         try:
             if age_s <= STALE_S:
-                return await answer(self._room, verb, ask)
+                return await self._act(verb, ask)
             if verb.stale is Stale.SKIP:
                 self._skip(ask.caller.chat_id)
                 return None
@@ -115,6 +115,11 @@ class Dispatch:
             if ack is not None:
                 ack.refuse()
             return texts.unclear(str(error), verb.usage)
+
+    async def _act(self, verb: Verb, ask: Ask) -> Answer:
+        """Carry it out, unless this start does not know yet what is open."""
+        step = starting(self._room, verb)
+        return texts_guard.starting(step) if step else await answer(self._room, verb, ask)
 
     def _skip(self, chat_id: int) -> None:
         count, _ = self._skipped.get(chat_id, (0, 0.0))

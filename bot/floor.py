@@ -101,6 +101,7 @@ class Floor(Window):
             api_latency_ms=station.latency_ms,
             clock_skew_ms=self._ports.clock.skew_ms,
             errors=tuple(self._errors),
+            has_begun=station.has_begun,
             failing=station.failing,
         )
 

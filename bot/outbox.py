@@ -133,15 +133,13 @@ class Outbox:
         self.is_connected = True
         self._tray.wake.set()
 
-    def revive(self, chat_id: int) -> None:
-        """Somebody wrote from there: a chat that refused us takes messages again."""
+    def revive(self, chat_id: int, *, is_place: bool = False) -> None:
+        """Somebody wrote from there: a chat that refused us takes messages again, a place news."""
+        if is_place:
+            self._editor.welcome(chat_id)
         if chat_id in self._gone:
             self._gone.discard(chat_id)
             self._tray.wake.set()
-
-    def welcome(self, place: int) -> None:
-        """Tell this chat the news from now on."""
-        self._editor.welcome(place)
 
     # The task
 

@@ -63,6 +63,10 @@ class Preferences(msgspec.Struct, frozen=True):
     digest: time = DIGEST
     mutes: Mapping[str, Ms] = MappingProxyType({})  # code of an incident -> until when
 
+    def is_muted(self, code: str, at_ms: Ms) -> bool:
+        """Whether a person does not want to hear of this error now."""
+        return at_ms < self.mutes.get(code, 0)
+
     def over(self, at_ms: Ms) -> tuple[str, ...]:
         """Keys of notes about mutes that have ended."""
         return tuple(f"{MUTED}{code}" for code, until in self.mutes.items() if until <= at_ms)

@@ -114,7 +114,7 @@ class Warden:
             _log.warning("pairing.refused", user=user_id, left=self._pairing.attempts_left)
             return False
         self._gate.pair(user_id)
-        self._outbox.welcome(user_id)
+        self._outbox.revive(user_id, is_place=True)
         _log.warning("pairing.done", owner=user_id)
         self._aside(self._keep(f"tg:{update.update_id}:pair", user_id))
         return True

@@ -5,6 +5,7 @@ order, and what does not fit is collected, so that all problems come at once. It
 never use a value it complained about, and never echo what looks like a secret.
 """
 
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -37,6 +38,7 @@ CHOSEN = " (/set)"
 
 _SECRET_NAMES = ("token", "secret", "password", "api_key", "apikey")
 _FILE_ONLY = "caps"  # what nothing exceeds: a command line is no place to raise it
+_NOTED_TOKEN = re.compile(r"#[^\n]*?\d{6,}:[A-Za-z0-9_-]{30,}")  # in a comment: it would be kept
 _FROM_ENVIRONMENT = (
     "secrets come from the environment (TELEGRAM_TOKEN or TELEGRAM_TOKEN_FILE), never from here"
 )
@@ -155,13 +157,18 @@ def _foreign(path: str) -> str | None:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        parsed = tomllib.loads(text)
     except OSError as error:
         reason = f"expected a readable file, found: {error.strerror}"
     except UnicodeDecodeError:
         reason = "expected UTF-8 text, found other bytes"
     except ValueError as error:  # no TOML, or a number too long to be one
         reason = f"expected TOML, found: {error}"
+    else:
+        if _NOTED_TOKEN.search(text) is None:
+            return parsed
+        reason = f"found a bot token in a comment (not shown); {_FROM_ENVIRONMENT}"
     raise ConfigError(str(path), [reason])
 
 

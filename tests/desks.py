@@ -297,6 +297,7 @@ class FakeDesk:
         self.configured: dict[str, Settings] = {}  # by preset; others are the settings in force
         self.misconfigured = ""  # what is wrong with every preset
         self.modes = FakeModes()
+        self.now_health = HEALTH
         self.rounds: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {}
         self._listeners: list[Callable[[Record], None]] = []
 
@@ -332,7 +333,7 @@ class FakeDesk:
         return self.configured.get(name, self.chosen)
 
     def health(self) -> Health:
-        return HEALTH
+        return self.now_health
 
     def listen(self, callback: Callable[[Record], None]) -> Callable[[], None]:
         self._listeners.append(callback)
