@@ -44,7 +44,7 @@ def loudness(notice: Notice, preferences: Preferences, at_ms: Ms, at: time) -> L
     if notice.kind is Kind.SAFETY:
         return Loudness.LOUD
     volume = preferences.volume(notice.kind)
-    if volume is Volume.OFF or (notice.code and preferences.is_muted(notice.code, at_ms)):
+    if volume is Volume.OFF or preferences.is_muted(notice.code, at_ms):
         return Loudness.OFF
     if preferences.is_quiet(at):
         return AT_NIGHT[notice.kind]
