@@ -1,6 +1,7 @@
 """Every renderer with hostile strings: it parses as Telegram HTML and stays inside every limit."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -24,10 +25,28 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from bot import texts, texts_help, texts_notices
+from bot.desk import Health
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
-from bot.views import chart, health, layout, market, money, pnl, presets, status, strangers
+from bot.views import (
+    age,
+    balance,
+    chart,
+    health,
+    layout,
+    logs,
+    market,
+    money,
+    pnl,
+    presets,
+    report,
+    risk,
+    stats,
+    status,
+    strangers,
+    trades,
+)
 from bot.views import mode as modes
 from bot.views import signals as listing
 from bot.views import why as reasons
@@ -35,6 +54,7 @@ from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
 from engine.core.checks import BOTH
+from engine.core.performance import SPLITS
 from engine.core.settings import Exchange, Levels, Settings
 from engine.core.terms import Risk
 from engine.core.values import (
@@ -118,6 +138,7 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
         lambda: Text(texts.move_question(held[0], D(183), 30)),
         lambda: health.health_card(shown, sick, pulse),
         *_looks(bad, shown, done),
+        *_results(bad, sick),
         lambda: pnl.pnl(shown, pnl.Span("all"), "UTC"),
         lambda: Text(money.close_question(held[0], money.cut_of(held[0], D(1), None), None)),
         lambda: texts.welcome(status.status(shown, sick, Risk()), name, "owner"),
@@ -131,6 +152,44 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     for which in (None, done):
         scene = chart.Scene(many, name, Levels(), 300, held[0] if which else None, which)
         yield chart.caption(scene, chart.chart(scene)), layout.CAPTION_MAX
+
+
+def _results(bad: Bad, sick: Health) -> list[Callable[[], Text]]:
+    """The cards about closed trades, the account, and our own log."""
+    sym, why, name = bad.symbol, bad.reason, bad.name
+    many = tuple(
+        trade(n, "-1234567.89", T0, symbol=f"{sym}{n % 30}", rule=f"{why}{n % 30}")
+        for n in range(10**6, 10**6 + 60)
+    )
+    gates = tuple(gate(g, why, name) for g in (GateName.KILL_SWITCH, GateName.EXCHANGE_DOWN))
+    shown = view(
+        trades=many, mode=name, instance=name, risk_reduced_why=why, risk_mult=0.5, gates=gates,
+        positions=(position(1, symbol=sym, qty=D(10) ** 9),), equity=D(10) ** 13,
+        foreign=(ForeignView(sym, Side.LONG, D(5)),),
+    )  # fmt: skip
+    day = report.Account(
+        "Daily", why, 0, T0 + 1, 10**6, tuple(GateName), Counter({why: 9, name: 8})
+    )
+    done = _trade(signal=signal(symbol=sym))
+    result = f.PositionClosed(
+        position_id=10**9, symbol=sym, side=Side.LONG, rule=why, gross=D(10) ** 12, fees=D(1),
+        net=D(10) ** 12, result_r=1e6, mfe_r=1e6, mae_r=-1e6, opened_ms=T0,
+    )  # fmt: skip
+    told = [f.Record(n, T0, f.StopMissing(1, why * 9)) for n in range(99)]
+    lines = [f"2026 ERROR {why} {name}"] * 9  # more of them are a file
+    return [
+        lambda: trades.trades(trades.Pick(many, (sym,), 3), shown),
+        lambda: trades.life(done, result, T0, told),
+        *(lambda by=by: stats.stats(shown, by) for by in ("", *SPLITS)),
+        lambda: balance.balance(shown, Settings()),
+        lambda: age.dated(risk.risk(shown, Settings()), shown),
+        lambda: report.report(day, shown, sick),
+        lambda: logs.logs(lines, why, name),
+        lambda: texts.exported(name, "7d", name),
+        lambda: texts.trades_file(3, name),
+        lambda: texts_help.help_all({"Look": [("x", why)], name: [("y", why)]}, name),
+        lambda: texts_help.help_group("Look", {"Look": [("x", why[:40])] * 20, name: []}),
+    ]
 
 
 def _looks(bad: Bad, shown: View, done: Trade) -> list[Callable[[], Text]]:
