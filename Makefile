@@ -10,6 +10,7 @@
 #   make faults  each fault of the exchange, lived through in live mode: GROUP=rest, ROW=FT01
 #   make day    a day of live trading while the exchange misbehaves at random: HOURS=24, SEED=n
 #   make survey  what each preset finds in recorded candles: DATA=candles/, PICTURES=folder
+#   make screens  a picture of each answer of the chat, as a phone shows it: OUT=folder
 #   make bench  how fast it is, as a table
 #   make docs   draw the diagrams of README.md anew
 #   make lock   resolve the dependencies of pyproject.toml anew
@@ -25,6 +26,7 @@ GROUP ?=
 ROW ?=
 DATA ?=
 PICTURES ?=
+OUT ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
 BIN := .venv/bin
@@ -32,7 +34,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links --no-header --allow-unsafe
 
-.PHONY: run test check sim mutants kills live-kills faults day survey bench docs lock clean
+.PHONY: run test check sim mutants kills live-kills faults day survey screens bench docs lock clean
 
 run: .venv/.runtime
 	$(BIN)/python -m bot --sandbox $(ARGS)
@@ -71,6 +73,9 @@ day: .venv/.dev
 survey: .venv/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m survey --jobs $(JOBS) --data $(DATA) \
 		$(if $(PICTURES),--pictures $(PICTURES))
+
+screens: .venv/.dev
+	PYTHONPATH=.:tests $(BIN)/python -m e2e.screens $(if $(OUT),--out $(OUT))
 
 bench: .venv/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m bench

@@ -106,14 +106,14 @@ async def _next_world(plan: Plan) -> bool:
             raise
         _log.error("mode.refused", mode=plan.modes.mode, problem=problem, exc_info=True)
         words = f"{problem}. It stays on paper."
-        await _tell(_account(plan.environment), plan.modes.mode, words)
+        await _tell(_account(plan), plan.modes.mode, words)
     plan.modes.fall_back()
     return await _one_world(plan)
 
 
 async def _joined(plan: Plan, memory: Memory) -> bool:
     """A venue and a chat that are not ours."""
-    account = _account(plan.environment)
+    account = _account(plan)
     try:
         world = await _world(plan, memory)
     except Denied as denial:
@@ -128,7 +128,7 @@ async def _tell(account: Account, mode: str, words: str) -> None:
 
 
 async def _in_sandbox(plan: Plan, memory: Memory) -> bool:
-    store, ledger, settings = memory
+    store, ledger, settings, _ = memory
     options, environment = plan.options, plan.environment
     market = identify(store.folder, options.seed, options.data)
     joins = environment.telegram_api_url or ""
@@ -145,7 +145,7 @@ async def _in_sandbox(plan: Plan, memory: Memory) -> bool:
         )
         settings = msgspec.structs.replace(settings, exchange=exchange)
         memory = memory._replace(settings=settings)
-        account = _account(environment) if is_joined else _embedded_account(sandbox)
+        account = _account(plan) if is_joined else _embedded_account(sandbox)
         page = joins if is_joined else sandbox.rest_url
         options.say(f"Breakout sandbox ({sandbox.words}): open {page}/")
         async with asyncio.TaskGroup() as group:
@@ -160,7 +160,7 @@ async def _in_sandbox(plan: Plan, memory: Memory) -> bool:
 
 async def _world(plan: Plan, memory: Memory) -> worlds.World:
     """The adapters of the mode in force."""
-    store, ledger, settings = memory
+    store, ledger, settings, _ = memory
     if plan.modes.mode == LIVE:
         right = plan.modes.right(settings, ledger)
         return await worlds.live(settings, (store, ledger), plan.options.speed, right)
@@ -172,19 +172,23 @@ def _embedded_account(sandbox: Sandbox) -> Account:
     return Account(token=EXAMPLE_TOKEN, users=users, api_url=sandbox.rest_url)
 
 
-def _account(environment: Environment) -> Account:
+def _account(plan: Plan) -> Account:
+    """A chat that is not ours, and its people."""
+    environment = plan.environment
     token = environment.telegram_token
     if token is None:
         raise ConfigError("environment", ["TELEGRAM_TOKEN  expected a bot token, found none"])
     proxy = environment.telegram_proxy
-    if not environment.allowed_users:
-        _log.warning("gate.empty", hint="TELEGRAM_ALLOWED_USERS names nobody: nobody is heard")
+    has_owner = Role.OWNER.name.lower() in environment.allowed_users.values()
     return Account(
         token=token.reveal(),
         users={user: Role[name.upper()] for user, name in environment.allowed_users.items()},
         chats=tuple(sorted(environment.allowed_chats)),
+        announce=tuple(environment.announce_chats),
         api_url=environment.telegram_api_url or "",
         proxy=proxy.reveal() if proxy else "",
+        heir=None if has_owner else plan.modes.owner_elsewhere(plan.load),
+        say=plan.options.say,
     )
 
 
@@ -192,13 +196,15 @@ async def _trade(
     plan: Plan, memory: Memory, world: worlds.World, chat_of: tuple[Account, str]
 ) -> bool:
     """Run engine and chat side by side until they shall end, then bring both down in order."""
-    (account, source), (store, ledger, settings) = chat_of, memory
-    station = Station(settings, ledger, world.ports, world.start)
+    (account, source), (store, ledger, settings, untuned) = chat_of, memory
+    station = Station(settings, ledger, world.ports, world.start._replace(untuned=untuned))
     floor = Floor(station, world.ports, source, (plan.load, plan.modes))
     chat = _Chat(account, floor, settings, station)
     station.listen(chat.offer)
     ages = chat.poll_age_s, lambda: station.feed_age_s
-    beat = Heartbeat(store.folder, *ages, failing=lambda: _failing(station, world.access))
+    beat = Heartbeat(
+        store.folder, *ages, failing=lambda: _failing(station, world.access) + chat.failing
+    )
     station.runner.after_turn(beat.beat)
     try:
         return await _until_over(plan.modes, station, chat, world.access)
@@ -282,6 +288,11 @@ class _Chat:
     def poll_age_s(self) -> float | None:
         """Real seconds since Telegram last answered."""
         return None if self._chat is None else self._chat.pulse().poll_age_s
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """What a health check shall name of the chat."""
+        return () if self._chat is None else self._chat.failing
 
     async def run(self, end: Callable[[], None]) -> None:
         """Talk until canceled; a refused token stops everything unless money is at risk."""

@@ -5,19 +5,27 @@ action never checks a role; nothing runs that is not in this table.
 """
 
 from bot import texts, texts_help
+from bot.commands_blacklist import blacklist
 from bot.commands_chart import chart_
-from bot.commands_close import close, panic
+from bot.commands_close import close
+from bot.commands_config import config_
 from bot.commands_gates import pause, resume, stop
 from bot.commands_ignore import ignore
 from bot.commands_logs import export_, logs
 from bot.commands_mode import mode
 from bot.commands_money import balance, pnl, risk
+from bot.commands_notify import notify
+from bot.commands_panic import panic
 from bot.commands_positions import positions
 from bot.commands_preset import preset
-from bot.commands_read import health, levels, signals, start, status_, why
+from bot.commands_read import health, levels, signals, start, why
 from bot.commands_scan import scan
+from bot.commands_seen import seen
+from bot.commands_set import set_
 from bot.commands_stats import stats
+from bot.commands_status import status_
 from bot.commands_trades import trades
+from bot.commands_watch import watch
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer
 from bot.gate import Role
@@ -53,8 +61,8 @@ TABLE: tuple[Verb, ...] = (
         V,
         status_,
         "the live card",
-        "/status",
-        ("/status", "/s"),
+        "/status [pin]",
+        ("/status", "/status pin"),
         aliases=("s",),
         has_prices=True,
     ),
@@ -222,6 +230,60 @@ TABLE: tuple[Verb, ...] = (
         group="Steer",
     ),
     Verb(
+        "set",
+        O,
+        set_,
+        "one setting: show it, or change it",
+        "/set [key [value]]",
+        ("/set risk.max_open_positions 2", "/set risk.max_open_positions reset"),
+        stale=Stale.REFUSE,
+        in_menu=False,
+        group="Steer",
+    ),
+    Verb(
+        "config",
+        V,
+        config_,
+        "the configuration in force",
+        "/config [section or export]",
+        ("/config risk", "/config export"),
+        in_menu=False,
+        group="Machine",
+    ),
+    Verb(
+        "notify",
+        O,
+        notify,
+        "what is told, how loudly, quiet hours",
+        "/notify [quiet HH:MM-HH:MM | quiet off | digest HH:MM | mute CODE]",
+        ("/notify", "/notify quiet 22:00-07:00"),
+        stale=Stale.REFUSE,
+        in_menu=False,
+        group="Steer",
+    ),
+    Verb(
+        "blacklist",
+        T,
+        blacklist,
+        "markets that are never traded",
+        "/blacklist [SYM [7d] [reason] | rm SYM]",
+        ("/blacklist doge 7d thin book", "/blacklist rm doge"),
+        stale=Stale.REFUSE,
+        in_menu=False,
+        group="Steer",
+    ),
+    Verb(
+        "watch",
+        T,
+        watch,
+        "alerts of prices and levels, no trades",
+        "/watch [SYM ... | SYM price | rm SYM [price] | clear]",
+        ("/watch sol eth", "/watch sol 190"),
+        stale=Stale.REFUSE,
+        in_menu=False,
+        group="Steer",
+    ),
+    Verb(
         "mode",
         O,
         mode,
@@ -290,6 +352,16 @@ TABLE: tuple[Verb, ...] = (
         "who am I; starts nothing",
         "/start",
         ("/start", "/start 7F3K-Q2"),
+        in_menu=False,
+        group="Machine",
+    ),
+    Verb(
+        "seen",
+        T,
+        seen,
+        "an alarm was seen: it stops to ring",
+        "/seen [event]",
+        ("/seen", "/seen 1234"),
         in_menu=False,
         group="Machine",
     ),

@@ -1,7 +1,7 @@
-"""The commands that close positions: close and panic.
+"""The command that closes positions, or a part of one.
 
-They exist so that money moves only on a confirmed, exact and fresh request. A close is asked again
-when price or size moved; a panic locks first and reports what the facts say, nothing else.
+It exists so that money moves only on a confirmed, exact and fresh request: a close is asked again
+when price or size moved. It must never close what was not asked about.
 """
 
 from decimal import Decimal
@@ -10,23 +10,19 @@ from bot import texts
 from bot.commands_gates import cancel, failed
 from bot.commands_read import no_more
 from bot.conversation import Ask, Room, Watch, command_id, put
-from bot.dialogs import Answer, Choice, Followed, Question, Tap
-from bot.panic import Board
-from bot.parsing import Unclear, find_position, share
-from bot.views import money, status
+from bot.dialogs import Answer, Choice, Question, Tap
+from bot.parsing import find_position, share
+from bot.views import money
 from bot.views.layout import Text, coin, in_r, row
 from bot.views.layout import money as amount
-from engine.core.events import Close, Panic, Pause
-from engine.core.facts import OrderEnded, OrderFilled, OrderPlaced, PositionClosed, Record
-from engine.core.values import Purpose
+from engine.core.events import Close, Pause
+from engine.core.facts import OrderEnded, OrderFilled, OrderPlaced, PositionClosed
+from engine.core.values import Fill, Purpose
 from engine.core.view import PositionView
 
-PANIC_TTL_S = 60.0
-FOLLOW_S = 120.0  # how long a checklist is kept up to date
 FILL_S = 10.0  # how long an answer waits for the fills of a close
 MOVED_MAX = 0.01  # price or size that differ by more are quoted again
 WHOLE = Decimal(1)
-VERIFY_EVERY_S = 2.0
 
 
 async def close(room: Room, ask: Ask) -> Answer:
@@ -41,34 +37,43 @@ async def close(room: Room, ask: Ask) -> Answer:
     found = find_position(ask.args[0], view.positions)
     if found is None:
         return texts.which_position(view.positions, is_named=True)
-    return _ask_one(room, found, part)
+    return _ask_one(room, found, money.cut_of(found, part, room.desk.quote(found.symbol)))
 
 
-def _ask_one(room: Room, position: PositionView, part: Decimal, prefix: str = "") -> Question:
-    quote = room.desk.quote(position.symbol)
-    cut = money.cut_of(position, part, quote)
+def ask_rung(room: Room, position: PositionView) -> Answer:
+    """Ask whether the next target shall be taken at the market now."""
+    cut = money.rung_of(position, room.desk.quote(position.symbol))
+    if cut is None:
+        return texts.not_done("no target of it is left")
+    return _ask_one(room, position, cut)
 
+
+def _ask_one(room: Room, position: PositionView, cut: money.Cut, prefix: str = "") -> Question:
     async def act(tap: Tap) -> Answer:
         return await _close_one(room, tap, cut)
 
     seconds = room.settings.bot.confirm_s
-    words = prefix + money.close_question(position, cut, quote) + texts.expires(seconds)
-    buttons = (Choice(texts.close_label(part), act, "danger"), cancel())
-    return Question(words, (buttons,), seconds)
+    trade = room.book.trades.get(position.id)
+    quote = room.desk.quote(position.symbol)
+    words = prefix + money.close_question(position, cut, quote, trade) + texts.expires(seconds)
+    label = texts.TAKE if cut.rung else texts.close_label(cut.share)
+    return Question(words, ((Choice(label, act, "danger"), cancel()),), seconds)
 
 
 async def _close_one(room: Room, tap: Tap, cut: money.Cut) -> Answer:
     position = room.desk.view().position(cut.position_id)
     if position is None:
         return texts.GONE
-    now = money.cut_of(position, cut.share, room.desk.quote(position.symbol))
+    now = _again(room, position, cut)
+    if now is None or now.rung != cut.rung:
+        return texts.not_done(f"TP{cut.rung} was sold meanwhile")
     if _has_moved(cut, now):
-        return _ask_one(room, position, cut.share, texts.MOVED)
+        return _ask_one(room, position, now, texts.MOVED)
     command = Close(
         command_id=command_id(tap),
         by=tap.caller.by,
         position_id=cut.position_id,
-        share=cut.share,
+        share=now.share,
     )
     with Watch(room.desk) as watch:
         result = await put(room.desk, command)
@@ -76,6 +81,14 @@ async def _close_one(room: Room, tap: Tap, cut: money.Cut) -> Answer:
             return failed(result.words, is_known=result.is_done is False)
         told = await _outcome(room, watch, cut, tap.caller.by)
     return told or texts.close_sent(result.words)
+
+
+def _again(room: Room, position: PositionView, cut: money.Cut) -> money.Cut | None:
+    """The same close at the price of now; None when its target is gone."""
+    quote = room.desk.quote(position.symbol)
+    if cut.rung:
+        return money.rung_of(position, quote)
+    return money.cut_of(position, cut.share, quote)
 
 
 def _has_moved(then: money.Cut, now: money.Cut) -> bool:
@@ -88,8 +101,8 @@ def _has_moved(then: money.Cut, now: money.Cut) -> bool:
 
 async def _outcome(room: Room, watch: Watch, cut: money.Cut, by: str) -> Text | None:
     """The result in facts, when it comes soon enough."""
-    exits: set[str] = set()
-    filled: OrderFilled | None = None
+    asked: dict[str, Decimal] = {}  # quantity of each exit order on its way
+    fills: list[Fill] = []
     until = room.desk.now_real() + FILL_S
     while record := await watch.next(max(0.0, until - room.desk.now_real())):
         fact = record.fact
@@ -97,13 +110,18 @@ async def _outcome(room: Room, watch: Watch, cut: money.Cut, by: str) -> Text | 
             case PositionClosed(position_id=cut.position_id):
                 return texts.ended(fact, record.at_ms, by)
             case OrderPlaced(order=order) if order.position_id == cut.position_id:
-                exits |= {order.id} if order.purpose is Purpose.EXIT else set()
-            case OrderFilled() if fact.fill.order_id in exits:
-                filled = fact
-            case OrderEnded() if fact.order_id in exits and filled and cut.share < WHOLE:
-                return texts.sold(filled, room.book.trades.get(cut.position_id), by)
+                asked |= {order.id: order.qty} if order.purpose is Purpose.EXIT else {}
+            case OrderFilled(fill=fill) if fill.order_id in asked:
+                fills.append(fill)
+                asked[fill.order_id] -= fill.qty
+            case OrderEnded(order_id=order_id) if order_id in asked:
+                asked[order_id] = Decimal(0)  # what is not filled yet never will be
             case _:
                 pass
+        # a close of the whole is told by its result, which follows the last fill
+        if fills and cut.share < WHOLE and not any(asked.values()):
+            trade = room.book.trades.get(cut.position_id)
+            return texts.sold(fills, trade, (by, record.at_ms))
     return None
 
 
@@ -145,72 +163,3 @@ async def _close_all(room: Room, tap: Tap, cuts: tuple[money.Cut, ...]) -> Answe
         if not result.is_done:
             refused.append(f"#{number}: {result.words}")
     return texts.closing_all(done, refused)
-
-
-async def panic(room: Room, ask: Ask) -> Answer:
-    """One red button; typing `now` is the confirmation."""
-    if ask.args and (len(ask.args) > 1 or ask.args[0].lower() != "now"):
-        raise Unclear("panic takes the word now, or nothing")
-    if ask.args and not ask.is_button:
-        return await do_panic(room, ask.tap)
-
-    async def act(tap: Tap) -> Answer:
-        return await do_panic(room, tap)
-
-    words = texts.panic_question(len(room.desk.view().positions))
-    rows = ((Choice(texts.PANIC_NOW, act, "danger"),), (cancel(),))
-    return Question(words, rows, PANIC_TTL_S)
-
-
-async def do_panic(room: Room, tap: Tap) -> Answer:
-    """Lock, cancel, flatten: the engine does it in one turn; here it is followed."""
-    board = Board(room.desk.view().positions, room.book)
-    board.by = tap.caller.by
-    watch = Watch(room.desk)
-    try:
-        result = await put(room.desk, Panic(command_id=command_id(tap), by=tap.caller.by))
-    except BaseException:
-        watch.close()
-        raise
-    if result.is_done is False:
-        watch.close()
-        return failed(result.words, is_known=True)
-    _catch_up(board, watch, watch.ready())
-
-    async def follow(chat_id: int, message_id: int) -> None:
-        await _follow(room, board, watch, (chat_id, message_id))
-
-    return Followed(_checklist(room, board), follow, watch.close)
-
-
-def _catch_up(board: Board, watch: Watch, record: Record | None) -> None:
-    while record is not None:
-        board.fold(record)
-        record = watch.ready()
-
-
-def _checklist(room: Room, board: Board) -> Text:
-    lines = status.panic_rows(board.lines())
-    realized = texts.realized(board.net, board.result_r) if board.legs else ""
-    return texts.panic(lines, board.by, room.desk.view().mode, realized)
-
-
-async def _follow(room: Room, board: Board, watch: Watch, message: tuple[int, int]) -> None:
-    """Edit the checklist as facts arrive, until the exchange shows flat."""
-    begun_s = room.desk.now_real()
-    shown, is_verified, look_s = _checklist(room, board).html, False, 0.0
-    while not is_verified and room.desk.now_real() < begun_s + FOLLOW_S:
-        _catch_up(board, watch, watch.ready())
-        if room.desk.now_real() >= begun_s + VERIFY_EVERY_S:  # by now the facts had their turn
-            board.settle(p.id for p in room.desk.view().positions)
-        if board.is_flat and room.desk.now_real() >= look_s:
-            look_s = room.desk.now_real() + VERIFY_EVERY_S
-            is_verified = board.verify(await room.desk.account(), room.desk.view().at_ms)
-        text = _checklist(room, board)
-        if text.html != shown:
-            room.outbox.edit(*message, text)
-            shown = text.html
-        if not is_verified:
-            _catch_up(board, watch, await watch.next(VERIFY_EVERY_S))
-    if not is_verified:
-        room.outbox.edit(*message, texts.given_up(_checklist(room, board)))

@@ -10,13 +10,13 @@ import secrets
 import msgspec
 
 from bot import texts
-from bot.commands_gates import cancel
+from bot.commands_gates import cancel, gate
 from bot.commands_read import no_more
 from bot.conversation import Ask, Room
-from bot.dialogs import Answer, Choice, Followed, Question, Tap
+from bot.dialogs import Answer, Choice, Followed, Question, Stage, Tap
 from bot.parsing import Unclear
 from bot.views import mode as cards
-from engine.core.values import LIVE, PAPER
+from engine.core.values import LIVE, PAPER, GateName
 from engine.errors import EngineError
 
 TYPE_S = 60.0
@@ -69,12 +69,15 @@ async def _ask_live(room: Room) -> Answer:
     settings = room.settings
     words = f"LIVE {settings.bot.name} {secrets.randbelow(CODES):04d}"
     phrase = Phrase(words, room.desk.now_real() + TYPE_S)
-    return _listen(room, phrase, cards.question(prospect, settings, words, TYPE_S))
+    seen = cards.checks(room.desk.view(), room.desk.health())
+    return _listen(room, phrase, cards.question(prospect, settings, words, TYPE_S, seen))
 
 
 def _obstacles(room: Room) -> tuple[str, ...]:
     held = _held(room)
-    return (*room.desk.modes.problems(), *((held,) if held else ()))
+    clock = gate(room, GateName.CLOCK_BAD)
+    wrong = (held, "" if clock is None else f"clock: {clock.why}")
+    return (*room.desk.modes.problems(), *(words for words in wrong if words))
 
 
 def _listen(room: Room, phrase: Phrase, html: str) -> Question:
@@ -105,7 +108,7 @@ def _change(room: Room, mode: str, tap: Tap) -> Answer:
     except EngineError as problem:
         return cards.gone(str(problem))
 
-    async def nothing_more(_chat_id: int, _message_id: int) -> None:
+    async def nothing_more(_stage: Stage) -> None:
         return
 
     return Followed(cards.changing(mode), nothing_more, room.desk.modes.change_over)

@@ -12,6 +12,7 @@ from bot.dialogs import Answer, Choice, Question, Tap
 from bot.views import presets as cards
 from engine import preset as known
 from engine.core.events import UsePreset
+from engine.core.settings import Settings
 from engine.errors import ConfigError
 
 READ_S = 120.0  # a difference of sixty keys takes longer to read than a price
@@ -57,9 +58,23 @@ async def _use(room: Room, tap: Tap, name: str, shown: tuple[known.Change, ...])
         return cards.refused(name, error.problems)
     if known.diff(room.desk.settings(), settings) != shown:
         return _question(room, name, texts.CHANGED)
-    key, by = command_id(tap), tap.caller.by
-    command = UsePreset(command_id=key, by=by, name=name, settings=settings)
+    return await _put(room, tap, name, settings)
+
+
+async def _put(room: Room, tap: Tap, name: str, settings: Settings) -> Answer:
+    """Put it to the engine; the way back is the preset that was chosen before."""
+    view, by = room.desk.view(), tap.caller.by
+    before = view.next_preset or view.preset
+    command = UsePreset(command_id=command_id(tap), by=by, name=name, settings=settings)
     result = await put(room.desk, command)
     if not result.is_done:
         return failed(result.words, is_known=result.is_done is False)
-    return cards.used(result.words)
+
+    async def undo(tap: Tap) -> Answer:
+        try:
+            return await _put(room, tap, before, room.desk.preset(before))
+        except ConfigError as error:
+            return cards.refused(before, error.problems)
+
+    words = cards.used(result.words)
+    return Question(words, ((Choice(texts.UNDO, undo),),), READ_S, ending="")

@@ -21,6 +21,7 @@ from bot.views import market, status
 from bot.views import signals as listing
 from bot.views import why as reasons
 from bot.views.layout import Text
+from bot.views.markets import why_barred
 from engine.core.values import Setup
 from engine.core.view import CandlesView, View
 
@@ -31,12 +32,6 @@ async def start(room: Room, ask: Ask) -> Answer:
     """Who is this, what runs here, and the live card; it never starts trading."""
     card = status.status(room.desk.view(), room.desk.health(), room.settings.risk)
     return texts.welcome(card, ask.caller.name, ask.caller.role.name.lower())
-
-
-async def status_(room: Room, ask: Ask) -> Answer:
-    """The live card."""
-    no_more(ask, 0)
-    return status.status(room.desk.view(), room.desk.health(), room.settings.risk)
 
 
 async def health(room: Room, ask: Ask) -> Answer:
@@ -53,17 +48,21 @@ async def why(room: Room, ask: Ask) -> Answer:
     view = room.desk.view()
     if not ask.args:
         return reasons.why_overview(view)
-    found = find_symbols(ask.args[0], known(room))
+    barred = {b.symbol: b for b in view.barred}
+    found = find_symbols(ask.args[0], known(room) | set(barred))
     numbered = _numbered(room, ask.args[0], is_market=bool(found))
     if numbered is not None:
         return numbered
     if len(found) != 1:
         return which(view, found, "why")
+    if found[0] in barred:
+        return why_barred(barred[found[0]], view)
     verdict = room.desk.verdict(found[0])
     if verdict is None:
         return texts.not_judged(found[0])
     tried = [Setup[name] for name in room.settings.signals.setups]
-    return reasons.why_symbol(verdict, view, tried)
+    last = next(iter(room.signals.page(1, found[0]).rows), None)
+    return reasons.why_symbol(verdict, view, tried, last)
 
 
 def _numbered(room: Room, word: str, *, is_market: bool) -> Answer:

@@ -4,7 +4,7 @@ It exists so that no chat module knows how the engine is run. Nothing here may h
 chat module must never reach past it.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -31,6 +31,7 @@ class Health(msgspec.Struct, frozen=True):
     api_latency_ms: float | None
     clock_skew_ms: float | None
     errors: tuple[tuple[Ms, str], ...] = ()  # the last few, newest last
+    has_begun: bool = True  # turns are made; before that the exchange has given no time yet
     failing: tuple[str, ...] = ()  # timers whose last runs all failed
 
 
@@ -42,6 +43,7 @@ class Pulse(msgspec.Struct, frozen=True):
     outbox_oldest_s: float | None
     strangers: int
     trouble: str  # the last complaint of Telegram, "" when none
+    outbox_dropped: int = 0  # messages given up since the start, because too many waited
 
 
 class Prospect(msgspec.Struct, frozen=True):
@@ -53,6 +55,7 @@ class Prospect(msgspec.Struct, frozen=True):
     held: int  # open positions of ours there
     refusals: tuple[str, ...]  # why it cannot be
     warnings: tuple[str, ...]
+    account: str = ""  # the exchange's name of it; empty where it was not told
 
 
 class ModeDoor(Protocol):
@@ -111,8 +114,11 @@ class Desk(Window, Protocol):
         """What the engine runs on now."""
         ...
 
-    def preset(self, name: str) -> Settings:
-        """The whole configuration with that preset; raises `ConfigError`."""
+    def preset(self, name: str, tuned: Mapping[str, str] | None = None) -> Settings:
+        """The whole configuration with that preset and these values; raises `ConfigError`.
+
+        Without values those that were chosen in the chat stay.
+        """
         ...
 
     def health(self) -> Health:
@@ -148,5 +154,8 @@ class Desk(Window, Protocol):
         ...
 
     def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:
-        """Report a delivery, to become the fact `NoticeSent`; id 0: sent, never confirmed."""
+        """Report a delivery, to become the fact `NoticeSent`.
+
+        Id 0: never confirmed, or on purpose not sent; it is not told again either way.
+        """
         ...

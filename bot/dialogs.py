@@ -5,9 +5,11 @@ is gone after one use, after its deadline and after a restart. A nonce carries n
 own, so a forged one can do nothing.
 """
 
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from typing import Protocol
 
 import msgspec
 
@@ -37,11 +39,23 @@ class Question(msgspec.Struct, frozen=True):
     ending: str = EXPIRED  # appended when nobody answered
 
 
+class Stage(Protocol):
+    """The message of an answer while it is followed."""
+
+    def show(self, content: Text | Question) -> None:
+        """Put this in its place; a question shown before goes on in these words, or is over."""
+        ...
+
+    def ring(self, text: Text) -> None:
+        """Answer it loudly."""
+        ...
+
+
 class Followed(msgspec.Struct, frozen=True):
     """An answer whose message is kept up to date until `follow` returns; `close` always runs."""
 
     text: Text
-    follow: "Callable[[int, int], Awaitable[None]]"  # chat, message
+    follow: Callable[[Stage], Awaitable[None]]
     close: Callable[[], None]
 
 
@@ -75,6 +89,16 @@ class Open(msgspec.Struct, eq=False):
     message_id: int | None = None
 
     @property
+    def text(self) -> Text:
+        """The question with its buttons."""
+        nonces = iter(self.choices)
+        lines = (
+            [Button(c.label, f"c|{next(nonces)}", c.style) for c in line]
+            for line in self.question.rows
+        )
+        return Text(self.question.html, keyboard(*lines))
+
+    @property
     def closing(self) -> Text:
         """What its message says when nobody answered."""
         return Text(self.question.html + self.question.ending)
@@ -88,20 +112,32 @@ class Dialogs:
         self._open: list[Open] = []
 
     def ask(self, question: Question, caller: Caller) -> tuple[Text, Open]:
-        """Register a question; the text carries the buttons, the handle wants its message."""
-        choices: dict[str, Choice] = {}
-        rows = []
-        for line in question.rows:
-            buttons = []
-            for choice in line:
-                nonce = secrets.token_urlsafe(12)
-                choices[nonce] = choice
-                buttons.append(Button(choice.label, f"c|{nonce}", choice.style))
-            rows.append(buttons)
-        expires_s = self._now() + question.ttl_s
-        opened = Open(question, caller.user_id, caller.chat_id, expires_s, choices)
+        """Register a question; the text carries the buttons, the handle wants its message.
+
+        Its time begins once it is `shown`.
+        """
+        choices = {secrets.token_urlsafe(12): choice for line in question.rows for choice in line}
+        opened = Open(question, caller.user_id, caller.chat_id, math.inf, choices)
         self._open.append(opened)
-        return Text(question.html, keyboard(*rows)), opened
+        return opened.text, opened
+
+    def reword(self, question: Question, chat_id: int, message_id: int) -> Text | None:
+        """The same question in that message, in other words; None when none like it is open.
+
+        Its buttons stay: one that is tapped while the words change must not have expired.
+        """
+        where, new = (chat_id, message_id), [c for line in question.rows for c in line]
+        for opened in self._open:
+            if (opened.chat_id, opened.message_id) == where and len(opened.choices) == len(new):
+                opened.choices = dict(zip(opened.choices, new, strict=True))
+                opened.question = question
+                return opened.text
+        return None
+
+    def shown(self, opened: Open, message_id: int | None) -> None:
+        """It stands in the chat under this id: from now on its time runs; None: it never will."""
+        opened.message_id = message_id
+        opened.expires_s = self._now() + (0.0 if message_id is None else opened.question.ttl_s)
 
     def take(self, nonce: str, caller: Caller, message_id: int) -> Choice | Miss:
         """Use a nonce up; the whole question is gone with it."""
@@ -125,6 +161,11 @@ class Dialogs:
                 self._open.remove(opened)
                 return opened
         return None
+
+    def drop(self, chat_id: int, message_id: int) -> None:
+        """What was asked in that message is over."""
+        where = (chat_id, message_id)
+        self._open = [o for o in self._open if (o.chat_id, o.message_id) != where]
 
     def sweep(self) -> list[Open]:
         """Remove and return what nobody answered in time."""

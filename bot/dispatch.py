@@ -8,15 +8,18 @@ person's slow chart hold up another's panic.
 import asyncio
 import secrets
 
-from bot import texts
+from bot import texts, texts_guard
+from bot.acks import Ack, Acks
 from bot.commands import VERBS
 from bot.content import File, Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
-from bot.gate import STALE_S, Admitted, Caller
+from bot.ear import Dial
+from bot.gate import STALE_S, Admitted, Caller, Role
 from bot.parsing import Unclear, split
-from bot.stale import run_stale
-from bot.verbs import Stale, allowed, answer, spelled
+from bot.stage import Stage
+from bot.stale import run_stale, starting
+from bot.verbs import Stale, Verb, allowed, answer, spelled
 from bot.views.layout import Text
 from engine.log import Log
 
@@ -27,10 +30,12 @@ BURST_S = 1.0  # skipped requests are counted together for this long
 class Dispatch:
     """The conversation with everybody who was admitted."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, dial: Dial | None = None) -> None:
         self.name = ""  # the bot's user name, known once connected
         self._room = room
+        self._dial = dial or Dial(room.desk.now_real)
         self._dialogs = Dialogs(room.desk.now_real)
+        self._acks = Acks(room.desk, room.outbox)
         self._skipped: dict[int, tuple[int, float]] = {}  # chat -> how many, when last
 
     async def handle(self, admitted: Admitted) -> None:
@@ -71,7 +76,15 @@ class Dispatch:
             await self._hear_text(admitted, waiting)
             return
         ask = Ask(admitted.caller, admitted.update_id, args)
-        answer = await self._run(name, ask, self._room.desk.now_real() - admitted.sent_s)
+        verb = VERBS.find(name)
+        # Telegram dated the message: its clock says how old it is, ours may be wrong.
+        age_s = self._room.desk.now_real() + self._dial.ahead_s - admitted.sent_s
+        if verb is None or verb.role < Role.TRADER:
+            answer = await self._run(name, ask, age_s)
+        else:
+            chat_id, number = admitted.caller.chat_id, admitted.message_id
+            with self._acks.under(chat_id, number, ask.update_id) as ack:
+                answer = await self._run(name, ask, age_s, ack)
         await self._reply(answer, admitted.caller, admitted.message_id)
 
     async def _hear_text(self, admitted: Admitted, waiting: Open | None) -> None:
@@ -82,22 +95,31 @@ class Dispatch:
             answer = await waiting.question.on_text(tap, admitted.words[:300])
         await self._reply(answer, caller, admitted.message_id)
 
-    async def _run(self, name: str, ask: Ask, age_s: float) -> Answer:
+    async def _run(self, name: str, ask: Ask, age_s: float, ack: Ack | None = None) -> Answer:
         verb = VERBS.find(name)
         if verb is None:
             return texts.unknown(VERBS.nearest(name))
         if not allowed(verb, ask.caller):
+            if ack is not None:
+                ack.refuse()
             return texts.refused_role(verb.name, verb.role.name.lower())
         ask = spelled(verb, name, ask)
         try:
             if age_s <= STALE_S:
-                return await answer(self._room, verb, ask)
+                return await self._act(verb, ask)
             if verb.stale is Stale.SKIP:
                 self._skip(ask.caller.chat_id)
                 return None
             return await run_stale(self._room, verb, ask, age_s)
         except Unclear as error:
+            if ack is not None:
+                ack.refuse()
             return texts.unclear(str(error), verb.usage)
+
+    async def _act(self, verb: Verb, ask: Ask) -> Answer:
+        """Carry it out, unless this start does not know yet what is open."""
+        step = starting(self._room, verb)
+        return texts_guard.starting(step) if step else await answer(self._room, verb, ask)
 
     def _skip(self, chat_id: int) -> None:
         count, _ = self._skipped.get(chat_id, (0, 0.0))
@@ -157,14 +179,17 @@ class Dispatch:
                 await outbox.say(chat_id, answer, reply_to=to)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
-                opened.message_id = await outbox.say(chat_id, text, reply_to=to)
+                self._dialogs.shown(opened, await outbox.say(chat_id, text, reply_to=to))
             case Followed():
                 try:
                     message_id = await outbox.say(chat_id, answer.text, reply_to=to)
                     if message_id is not None:
-                        await answer.follow(chat_id, message_id)
+                        await answer.follow(self._stage(caller, message_id))
                 finally:
                     answer.close()
+
+    def _stage(self, caller: Caller, message_id: int) -> Stage:
+        return Stage(self._room.outbox, self._dialogs, caller, message_id)
 
     async def _replace(self, answer: Answer, caller: Caller, message_id: int) -> None:
         """The answer to a choice takes the place of its question."""
@@ -174,12 +199,12 @@ class Dispatch:
                 outbox.edit(chat_id, message_id, answer)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
-                opened.message_id = message_id
+                self._dialogs.shown(opened, message_id)
                 outbox.edit(chat_id, message_id, text)
             case Followed():
                 outbox.edit(chat_id, message_id, answer.text)
                 try:
-                    await answer.follow(chat_id, message_id)
+                    await answer.follow(self._stage(caller, message_id))
                 finally:
                     answer.close()
             case _:

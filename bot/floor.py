@@ -7,7 +7,7 @@ the loop. It must never decide anything.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -77,9 +77,12 @@ class Floor(Window):
         """What the engine runs on now."""
         return self._station.engine.settings
 
-    def preset(self, name: str) -> Settings:
-        """The whole configuration with that preset; raises `ConfigError`."""
-        loaded = self._load(name)
+    def preset(self, name: str, tuned: Mapping[str, str] | None = None) -> Settings:
+        """The whole configuration with that preset and these values; raises `ConfigError`.
+
+        Without values those that were chosen in the chat stay.
+        """
+        loaded = self._load(name, self.view().tuned if tuned is None else tuned)
         # Where the venue is, is no matter of a preset: the sandbox took a port of its own.
         return msgspec.structs.replace(loaded, exchange=self.settings().exchange)
 
@@ -98,6 +101,7 @@ class Floor(Window):
             api_latency_ms=station.latency_ms,
             clock_skew_ms=self._ports.clock.skew_ms,
             errors=tuple(self._errors),
+            has_begun=station.has_begun,
             failing=station.failing,
         )
 

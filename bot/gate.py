@@ -5,11 +5,13 @@ user wrote it, in a listed place, now and for the first time. It must never answ
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 
 import msgspec
 from telegram import CallbackQuery, Chat, Message, Update, User
+
+from bot.knocks import Knock
 
 REMEMBERED = 2000  # update ids and strangers kept
 STALE_S = 60  # a command older than this was meant for another market
@@ -51,25 +53,47 @@ class Admitted(msgspec.Struct, frozen=True):
 
 
 class Gate:
-    """Deny by default; counts strangers, drops replays."""
+    """Deny by default; counts strangers, drops replays.
 
-    def __init__(self, users: Mapping[int, Role], chats: Iterable[int] = ()) -> None:
+    Chats in `announce` are told things, and nothing said or tapped in them counts.
+    """
+
+    def __init__(
+        self, users: Mapping[int, Role], chats: Iterable[int] = (), announce: Iterable[int] = ()
+    ) -> None:
         self.users = dict(users)
-        self._chats = set(chats)
+        self._announce = set(announce)
+        self._chats = {*chats, *self._announce}
         self._strangers: OrderedDict[int, None] = OrderedDict()
         self._seen: OrderedDict[int, None] = OrderedDict()
         self.stranger_count = 0
+        self.on_knock: Callable[[Knock], None] = _ignore  # first contact of somebody unknown
+
+    @property
+    def owner(self) -> int | None:
+        """The first owner; None where nobody is."""
+        return next((u for u, role in self.users.items() if role is Role.OWNER), None)
 
     @property
     def places(self) -> tuple[int, ...]:
         """Chats that are told things: the first owner's own, then the listed ones."""
-        owner = next((u for u, role in self.users.items() if role is Role.OWNER), None)
+        owner = self.owner
         return ((owner,) if owner is not None else ()) + tuple(sorted(self._chats))
+
+    def lists(self, chat_id: int) -> bool:
+        """Whether the bot belongs into this group or channel."""
+        return chat_id in self._chats
+
+    def pair(self, user_id: int) -> None:
+        """Somebody proved to be the owner."""
+        self.users[user_id] = Role.OWNER
 
     def migrate(self, old: int, new: int) -> None:
         """A listed group got a new id."""
         if old in self._chats:
             self._chats.add(new)
+        if old in self._announce:
+            self._announce.add(new)
 
     def admit(self, update: Update) -> Admitted | None:
         """The update as something to act on, once; None means silence."""
@@ -116,17 +140,20 @@ class Gate:
             return None
         role = self.users.get(user.id)
         is_private = chat.type == Chat.PRIVATE and chat.id == user.id
-        if role is None or not (is_private or chat.id in self._chats):
-            self._count(user.id, is_known=role is not None)
+        is_heard = is_private or chat.id in self._chats - self._announce
+        if role is None or not is_heard:
+            if role is None:
+                self._count(user, chat)
             return None
         name = f"@{user.username}" if user.username else "user"
         return Caller(user.id, chat.id, name, role, is_private)
 
-    def _count(self, user_id: int, *, is_known: bool) -> None:
-        if is_known or user_id in self._strangers:
+    def _count(self, user: User, chat: Chat) -> None:
+        if user.id in self._strangers:
             return
         self.stranger_count += 1
-        _remember(self._strangers, user_id)
+        _remember(self._strangers, user.id)
+        self.on_knock(Knock(user.id, user.full_name, chat.type))
 
     def mark_handled(self, update_ids: Iterable[int]) -> None:
         """Updates that took effect before a restart: they are dead when Telegram repeats them."""
@@ -138,6 +165,10 @@ class Gate:
             return False
         _remember(self._seen, update_id)
         return True
+
+
+def _ignore(_knock: Knock) -> None:
+    """Nobody wants to know."""
 
 
 def _remember(ring: OrderedDict[int, None], key: int) -> None:

@@ -18,10 +18,12 @@ from engine.core.ledger import Ledger
 from engine.core.settings import Settings
 from engine.core.values import LIVE, PAPER, Arm
 from engine.environment import Environment
-from engine.errors import ConfigError
+from engine.errors import ConfigError, EngineError
 from engine.live.mode import FILE, Chosen, read_mode, write_mode
 from engine.live.wire import Keys
+from engine.log import Log
 
+_log = Log(__name__)
 SANDBOX, SANDBOX_LIVE = "sandbox", "sandbox-live"
 SANDBOX_ARM = Arm("the command line", SANDBOX, 1)
 
@@ -122,6 +124,21 @@ class Modes:
         venue = settings.exchange.rest_url
         worlds.check_venue(found, venue, folder)
         return await worlds.survey(chosen, found, self._keys, self._asked.speed)
+
+    def owner_elsewhere(self, load: memory.Load) -> int | None:
+        """The owner a pairing code named while the other mode ran: people stay, money changes."""
+        other = PAPER if self.mode == LIVE else LIVE
+        folder = self._environment.state_dir / other
+        is_own = self._asked.is_sandbox or self._asked.state_dir is not None
+        if is_own or not folder.exists():
+            return None
+        try:
+            found, _ = memory.peek(folder, other, load, load(None))
+        except EngineError as problem:
+            _log.warning("pairing.unread", problem=problem)
+            return None
+        kept = found.state.notes.get("owner", "")
+        return int(kept) if kept.isdecimal() else None
 
     def choose(self, mode: str, by: str, venue: str) -> None:
         """Write down what the next start is; raises `StoreError`, changing nothing."""

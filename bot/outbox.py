@@ -9,29 +9,27 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from bot.content import Content, File, Photo, words_of
+from bot.content import Content
 from bot.desk import Desk
+from bot.editor import Editor
+from bot.letters import Writer
 from bot.notices import Notice, Teller, Urgency
-from bot.pacing import Pacer
-from bot.post import Post, pause
-from bot.sender import Delivered, Letter, Outcome, Refused, Retry, Sender
-from bot.texts_notices import AGAIN, late, untellable
+from bot.post import EditTerms, Post, pause
+from bot.preferences import Kind
+from bot.recovery import read
+from bot.sender import Delivered, Outcome, Refused, Retry, Sender
+from bot.texts_notices import untellable
 from bot.trades import TradeBook
-from bot.views.chart import BARS_KEPT, signal_chart
-from bot.views.layout import Text
-from engine.core.facts import Booted, NoticeSent, Record
+from bot.tray import TAPPED, Tray
+from bot.waiting import LOOK_S
+from engine.core.facts import Record
 from engine.log import Log
 
 _log = Log(__name__)
-MOST = 1000  # messages waiting; news beyond that are dropped, the oldest first
-EDIT_GAP_S = 3.0  # between two edits of one message
-LATE_S = 60.0
 BACKOFF_MAX_S = 60.0
-DOUBTS_MAX = 3  # repeats of a message whose answer got lost
+DOUBTS_MAX = 1  # repeats of a message whose answer got lost, and only of what must arrive
 ANSWER_TRIES = 3
-LOOK_S = 1.0  # how often held conditions are looked at
 WHOLE_S = 1.0  # for the answer to a message under way, when everything ends
-CHUNK = 200  # journal records between two breaths of the loop
 
 Wait = Callable[[asyncio.Event, float | None], Awaitable[None]]
 
@@ -45,38 +43,42 @@ class Outbox:
         self.book = TradeBook()
         self.trouble = ""  # the last complaint of Telegram, "" after a success
         self.is_connected = False
-        self._desk, self._sender, self._places, self._wait = desk, sender, tuple(places), wait
+        self._desk, self._sender, self._wait = desk, sender, wait
         self._teller = Teller(self.book, name)
-        self._pacer = Pacer(desk.now_real)
+        self._tray = Tray(desk)
+        self.shown = self._tray.shown
+        self._editor = Editor(desk, self._tray, places)
+        self._writer = Writer(desk)
         self._offered: deque[Record] = deque()
         self._seq = 0
-        self._posts: list[Post] = []
-        self._edited: dict[tuple[int, int], float] = {}
         self._gone: set[int] = set()
-        self._wake = asyncio.Event()
         self._is_doubtful = False
         self.recovered = asyncio.Event()  # the journal was read once
-        self._in_flight: Post | None = None
 
     # The engine's side
 
     def offer(self, records: Sequence[Record]) -> None:
         """Take note of new records; never blocks, never raises."""
         self._offered.extend(records)
-        self._wake.set()
+        self._tray.wake.set()
 
     # The chat's side
 
     @property
     def depth(self) -> int:
         """Messages waiting."""
-        return len(self._posts)
+        return len(self._tray.waiting)
 
     @property
     def oldest_s(self) -> float | None:
         """Age of the oldest message waiting."""
-        born = min((p.born_s - p.lag_s for p in self._posts), default=None)
+        born = self._tray.waiting.born_s
         return None if born is None else self._desk.now_real() - born
+
+    @property
+    def dropped(self) -> int:
+        """Messages given up because too many waited, since the start."""
+        return self._tray.waiting.dropped
 
     async def say(
         self,
@@ -91,24 +93,24 @@ class Outbox:
         post = Post(chat_id, content, Urgency.ANSWER, self._desk.now_real(), reply_to=reply_to)
         post.is_silent = is_silent
         post.done = done
-        self._enqueue(post)
+        self._tray.put(post)
         return await done
 
     def edit(
-        self, chat_id: int, message_id: int, content: Content | None, *, is_photo: bool = False
+        self,
+        chat_id: int,
+        message_id: int,
+        content: Content | None,
+        *,
+        is_photo: bool = False,
+        terms: EditTerms = TAPPED,
     ) -> None:
         """Change a message; a newer change replaces one that waits. None takes its buttons away.
 
-        What is a photo gets words as its caption, or another picture with its caption.
+        What is a photo gets words as its caption, or another picture with its caption. What cannot
+        be edited any more is sent anew, and `terms.on_moved` hears the new id.
         """
-        for post in self._posts:
-            if (post.chat_id, post.edit_id) == (chat_id, message_id):
-                post.content = content if content is not None else post.content
-                return
-        now = self._desk.now_real()
-        post = Post(chat_id, content, Urgency.ANSWER, now, edit_id=message_id, is_photo=is_photo)
-        post.not_before_s = self._edited.get((chat_id, message_id), 0.0) + EDIT_GAP_S
-        self._enqueue(post)
+        self._tray.edit((chat_id, message_id), content, is_photo=is_photo, terms=terms)
 
     async def answer(self, query_id: str, words: str = "", *, is_alert: bool = False) -> None:
         """Stop the spinner of a tapped button, at once."""
@@ -118,34 +120,41 @@ class Outbox:
         """Put one reaction under a message, at once, in place of the one before."""
         await self._sender.react(chat_id, message_id, emoji)
 
-    async def pin(self, chat_id: int, message_id: int) -> None:
-        """Pin a message without a sound, at once."""
-        await self._sender.pin(chat_id, message_id)
+    async def pin(self, chat_id: int, message_id: int, instead_of: int | None = None) -> None:
+        """Pin a message without a sound, at once, in place of another."""
+        await self._sender.pin(chat_id, message_id, instead_of)
+
+    def see(self, seq: int | None) -> int:
+        """A person saw the alarm of this record, or every alarm; how many stop to ring."""
+        return self._editor.see(seq)
 
     def connected(self) -> None:
         """Telegram knows us: sending may begin."""
         self.is_connected = True
-        self._wake.set()
+        self._tray.wake.set()
 
-    def revive(self, chat_id: int) -> None:
-        """Somebody wrote from there: a chat that refused us takes messages again."""
+    def revive(self, chat_id: int, *, is_place: bool = False) -> None:
+        """Somebody wrote from there: a chat that refused us takes messages again, a place news."""
+        if is_place:
+            self._editor.welcome(chat_id)
         if chat_id in self._gone:
             self._gone.discard(chat_id)
-            self._wake.set()
+            self._tray.wake.set()
 
     # The task
 
     async def run(self) -> None:
         """Deliver until canceled."""
         if not self.recovered.is_set():
-            await self._recover()
+            records = self._desk.records(self._seq)
+            self._editor.recover(await read(records, self._take, self._tray.shown))
             self.recovered.set()
         while True:
-            self._wake.clear()
+            self._tray.wake.clear()
             self._fold_offered()
             post, wait_s = self._next()
             if post is None:
-                await self._wait(self._wake, wait_s)
+                await self._wait(self._tray.wake, wait_s)
             else:
                 await self._send_whole(post)
 
@@ -168,30 +177,6 @@ class Outbox:
             sending.cancel()
             raise
 
-    async def _recover(self) -> None:
-        """Read the journal once: what was told, and what was not."""
-        told: dict[int, set[int]] = {}
-        notices: list[Notice] = []
-        boot_seq = 0
-        for number, record in enumerate(self._desk.records(self._seq)):
-            notices += self._take(record)
-            if isinstance(record.fact, NoticeSent):
-                told.setdefault(record.fact.chat_id, set()).add(record.fact.of_seq)
-            elif isinstance(record.fact, Booted):
-                boot_seq = record.seq
-            if number % CHUNK == 0:
-                await asyncio.sleep(0)
-        now_ms = self._desk.view().at_ms
-        for place in self._places:
-            # a chat that was never told anything, while others were, is new: no old news for it
-            since = boot_seq if told and place not in told else 0
-            for notice in notices:
-                untold = tuple(
-                    s for s in notice.seqs if s not in told.get(place, ()) and s >= since
-                )
-                if untold:
-                    self._post(notice, place, untold, max(0, now_ms - notice.at_ms) / 1000)
-
     def _take(self, record: Record) -> list[Notice]:
         self._seq = max(self._seq, record.seq)
         self.book.fold(record)
@@ -199,99 +184,52 @@ class Outbox:
             return self._teller.take(record)
         except Exception:  # noqa: BLE001 -- a fact without a sentence is still told
             _log.error("outbox.untellable", seq=record.seq, exc_info=True)
-            text = untellable(record)
-            return [Notice((record.seq,), record.at_ms, Urgency.MONEY, is_silent=False, text=text)]
+            text, seqs = untellable(record), (record.seq,)
+            urgency, kind = Urgency.MONEY, Kind.ERROR
+            return [Notice(seqs, record.at_ms, urgency, is_silent=False, text=text, kind=kind)]
 
     def _fold_offered(self) -> None:
         while self._offered:
             record = self._offered.popleft()
             if record.seq > self._seq:
-                self._tell(self._take(record))
+                self._editor.tell(self._take(record))
         if self._teller.is_holding:
-            self._tell(self._teller.due(self._desk.view().at_ms))
+            self._editor.tell(self._teller.due(self._desk.view().at_ms))
+        self._editor.on_time()
 
-    def _tell(self, notices: Sequence[Notice]) -> None:
-        for notice in notices:
-            for place in self._places:
-                self._post(notice, place, notice.seqs, 0.0)
-
-    def _post(self, notice: Notice, place: int, covers: tuple[int, ...], lag_s: float) -> None:
-        if notice.not_for == place:
-            return
-        now = self._desk.now_real()
-        post = Post(place, notice.text, notice.urgency, now, notice, covers, lag_s=lag_s)
-        older = self._same(post)
-        if older is not None:
-            post.covers = older.covers + covers
-            post.doubts = older.doubts
-            self._posts.remove(older)
-        self._enqueue(post)
-
-    def _same(self, post: Post) -> Post | None:
-        key = post.notice.key if post.notice else ""
-        if not key:
-            return None
-        waiting = (p for p in self._posts if p is not self._in_flight and p.notice)
-        same = (p for p in waiting if p.chat_id == post.chat_id)
-        return next((p for p in same if p.notice and p.notice.key == key), None)
-
-    def _enqueue(self, post: Post) -> None:
-        self._posts.append(post)
-        if len(self._posts) > MOST:
-            self._drop_one()
-        self._wake.set()
-
-    def _drop_one(self) -> None:
-        """The queue is full: the oldest of the least important goes; money and safety never."""
-        least = max(self._posts, key=lambda p: p.urgency)
-        if least.urgency >= Urgency.NEWS:
-            self._posts.remove(least)
-            self.trouble = "messages were dropped, too many wait"
-            _log.warning("outbox.dropped", waiting=len(self._posts))
-
-    def _next(self) -> tuple[Post | None, float | None]:
+    def _next(self) -> tuple[Post | None, float]:
         """The message to send now, or how long to wait for one."""
         if not self.is_connected:
             return None, LOOK_S
-        shortest = LOOK_S
-        now = self._desk.now_real()
-        for post in sorted(self._posts, key=lambda p: p.urgency):
-            if post.chat_id in self._gone:
-                continue
-            wait_s = max(self._pacer.wait_s(post.chat_id), post.not_before_s - now)
-            if wait_s <= 0:
-                return post, None
-            shortest = min(shortest, wait_s)
-        return None, shortest
+        return self._tray.waiting.pick(self._desk.now_real(), self._gone)
 
     async def _send_safely(self, post: Post) -> None:
-        self._in_flight = post
+        self._tray.waiting.in_flight = post
         try:
             await self._send(post)
         except Exception:  # noqa: BLE001 -- one bad message must not silence all others
             _log.error("outbox.send_failed", exc_info=True)
             self.trouble = "a message failed inside; see the log"
-            self._forget(post)
+            self._tray.give_up(post)
         finally:
-            self._in_flight = None
+            self._tray.waiting.in_flight = None
 
     async def _send(self, post: Post) -> None:
         if self._is_doubtful and not await self._sender.is_reachable():
-            self._pacer.freeze(self._backoff(post))
+            self._tray.pacer.freeze(self._backoff(post))
             post.tries += 1
             return
         self._is_doubtful = False
-        letter = await self._letter(post)
-        self._pacer.spend(post.chat_id)
+        letter = await self._writer.write(post)
+        self._tray.pacer.spend(post.chat_id)
         sent = post.content
-        outcome = await self._sender.deliver(letter)
-        self._settle(post, outcome, is_newest=post.content is sent)
+        self._settle(post, await self._sender.deliver(letter), sent)
 
-    def _settle(self, post: Post, outcome: Outcome, *, is_newest: bool) -> None:
+    def _settle(self, post: Post, outcome: Outcome, sent: Content | None) -> None:
         match outcome:
             case Delivered(message_id):
                 self.trouble = ""
-                self._delivered(post, message_id, is_newest=is_newest)
+                self._delivered(post, message_id, sent)
             case Refused(why, is_chat):
                 self.trouble = why
                 _log.error("outbox.refused", chat=post.chat_id, reason=why)
@@ -301,85 +239,40 @@ class Outbox:
                 _log.warning("outbox.retry", chat=post.chat_id, reason=outcome.why)
                 self._retry(post, outcome)
 
-    def _delivered(self, post: Post, message_id: int, *, is_newest: bool) -> None:
-        if post.edit_id is not None:
-            self._edited[post.chat_id, post.edit_id] = self._desk.now_real()
-            if not is_newest:  # changed while it was on its way
-                post.not_before_s = self._desk.now_real() + EDIT_GAP_S
-                return
-            while len(self._edited) > MOST:
-                self._edited.pop(next(iter(self._edited)))
-        self._end(post, message_id)
-
-    def _end(self, post: Post, message_id: int) -> None:
-        """Out of the queue, told; id 0 says that nobody confirmed it."""
-        self._forget(post, message_id)
+    def _delivered(self, post: Post, message_id: int, sent: Content | None) -> None:
+        shown, is_edit = self._tray.shown, post.edit_id is not None
+        at_s = self._desk.now_real()
+        if is_edit:
+            shown.show(post.chat_id, message_id, sent, at_s)
+        if post.edit_id is not None and message_id != post.edit_id:
+            shown.move(post.chat_id, post.edit_id, message_id)
+            post.edit_id = message_id
+            if post.terms.on_moved is not None:
+                post.terms.on_moved(message_id)
+        if is_edit and post.content is not sent:  # changed while it was on its way
+            post.not_before_s = at_s + post.terms.gap_s
+            return
+        self._tray.end(post, message_id)
         for seq in post.covers:
             self.book.remember_root(seq, post.chat_id, message_id)
-            self._desk.delivered(seq, post.chat_id, message_id)
-
-    def _forget(self, post: Post, message_id: int = 0) -> None:
-        if post in self._posts:
-            self._posts.remove(post)
-        if post.done is not None and not post.done.done():
-            post.done.set_result(message_id or None)
 
     def _refused(self, post: Post, *, is_chat: bool) -> None:
         if is_chat:
             self._gone.add(post.chat_id)
-        if not is_chat or post.done is not None or not post.covers:
-            self._end(post, 0)
+        if not is_chat or post.notice is None:
+            self._tray.end(post)
 
     def _retry(self, post: Post, outcome: Retry) -> None:
-        post.tries += 1
-        after = self._backoff(post) if outcome.after_s is None else outcome.after_s
-        self._pacer.freeze(after)
+        is_told_when = outcome.after_s is not None  # no failure of ours: it does not count
+        post.tries += not is_told_when
+        self._tray.pacer.freeze(self._backoff(post) if outcome.after_s is None else outcome.after_s)
         if outcome.is_unknown:
             self._is_doubtful = True
             post.doubts += 1
-        is_answer = not post.covers
-        has_doubt = post.doubts > (0 if post.urgency >= Urgency.NEWS else DOUBTS_MAX)
+        is_answer = post.notice is None
+        has_doubt = post.doubts > (DOUBTS_MAX if post.urgency < Urgency.NEWS else 0)
         if has_doubt or (is_answer and (post.doubts or post.tries >= ANSWER_TRIES)):
-            self._end(post, 0)
+            self._tray.end(post)
 
     def _backoff(self, post: Post) -> float:
         return float(min(BACKOFF_MAX_S, 2.0 ** min(post.tries, 10)))
-
-    async def _letter(self, post: Post) -> Letter:
-        notice, reply_to = post.notice, post.reply_to
-        if notice is not None and notice.trade is not None and not notice.has_chart:
-            reply_to = notice.trade.roots.get(post.chat_id)
-        photo = await self._photo(post)
-        content = post.content
-        return Letter(
-            chat_id=post.chat_id,
-            text=self._tagged(post),
-            photo=photo,
-            file=(content.name, content.content) if isinstance(content, File) else None,
-            edit_id=post.edit_id,
-            is_photo=post.is_photo,
-            reply_to=reply_to,
-            is_silent=post.is_silent or (notice is not None and notice.is_silent),
-        )
-
-    def _tagged(self, post: Post) -> Text | None:
-        text = None if post.content is None else words_of(post.content)
-        if text is None or post.notice is None:
-            return text
-        age_s = self._desk.now_real() - post.born_s + post.lag_s
-        words = text.html + (late(age_s) if age_s > LATE_S else "")
-        return Text(words + (AGAIN if post.doubts else ""), text.buttons)
-
-    async def _photo(self, post: Post) -> bytes | None:
-        """The chart, drawn off the loop; a chart that fails never holds a message back."""
-        picture = post.content.picture if isinstance(post.content, Photo) else None
-        try:
-            if post.notice is not None and post.notice.has_chart and post.notice.trade is not None:
-                trade = post.notice.trade
-                candles = self._desk.candles(trade.symbol, BARS_KEPT)
-                mode, rules = self._desk.view().mode, self._desk.settings().levels
-                picture = None if candles is None else signal_chart(candles, mode, trade, rules)
-            return None if picture is None else await self._desk.chart(picture)
-        except Exception:  # noqa: BLE001 -- whatever drawing raises, the words must go out
-            _log.error("outbox.chart_failed", exc_info=True)
-            return None

@@ -12,6 +12,7 @@ OVERALL_PER_S = 25.0  # Telegram's whole-bot limit is about 30
 PRIVATE_PER_S, PRIVATE_BURST = 1.0, 3
 ALMOST = 1e-3  # of a token: less than epoch seconds can tell apart
 GROUP_PER_S, GROUP_BURST = 18 / 60, 3  # 20 a minute is the limit
+RESERVE = 1  # messages of a burst that are kept for answers and alarms
 
 
 class Bucket(msgspec.Struct):
@@ -22,9 +23,9 @@ class Bucket(msgspec.Struct):
     tokens: float
     at_s: float
 
-    def wait_s(self, now: float) -> float:
-        """Seconds until a token is there; 0 = now."""
-        missing = 1 - self._filled(now)
+    def wait_s(self, now: float, reserve: int = 0) -> float:
+        """Seconds until a token more than the reserve is there; 0 = now."""
+        missing = 1 + reserve - self._filled(now)
         return 0.0 if missing < ALMOST else missing / self.per_s
 
     def spend(self, now: float) -> None:
@@ -45,11 +46,12 @@ class Pacer:
         self._chats: dict[int, Bucket] = {}
         self._frozen_until = 0.0
 
-    def wait_s(self, chat_id: int) -> float:
-        """Seconds until this chat may get a message; 0 = now."""
+    def wait_s(self, chat_id: int, *, is_urgent: bool = True) -> float:
+        """Seconds until this chat may get a message; 0 = now. What can wait leaves a reserve."""
         now = self._now()
+        reserve = 0 if is_urgent else RESERVE
         frozen = max(0.0, self._frozen_until - now)
-        return max(frozen, self._all.wait_s(now), self._bucket(chat_id).wait_s(now))
+        return max(frozen, self._all.wait_s(now), self._bucket(chat_id).wait_s(now, reserve))
 
     def spend(self, chat_id: int) -> None:
         """A message left for this chat."""

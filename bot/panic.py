@@ -11,7 +11,7 @@ import msgspec
 
 from bot.trades import TradeBook
 from bot.views.layout import coin, decimals, price
-from bot.views.status import digits_of
+from bot.views.positions import digits_of
 from engine.core.events import AccountSeen
 from engine.core.facts import (
     CancelAsked,
@@ -25,6 +25,7 @@ from engine.core.facts import (
 from engine.core.values import GateName, Ms, OrderSide, Purpose
 from engine.core.view import PositionView
 
+GRACE_S = 2.0
 COLUMNS = 25  # beside the time of day
 
 
@@ -39,6 +40,7 @@ class Leg(msgspec.Struct):
     tries: int = 0
     at_ms: Ms | None = None
     is_flat: bool = False
+    gone_s: float | None = None  # real time when the engine was first seen without it
 
     @property
     def words(self) -> str:
@@ -52,8 +54,12 @@ class Leg(msgspec.Struct):
     @property
     def end(self) -> Ms | str | None:
         """When it last filled; while it will not close, how often it was asked again."""
-        is_stuck = self.tries > 1 and not self.is_flat
-        return f"RETRY {self.tries - 1}" if is_stuck else self.at_ms
+        return f"RETRY {self.tries - 1}" if self.is_stuck else self.at_ms
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it was asked for again, and is not over."""
+        return self.tries > 1 and not self.is_flat
 
 
 class Board:
@@ -63,7 +69,7 @@ class Board:
         self.legs = {p.id: Leg(p.symbol, digits_of(p)) for p in held}
         self._entries = {i for i, o in book.orders.items() if o.purpose.is_growing}
         self._canceled: dict[str, Ms | None] = {}
-        self._locked_ms: Ms | None = None
+        self.locked_ms: Ms | None = None
         self._verified: tuple[str, Ms | None] | None = None
         self._left: int | None = None
         self.net = Decimal(0)
@@ -75,11 +81,21 @@ class Board:
         """Whether every leg ended, by our own facts."""
         return all(leg.is_flat for leg in self.legs.values())
 
+    @property
+    def stuck(self) -> list[Leg]:
+        """Legs that did not close at the first try."""
+        return [leg for leg in self.legs.values() if leg.is_stuck]
+
+    @property
+    def open_words(self) -> list[str]:
+        """What is not done, in words; empty when only the exchange's word is missing."""
+        return [leg.words for leg in self.legs.values() if not leg.is_flat]
+
     def fold(self, record: Record) -> None:
         """Take a record in."""
         match record.fact:
             case GateClosed(gate=GateName.KILL_SWITCH, by=by):
-                self._locked_ms, self.by = record.at_ms, by
+                self.locked_ms, self.by = record.at_ms, by
             case CancelAsked(order_id=order_id) if order_id in self._entries:
                 self._canceled.setdefault(order_id, None)
             case OrderEnded(order_id=order_id) if order_id in self._canceled:
@@ -112,11 +128,18 @@ class Board:
             self.net += fact.net
             self.result_r += fact.result_r
 
-    def settle(self, open_ids: Iterable[int]) -> None:
-        """Positions the engine no longer holds are over, with or without a fill."""
+    def settle(self, open_ids: Iterable[int], now_s: float) -> None:
+        """Positions the engine no longer holds are over, with or without a fill.
+
+        It lets go before its facts are written, and thus told: they get their time.
+        """
         still = set(open_ids)
         for number, leg in self.legs.items():
-            leg.is_flat = leg.is_flat or number not in still
+            if number in still:
+                leg.gone_s = None
+            elif leg.gone_s is None:
+                leg.gone_s = now_s
+            leg.is_flat |= leg.gone_s is not None and now_s >= leg.gone_s + GRACE_S
 
     def verify(self, seen: AccountSeen | None, at_ms: Ms) -> bool:
         """Take the exchange's word; whether it shows flat."""
@@ -132,11 +155,11 @@ class Board:
 
     def lines(self) -> list[tuple[str, Ms | str | None]]:
         """The checklist: words, and when it happened or how often it was tried again."""
-        rows: list[tuple[str, Ms | str | None]] = [("entries locked", self._locked_ms)]
+        rows: list[tuple[str, Ms | str | None]] = [("entries locked", self.locked_ms)]
         times = list(self._canceled.values())
         ended = [t for t in times if t is not None]
         done = f"{len(ended)}" if len(ended) == len(times) else f"{len(ended)} of {len(times)}"
-        rows.append((f"entry orders canceled {done}", max(ended, default=self._locked_ms)))
+        rows.append((f"entry orders canceled {done}", max(ended, default=self.locked_ms)))
         rows += [(leg.words, leg.end) for leg in self.legs.values()]
         rows.append(self._verified or ("exchange flat: waiting", None))
         rows.append((f"left orders {'-' if self._left is None else self._left}", None))

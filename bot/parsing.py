@@ -67,6 +67,21 @@ def find_symbols(raw: str, known: Iterable[str]) -> list[str]:
     return starts[:6] or difflib.get_close_matches(f"{name}USDT", symbols, 3, 0.75)
 
 
+def exact_symbol(raw: str, known: Iterable[str]) -> str:
+    """The symbol that is named, of these or of none; raises Unclear for what cannot be one."""
+    name = canonical(raw)
+    if name is None:
+        raise Unclear("a market is written SOL, SOLUSDT or SOL/USDT")
+    found = next((s for s in sorted(set(known)) if s in (name, f"{name}USDT")), None)
+    return found or (name if name.endswith("USDT") else f"{name}USDT")
+
+
+def period(raw: str) -> Ms | None:
+    """The length of `30m`, `4h`, `7d`; None for anything else."""
+    found = _PERIOD.fullmatch(raw.lower())
+    return int(found[1]) * _UNIT_MS[found[2]] or None if found else None
+
+
 def find_position(raw: str, positions: Sequence[PositionView]) -> PositionView | None:
     """The open position named exactly: `#17`, the symbol, or its base; None for anything else."""
     number = _NUMBER.fullmatch(raw)

@@ -4,12 +4,28 @@ It exists so that the outbox reads as a queue. It must never know Telegram.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
 
 from bot.content import Content
 from bot.notices import Notice, Urgency
+
+ANSWER_GAP_S = 1.0  # between two edits of one message somebody looks at
+EDIT_GAP_S = 3.0  # between any other two
+
+
+class EditTerms(msgspec.Struct, frozen=True):
+    """How an edit travels: its rank, and who is told when the message had to be sent anew."""
+
+    urgency: Urgency = Urgency.ANSWER  # CARD: nobody waits for it
+    on_moved: Callable[[int], None] | None = None  # gets the new message id
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds from one edit of a message to the next."""
+        return EDIT_GAP_S if self.urgency > Urgency.ANSWER else ANSWER_GAP_S
 
 
 class Post(msgspec.Struct, eq=False):
@@ -23,6 +39,7 @@ class Post(msgspec.Struct, eq=False):
     covers: tuple[int, ...] = ()  # records this message tells
     edit_id: int | None = None
     is_photo: bool = False  # what is edited is a photo
+    terms: EditTerms = EditTerms()
     is_silent: bool = False
     reply_to: int | None = None
     not_before_s: float = 0.0
@@ -30,6 +47,10 @@ class Post(msgspec.Struct, eq=False):
     tries: int = 0
     doubts: int = 0
     done: asyncio.Future[int | None] | None = None
+
+    def is_edit_of(self, chat_id: int, message_id: int) -> bool:
+        """Whether it changes that message."""
+        return (self.chat_id, self.edit_id) == (chat_id, message_id)
 
 
 async def pause(wake: asyncio.Event, seconds: float | None) -> None:

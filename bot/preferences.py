@@ -11,6 +11,8 @@ from types import MappingProxyType
 
 import msgspec
 
+from engine.core.values import Ms
+
 
 class Kind(StrEnum):
     """What a message is about; the rows of the notification matrix."""
@@ -50,6 +52,7 @@ DEFAULTS: Mapping[Kind, Volume] = MappingProxyType(
     }
 )
 DIGEST = time(0, 5)
+MUTED = "mute."
 
 
 class Preferences(msgspec.Struct, frozen=True):
@@ -58,6 +61,15 @@ class Preferences(msgspec.Struct, frozen=True):
     volumes: Mapping[Kind, Volume] = DEFAULTS
     quiet: tuple[time, time] | None = None  # from, until; may wrap midnight
     digest: time = DIGEST
+    mutes: Mapping[str, Ms] = MappingProxyType({})  # code of an incident -> until when
+
+    def is_muted(self, code: str, at_ms: Ms) -> bool:
+        """Whether a person does not want to hear of this error now."""
+        return at_ms < self.mutes.get(code, 0)
+
+    def over(self, at_ms: Ms) -> tuple[str, ...]:
+        """Keys of notes about mutes that have ended."""
+        return tuple(f"{MUTED}{code}" for code, until in self.mutes.items() if until <= at_ms)
 
     def volume(self, kind: Kind) -> Volume:
         """How loudly this kind is told."""
@@ -76,13 +88,19 @@ class Preferences(msgspec.Struct, frozen=True):
 def read(notes: Mapping[str, str]) -> Preferences:
     """The preferences these notes hold; a note that means nothing leaves its default.
 
-    Keys: `notify.<kind>`, `quiet` (HH:MM-HH:MM), `digest` (HH:MM).
+    Keys: `notify.<kind>`, `quiet` (HH:MM-HH:MM), `digest` (HH:MM), `mute.<code>` (epoch ms).
     """
     volumes = {kind: _volume(notes.get(f"notify.{kind}", ""), kind) for kind in Kind}
     begin, _, end = notes.get("quiet", "").partition("-")
     opens, closes = _time(begin), _time(end)
     quiet = None if opens is None or closes is None else (opens, closes)
-    return Preferences(volumes, quiet, _time(notes.get("digest", "")) or DIGEST)
+    mutes = {
+        key.removeprefix(MUTED): int(until)
+        for key, until in notes.items()
+        if key.startswith(MUTED) and until.isdecimal()
+    }
+    digest = _time(notes.get("digest", ""))
+    return Preferences(volumes, quiet, DIGEST if digest is None else digest, mutes)
 
 
 def _volume(word: str, kind: Kind) -> Volume:

@@ -37,8 +37,15 @@ os.environ.setdefault("PTB_TIMEDELTA", "true")  # else PTB warns at each 429, by
 _log = Log(__name__)
 _NOT_SENT = frozenset({"ConnectTimeout", "PoolTimeout", "ConnectError"})
 _GONE = ("chat not found", "bot was kicked", "user is deactivated", "not enough rights")
-_NO_EDIT = ("message to edit not found", "message can't be edited", "no text in the message")
-TOKEN_WAIT_S = 60.0
+_NO_EDIT = (
+    "message to edit not found",
+    "message can't be edited",
+    "message_id_invalid",
+    "no media in the message",
+)
+_OTHER_KIND = ("no text in the message", "no caption in the message")
+_NO_REPLY = ("message to be replied not found", "replied message not found", "reply message not")
+TOKEN_WAIT_S = 15.0
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -91,6 +98,10 @@ class Sender:
         self._on_migrated = on_migrated
         self._moved: dict[int, int] = {}
 
+    def follow(self, old: int, new: int) -> None:
+        """A group moved before we were started."""
+        self._moved[old] = new
+
     async def deliver(self, letter: Letter) -> Outcome:
         """Try once."""
         try:
@@ -122,8 +133,13 @@ class Sender:
         except TelegramError as error:
             _log.info("chat.reaction_lost", reason=_words(error))
 
-    async def pin(self, chat_id: int, message_id: int) -> None:
+    async def pin(self, chat_id: int, message_id: int, instead_of: int | None) -> None:
         """Pin a message silently; one that cannot be pinned still stands in the chat."""
+        try:
+            if instead_of is not None:
+                await self._bot.unpin_chat_message(self._here(chat_id), instead_of)
+        except TelegramError as error:
+            _log.info("chat.unpin_failed", reason=_words(error))
         try:
             await self._bot.pin_chat_message(
                 self._here(chat_id), message_id, disable_notification=True
@@ -158,10 +174,9 @@ class Sender:
             return Refused(error.message, is_chat=True)
         if letter.text is None:
             return Refused(error.message)
-        if any(words in reason for words in _NO_EDIT):
-            return await self._plainly(msgspec.structs.replace(letter, edit_id=None), "HTML")
-        if letter.photo is not None and letter.edit_id is None and "parse" not in reason:
-            return await self._plainly(msgspec.structs.replace(letter, photo=None), "HTML")
+        other = _instead(letter, reason)
+        if other is not None:
+            return await self._plainly(other, "HTML")
         _log.error("chat.markup_refused", reason=error.message)
         return await self._plainly(letter, None)
 
@@ -193,7 +208,7 @@ class Sender:
             await bot.edit_message_media(media, chat_id, message_id, reply_markup=markup)
         elif letter.is_photo:
             await bot.edit_message_caption(
-                chat_id, message_id, text.html, parse_mode=mode, reply_markup=markup
+                chat_id, message_id, caption=text.html, parse_mode=mode, reply_markup=markup
             )
         else:
             await bot.edit_message_text(
@@ -234,6 +249,20 @@ class Sender:
             reply_markup=_markup(text),
             reply_parameters=reply,
         )
+
+
+def _instead(letter: Letter, reason: str) -> Letter | None:
+    """The letter without what was refused; None when it was the markup, or nobody knows what."""
+    is_edit = letter.edit_id is not None
+    if is_edit and any(words in reason for words in _OTHER_KIND):  # drawing failed, or did not
+        return msgspec.structs.replace(letter, is_photo=not letter.is_photo, photo=None)
+    if is_edit and any(words in reason for words in _NO_EDIT):
+        return msgspec.structs.replace(letter, edit_id=None, is_photo=False)
+    if letter.reply_to is not None and any(words in reason for words in _NO_REPLY):
+        return msgspec.structs.replace(letter, reply_to=None)
+    if letter.photo is not None and letter.edit_id is None and "parse" not in reason:
+        return msgspec.structs.replace(letter, photo=None)
+    return None
 
 
 def _markup(text: Text) -> InlineKeyboardMarkup | None:

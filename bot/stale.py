@@ -1,4 +1,4 @@
-"""What a command may still do that was typed long ago, while nobody listened.
+"""What a command may do that was typed long ago, or before this start knows what is open.
 
 It exists so that an old word neither vanishes nor acts on a market that has moved: the safe
 direction runs, what would close asks first, what would add risk is refused. Reads are skipped
@@ -6,8 +6,8 @@ before they get here.
 """
 
 from bot import texts
-from bot.commands_close import do_panic
 from bot.commands_gates import do_pause, do_resume, gate
+from bot.commands_panic import do_panic
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Choice, Question, Tap
 from bot.verbs import Stale, Verb
@@ -15,6 +15,21 @@ from bot.views.layout import Text
 from engine.core.values import GateName
 
 STALE_TTL_S = 60.0
+FIRST = "starting"  # so the engine calls an account that this start has not compared yet
+
+
+def starting(room: Room, verb: Verb) -> int | None:
+    """Which step of the start a command has to wait for; None when it may run.
+
+    What only looks may always, and what only locks once turns are made.
+    """
+    if verb.stale is Stale.SKIP:
+        return None
+    if not room.desk.health().has_begun:
+        return 1
+    compared = gate(room, GateName.UNRECONCILED)
+    locks = verb.stale is Stale.RUN or verb.name == "panic"
+    return 2 if compared is not None and compared.why.startswith(FIRST) and not locks else None
 
 
 async def run_stale(room: Room, verb: Verb, ask: Ask, age_s: float) -> Answer:

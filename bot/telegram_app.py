@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from http import HTTPStatus
+from functools import partial
 from typing import Any
 
-from telegram import LinkPreviewOptions, Update
+from telegram import ChatMemberUpdated, LinkPreviewOptions, Update
 from telegram.constants import ParseMode
-from telegram.error import InvalidToken, NetworkError, TelegramError
+from telegram.error import InvalidToken, TelegramError
 from telegram.ext import (
     Application,
     ApplicationBuilder,
@@ -29,30 +29,36 @@ from telegram.ext import (
 )
 from telegram.request import BaseRequest, HTTPXRequest
 
+from bot.cards import StatusCards
 from bot.commands import VERBS
 from bot.conversation import Room
 from bot.desk import Desk, Pulse
 from bot.dispatch import Dispatch
+from bot.ear import REFUSED, Dial, Ear
 from bot.gate import Admitted, Gate, Role
 from bot.menus import Menus
+from bot.moving import Moves
 from bot.outbox import Outbox
+from bot.pairing import remembered
 from bot.reports import EVERY_S, Reports
 from bot.sender import Sender
+from bot.trade_card import TradeCards
+from bot.warden import Warden
+from bot.watchdog import Watchdog
 from engine.core.settings import Settings
 from engine.errors import ChatRefused
 from engine.log import Log
 
 _log = Log(__name__)
 POLL_S = 25
-DEAF_S = 90.0  # without an answered poll for this long, polling starts anew
 TIDY_S = 0.5
 RESTART_S = 1.0
 STOP_S = 1.6  # of the two seconds a stop may take
 BACKOFF_MAX_S = 60.0
 WATCH_S = 5.0
-UPDATES = ["message", "callback_query"]
-REFUSED = "Telegram refused the token; take the current one from BotFather"
-CONFLICT = "another program reads these commands; if it is not yours, revoke the token in BotFather"
+UPDATES = ["message", "callback_query", "my_chat_member"]
+
+_say = partial(print, flush=True)
 
 AnyApplication = Application[Any, Any, Any, Any, Any, Any]
 AnyContext = CallbackContext[Any, Any, Any, Any]
@@ -65,59 +71,11 @@ class Account:
     token: str
     users: Mapping[int, Role]
     chats: Sequence[int] = ()
+    announce: Sequence[int] = ()  # those of the chats where nothing said counts
+    heir: int | None = None  # the owner a code named while the other mode ran
+    say: Callable[[str], object] = _say  # to who started us
     api_url: str = ""  # another Bot API server, without the trailing /bot
     proxy: str = ""
-
-
-class Ear(BaseRequest):
-    """The request object of getUpdates; notes when Telegram last answered, and why it did not.
-
-    A refused token is passed on as a network error: PTB's poll loop dies of the real one, while a
-    token can be refused for a moment and must never make the bot deaf for good.
-    """
-
-    def __init__(self, inner: BaseRequest, now: Callable[[], float]) -> None:
-        self._inner = inner
-        self._now = now
-        self.heard_s: float | None = None
-        self.trouble = ""
-
-    @property
-    def read_timeout(  # type: ignore[explicit-override]  # typing has it from 3.12
-        self,
-    ) -> float | None:
-        """Of the request underneath."""
-        return self._inner.read_timeout
-
-    async def initialize(self) -> None:  # type: ignore[explicit-override]  # typing has it from 3.12
-        """Open the request underneath."""
-        await self._inner.initialize()
-
-    async def shutdown(self) -> None:  # type: ignore[explicit-override]  # typing has it from 3.12
-        """Close the request underneath."""
-        await self._inner.shutdown()
-
-    async def do_request(  # type: ignore[explicit-override]  # typing has it from 3.12
-        self,
-        *args: Any,  # noqa: ANN401 -- passed on untouched
-        **options: Any,  # noqa: ANN401 -- passed on untouched
-    ) -> tuple[int, bytes]:
-        """As underneath; an answer with status 200 counts as heard."""
-        try:
-            status, body = await self._inner.do_request(*args, **options)
-        except TelegramError as error:
-            self.trouble = f"polling: {type(error).__name__}"
-            raise
-        if status == HTTPStatus.OK:
-            self.heard_s, self.trouble = self._now(), ""
-        elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
-            self.trouble = REFUSED
-            raise NetworkError(REFUSED)
-        elif status == HTTPStatus.CONFLICT:
-            self.trouble = CONFLICT
-        else:
-            self.trouble = f"polling: HTTP {status}"
-        return status, body
 
 
 class TelegramChat:
@@ -130,22 +88,28 @@ class TelegramChat:
         settings: Settings,
         requests: tuple[BaseRequest, BaseRequest] | None = None,
     ) -> None:
+        dial = Dial(desk.now_real)
         sending, polling = requests or (
-            quiet_request(account, 20.0),
-            quiet_request(account, POLL_S + 10.0),
+            quiet_request(account, 20.0, dial),
+            quiet_request(account, POLL_S + 10.0, dial),
         )
-        self._desk = desk
+        self._desk, self._account = desk, account
         self._ear = Ear(polling, desk.now_real)
         self._app = _build(account, sending, self._ear)
         self._trouble = ""
         self._admitted: dict[int, Admitted] = {}
-        self.gate = Gate(account.users, account.chats)
-        sender = Sender(self._app.bot, self.gate.migrate)
-        self.outbox = Outbox(desk, sender, self.gate.places, settings.bot.name)
+        self.gate = _gate(account, desk)
+        self._moves = Moves(desk, self.gate)
+        self._sender = Sender(self._app.bot, self._moves.note)
+        self.outbox = Outbox(desk, self._sender, self.gate.places, settings.bot.name)
+        self._watchdog = Watchdog(self._ear, desk.now_real)
+        self._warden = Warden(desk, self.gate, self.outbox, self._watchdog)
         room = Room(desk, self.outbox, self.pulse)
-        self._dispatch = Dispatch(room)
+        self._dispatch = Dispatch(room, dial)
         self._menus = Menus(self._app.bot, VERBS, desk)
         self._reports = Reports(room, lambda: self.gate.places)
+        self._cards = StatusCards(desk, self.outbox, lambda: self.gate.places)
+        self._trade_cards = TradeCards(desk, self.outbox)
         self._register()
 
     def pulse(self) -> Pulse:
@@ -156,8 +120,14 @@ class TelegramChat:
             outbox_depth=self.outbox.depth,
             outbox_oldest_s=self.outbox.oldest_s,
             strangers=self.gate.stranger_count,
+            outbox_dropped=self.outbox.dropped,
             trouble=self._ear.trouble or self._trouble or self.outbox.trouble,
         )
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """What a health check shall name."""
+        return self._warden.failing
 
     async def run(self) -> None:
         """Until canceled; raises `ChatRefused` when Telegram refuses the token at the start."""
@@ -166,6 +136,9 @@ class TelegramChat:
                 group.create_task(_forever(self.outbox.run), name="chat.outbox")
                 group.create_task(_forever(self._tidy), name="chat.tidy")
                 group.create_task(_forever(self._report), name="chat.reports")
+                group.create_task(_forever(self._cards.run), name="chat.cards")
+                group.create_task(_forever(self._trade_cards.run), name="chat.trades")
+                group.create_task(_forever(self._warden.run), name="chat.warden")
                 group.create_task(self._serve(), name="chat.serve")
         except* ChatRefused:
             raise ChatRefused(REFUSED) from None
@@ -183,6 +156,11 @@ class TelegramChat:
 
     async def _guard(self, update: Update, _context: AnyContext) -> None:
         """First of all handlers: what the gate does not admit goes no further."""
+        if update.my_chat_member is not None:
+            await self._settle_in(update.my_chat_member)
+            raise ApplicationHandlerStop
+        if await self._warden.admit_owner(update):
+            await self._set_menus()
         admitted = self.gate.admit(update)
         if admitted is None:
             raise ApplicationHandlerStop
@@ -191,14 +169,26 @@ class TelegramChat:
     async def _handle(self, update: Update, _context: AnyContext) -> None:
         await self._dispatch.handle(self._admitted.pop(update.update_id))
 
+    async def _settle_in(self, change: ChatMemberUpdated) -> None:
+        """Somebody added, blocked or removed the bot: it stays only where it is listed."""
+        if self._warden.belongs(change):
+            return
+        try:
+            await self._app.bot.leave_chat(change.chat.id)
+        except TelegramError as error:
+            _log.warning("chat.leave_failed", reason=type(error).__name__)
+
     # Connection
 
     async def _serve(self) -> None:
         await self.outbox.recovered.wait()
         self.gate.mark_handled(self.outbox.book.handled)
+        self._moves.recall(self._sender)
         await self._connect()
         self._dispatch.name = self._app.bot.username or ""
         self.outbox.connected()
+        self._warden.offer_pairing(self._dispatch.name, self._account.say)
+        self._warden.keep_heir(self._account.heir)
         await self._app.start()
         await self._poll()
         await self._set_menus()
@@ -245,10 +235,9 @@ class TelegramChat:
         """A poll that hangs is started anew."""
         while True:
             await asyncio.sleep(WATCH_S)
-            age_s = self.pulse().poll_age_s
-            if age_s is None or age_s <= DEAF_S:
+            if not self._watchdog.wants_restart():
                 continue
-            _log.warning("chat.deaf", age_s=age_s)
+            _log.warning("chat.deaf", age_s=round(self._watchdog.deaf_s))
             await self._stop_polling(WATCH_S)
             await self._poll()
 
@@ -293,15 +282,26 @@ def _look(task: asyncio.Future[None]) -> None:
         _log.warning("chat.stop_failed", reason=type(task.exception()).__name__)
 
 
-def quiet_request(account: Account, read_s: float) -> HTTPXRequest:
+def _gate(account: Account, desk: Desk) -> Gate:
+    """The gate of the lists; where they name no owner, the one a code named before."""
+    gate = Gate(account.users, account.chats, account.announce)
+    known = remembered(desk) or account.heir
+    if gate.owner is None and known is not None:
+        gate.pair(known)
+    return gate
+
+
+def quiet_request(account: Account, read_s: float, dial: Dial | None = None) -> HTTPXRequest:
     """A request object that uses the account's proxy and none of the host's."""
+    hooks = [] if dial is None else [dial.hear]
     return HTTPXRequest(
         connect_timeout=10.0,
         read_timeout=read_s,
         write_timeout=20.0,
         pool_timeout=10.0,
         proxy=account.proxy or None,
-        httpx_kwargs={"trust_env": False},  # a proxy of the host is not ours to use
+        # A proxy of the host is not ours to use.
+        httpx_kwargs={"trust_env": False, "event_hooks": {"response": hooks}},
     )
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from bot.trades import Trade
 from bot.views.layout import (
     Text,
+    badge,
     coin,
     decimals,
     esc,
@@ -27,11 +28,8 @@ from bot.views.layout import (
     when,
     who,
 )
-from engine.core.facts import (
-    OrderFilled,
-    PositionClosed,
-)
-from engine.core.values import Ms, OrderSide
+from engine.core.facts import PositionClosed
+from engine.core.values import Fill, Ms, OrderSide
 from engine.core.view import PositionView
 
 SOLD = {OrderSide.BUY: "Bought", OrderSide.SELL: "Sold"}
@@ -170,7 +168,8 @@ def paused(words: str, until_ms: Ms | None, *, was_late: bool = False) -> str:
 
 
 PAUSE_QUESTION = "🟡 <b>Pause entries?</b> Exits and stops go on."
-UNDO, PAUSE, RESUME, CANCEL = "Undo", "⏸ Pause", "▶ Resume", "Cancel"
+UNDO, REDO = "Undo", "Redo"
+PAUSE, RESUME, CANCEL = "⏸ Pause", "▶ Resume", "Cancel"
 
 
 def resume_question(state: str, reason: str) -> str:
@@ -240,6 +239,7 @@ def close_all_question(lines: Sequence[str], share: Decimal) -> str:
     return f"✖ <b>Close {what}</b>? Entries are paused first.\n{pre(lines)}"
 
 
+TAKE = "🎯 Take it now"
 BACK_TO_PAPER = "✅ Back to paper"
 LEAVE_ALONE, COUNT = "✅ Leave it alone", "✅ Count again"
 APPLY = "✅ Apply"
@@ -280,13 +280,15 @@ def close_sent(words: str) -> Text:
     return Text(f"✔ {short(words)}. The fills are told here.")
 
 
-def sold(fact: OrderFilled, trade: Trade | None, by: str) -> Text:
-    """The exit order of a close, filled."""
-    fill = fact.fill
-    qty, average = (fill.qty, fill.price) if trade is None else trade.filled(fill.order_id)
-    digits = decimals(fill.price) if trade is None else trade.decimals
-    deal = f"{SOLD[fill.side]} {qty} @ {price(average, digits)}"
-    return Text(f"✔ {deal} {short(fill.symbol, 30)} · by {who(by)}")
+def sold(fills: Sequence[Fill], trade: Trade | None, who_when: tuple[str, Ms]) -> Text:
+    """The exit order of a close, filled: what it brought, where its entry is remembered."""
+    (by, at_ms), first = who_when, fills[0]
+    qty = sum((f.qty for f in fills), Decimal(0))
+    average = sum((f.qty * f.price for f in fills), Decimal(0)) / qty
+    digits = decimals(first.price) if trade is None else trade.decimals
+    net = "" if trade is None else f", {money(trade.banked_with(fills), thin=True)} net"
+    deal = f"{SOLD[first.side]} {qty} {short(coin(first.symbol), 20)} @ {price(average, digits)}"
+    return Text(f"✔ {deal}{net} · by {who(by)} · {when(at_ms, 'T')}")
 
 
 def ended(fact: PositionClosed, at_ms: Ms, by: str) -> Text:
@@ -311,11 +313,24 @@ def panic_question(count: int) -> str:
     )
 
 
-def panic(lines: Sequence[str], by: str, mode: str, realized: str) -> Text:
+def panic(lines: Sequence[str], by_when: tuple[str, Ms | None], mode: str, realized: str) -> Text:
     """The checklist."""
-    head = f"🔴 <b>PANIC</b> by {who(by)} · {icon(mode)}"
-    tail = "Entries stay locked until <code>/resume</code>."
+    by, at_ms = by_when
+    since = "" if at_ms is None else f" {when(at_ms, 'T')}"
+    head = f"🔴 <b>PANIC</b> by {who(by)}{since} · {badge(mode)}"
+    tail = "Entries stay locked until <code>/resume</code>, with a reason."
     return Text(f"{head}\n{pre(lines)}\n{realized}{tail}")
+
+
+RETRY = "🔴 Retry now"
+
+
+def panic_open(legs: Sequence[str], mode: str) -> Text:
+    """What rings while a panic is not done."""
+    what = ", ".join(short(leg, 60) for leg in legs[:5]) or "the exchange does not show it flat"
+    words = f"🔴 <b>PANIC is not done</b>: {what} · {icon(mode)}"
+    tail = "It is tried again every few seconds; the list above has a button to try at once."
+    return Text(f"{words}\n{tail}", keyboard((read("📊 Positions", "positions"),)))
 
 
 def given_up(checklist: Text) -> Text:

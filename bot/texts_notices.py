@@ -7,12 +7,15 @@ pure; they must never decide anything, and data enters them escaped.
 from collections.abc import Sequence
 from decimal import Decimal
 
+from bot.complaints import Complaint
 from bot.trades import Trade
 from bot.views import words
 from bot.views.layout import (
+    Button,
     Text,
     badge,
     decimals,
+    fold,
     in_r,
     keyboard,
     money,
@@ -28,13 +31,13 @@ from engine.core.facts import (
     FundingPaid,
     GateClosed,
     GateOpened,
-    Incident,
     LiveArmed,
     OrderAdopted,
     OrderEnded,
     OrderFilled,
     PresetChosen,
     Record,
+    SignalSkipped,
     StopMissing,
     StopMoved,
     SymbolIgnored,
@@ -42,6 +45,10 @@ from engine.core.facts import (
 )
 from engine.core.gates import ENGINE
 from engine.core.values import LIVE, Fill, GateName, Ms, OrderSide, Purpose, StopKind
+
+SAFETY_MAX, ERROR_MAX = 1500, 150  # characters of a detail that stand unfolded
+FILLS_S = 10  # executions within so many seconds share a message
+LINES_MAX = 20  # lines of a message that tells many
 
 SOLD = {OrderSide.BUY: "bought", OrderSide.SELL: "sold"}
 MOVES = {
@@ -111,12 +118,12 @@ def unfilled(fact: OrderEnded, trade: Trade) -> Text:
     return Text(f"✖ {_head(trade, number)} not filled: {why} · <code>#{number}</code>")
 
 
-def adopted(fact: OrderAdopted, trade: Trade | None) -> Text:
+def adopted(fact: OrderAdopted, trade: Trade | None, seq: int) -> Text:
     """A fill of an entry that was given up."""
     number = fact.position_id
     head = f"❗ {_head(trade, number)} <b>filled late</b> · <code>#{number}</code>"
     why = "An entry that was given up was filled after all. It gets its stop and is being closed."
-    buttons = keyboard((read("📊 Position", "positions", f"#{number}"),))
+    buttons = keyboard((_seen(seq), read("📊 Position", "positions", f"#{number}")))
     return Text(f"{head}\n{why}", buttons)
 
 
@@ -131,27 +138,53 @@ def stop_moved(fact: StopMoved, trade: Trade | None, *, is_back: bool) -> Text:
     return Text(f"🛑 {_head(trade, number)} {moved} {at}{keeps} · <code>#{number}</code>")
 
 
-def stop_missing(fact: StopMissing, trade: Trade | None) -> Text:
+def stop_missing(fact: StopMissing, trade: Trade | None, seq: int) -> Text:
     """A position without its stop: the loudest sentence there is."""
     number = fact.position_id
     head = f"❗ {_head(trade, number)} <b>stop MISSING on the exchange</b> · <code>#{number}</code>"
     after = "It is being put back; if that fails within seconds the position is closed."
-    buttons = keyboard((read("📊 Position", "positions", f"#{number}"),))
+    buttons = keyboard((_seen(seq), read("📊 Position", "positions", f"#{number}")))
     return Text(f"{head}\n{short(fact.detail)}\n{after}", buttons)
 
 
-def incident(fact: Incident, mode: str, unsaid: int, since_ms: Ms) -> Text:
-    """Something a person must know about now; `unsaid` ones like it came since it was last told."""
+def incident(
+    complaint: Complaint, mode: str, *, is_safety: bool, over_ms: Ms | None = None
+) -> Text:
+    """Something a person must know about: what, how often, and the whole of it folded away."""
+    fact, number = complaint.fact, complaint.seq
     symbol = f" {short(fact.symbol, 30)}" if fact.symbol else ""
-    title = fact.code.replace("_", " ").capitalize()
-    head = f"❗ <b>{short(title, 60)}</b>{symbol} · {badge(mode)}"
-    again = f"\nSeen {unsaid + 2}x since {when(since_ms)}." if unsaid else ""
-    buttons = keyboard((read("Status", "status"), read("Positions", "positions")))
-    return Text(f"{head}\n<code>{short(fact.detail, 1500)}</code>{again}", buttons)
+    title = short(fact.code.replace("_", " ").capitalize(), 60)
+    parts = [f"{'❗' if over_ms is None else '✔'} <b>{title}</b>{symbol} · {badge(mode)}"]
+    parts.append(f"<code>{short(fact.detail, SAFETY_MAX if is_safety else ERROR_MAX)}</code>")
+    if complaint.count > 1:
+        parts.append(f"Seen {complaint.count}x since {when(complaint.since_ms)}.")
+    if over_ms is not None:
+        parts.append(f"Resolved {when(over_ms)}.")
+    if not is_safety:
+        whole = f"\n{short(fact.detail, 1500)}" if len(fact.detail) > ERROR_MAX else ""
+        parts.append(fold(f"event {number}, {short(fact.code, 60)}{whole}"))
+    return Text(
+        "\n".join(parts), _ways(complaint, is_safety=is_safety, is_over=over_ms is not None)
+    )
 
 
-def gate_closed(fact: GateClosed, mode: str) -> Text:
-    """Entries went off for a lasting reason."""
+def _ways(
+    complaint: Complaint, *, is_safety: bool, is_over: bool
+) -> tuple[tuple[Button, ...], ...]:
+    if is_safety:
+        seen = () if is_over else (_seen(complaint.seq),)
+        return keyboard((*seen, read("Status", "status"), read("Positions", "positions")))
+    mute = () if is_over else (read("Mute 1h", "notify", "mute", complaint.fact.code),)
+    return keyboard((read("Logs", "logs"), *mute))
+
+
+def _seen(seq: int) -> Button:
+    """Stops the ringing of an alarm, and nothing else."""
+    return read("👁 Seen", "seen", str(seq))
+
+
+def gate_closed(fact: GateClosed, mode: str, alarm: int | None = None) -> Text:
+    """Entries went off for a lasting reason; `alarm` is the record that rings until seen."""
     mark = "🟡" if fact.gate is GateName.OPERATOR else "🔒"
     title = words.GATES.get(fact.gate, fact.gate)
     until = f" until {when(fact.until_ms)}" if fact.until_ms is not None else ""
@@ -159,7 +192,8 @@ def gate_closed(fact: GateClosed, mode: str) -> Text:
     head = f"{mark} <b>{title}</b>{until}{by} · {badge(mode)}"
     close = " Every position is being closed." if fact.flatten else ""
     tail = f"{short(fact.why)}. Exits and stops go on.{close}{_way_back(fact)}"
-    return Text(f"{head}\n{tail}", keyboard((read("Status", "status"),)))
+    seen = () if alarm is None else (_seen(alarm),)
+    return Text(f"{head}\n{tail}", keyboard((*seen, read("Status", "status"))))
 
 
 def _way_back(fact: GateClosed) -> str:
@@ -254,7 +288,54 @@ def late(age_s: float) -> str:
     return f"\n<i>{span(age_s)} late</i>"
 
 
-AGAIN = "\n<i>(again)</i>"
+def again(seq: int | None) -> str:
+    """The mark of a message that may have come before: the number tells which it is."""
+    return "\n<i>(again)</i>" if seq is None else f"\n<i>(again) event {seq}</i>"
+
+
+def seen(count: int, by: str) -> Text:
+    """Somebody looked: the ringing ends, not what it was about."""
+    if not count:
+        return Text("👁 Nothing rings now.")
+    what = "It no longer rings" if count == 1 else f"{count} alarms no longer ring"
+    return Text(f"👁 Seen by {who(by)}. {what}; what it was about may go on: see /status.")
+
+
+REPEATED = "\n<i>repeated until it is seen or over</i>"
+
+
+def dropped(count: int) -> Text:
+    """Messages were given up; where what they said can be read."""
+    what = "1 message was" if count == 1 else f"{count} messages were"
+    head = f"⚠️ <b>{what} dropped</b>, too many waited"
+    return Text(f"{head}\nNone was of money or safety. /status shows how things are.")
+
+
+def fills(told: Sequence[Text]) -> Text:
+    """Executions that came together, one line each, as far as they fit."""
+    lines = [text.html.partition("\n")[0] for text in told[:LINES_MAX]]
+    more = len(told) - len(lines)
+    tail = [f"<i>and {more} more: /positions</i>"] if more else []
+    return Text("\n".join([f"⚡ <b>{len(told)} fills</b> in {FILLS_S} s", *lines, *tail]))
+
+
+def morning(told: Sequence[tuple[Ms, Text]]) -> Text:
+    """What the quiet hours held back, one line each."""
+    what = "1 message" if len(told) == 1 else f"{len(told)} messages"
+    lines = [
+        f"{when(at_ms)} {text.html.partition(chr(10))[0]}" for at_ms, text in told[-LINES_MAX:]
+    ]
+    more = len(told) - len(lines)
+    tail = [f"<i>and {more} older ones</i>"] if more else []
+    return Text("\n".join([f"🌅 <b>Held in the quiet hours</b>: {what}", *lines, *tail]))
+
+
+def skipped(fact: SignalSkipped) -> Text:
+    """A signal that was not taken, and why."""
+    signal = fact.signal
+    head = f"⏭ <b>{short(signal.symbol, 30)} {signal.side}</b> skipped"
+    buttons = keyboard((read("❓ Why", "why", signal.symbol),))
+    return Text(f"{head}: {short(words.skipped(fact.reason, fact.check), 120)}", buttons)
 
 
 def untellable(record: Record) -> Text:

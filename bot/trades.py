@@ -5,6 +5,7 @@ say which symbol that was, which rung was hit, answer the right message and draw
 never be asked for anything that decides about money: that is the engine's ledger.
 """
 
+from collections.abc import Container, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -27,7 +28,7 @@ from engine.core.facts import (
     SignalTaken,
     StopMoved,
 )
-from engine.core.values import Fill, Order, Purpose, Side, StopKind
+from engine.core.values import Fill, Ms, Order, Purpose, Side, StopKind
 
 KEPT = 200  # trades remembered, the oldest closed ones go first
 
@@ -45,6 +46,8 @@ class Trade(msgspec.Struct):
     stop_kind: StopKind = StopKind.INITIAL  # of the stop that stands
     funding: Decimal = Decimal(0)  # paid so far
     closed: PositionClosed | None = None
+    ended: OrderEnded | None = None  # how the entry ended, where nothing of it was filled
+    over_ms: Ms | None = None  # when it closed, or its entry ended so
 
     @property
     def symbol(self) -> str:
@@ -57,6 +60,11 @@ class Trade(msgspec.Struct):
         return self.taken.signal.side
 
     @property
+    def is_over(self) -> bool:
+        """Whether it closed, or never began."""
+        return self.closed is not None or self.ended is not None
+
+    @property
     def decimals(self) -> int:
         """Of a price of its market."""
         return decimals(self.taken.stop)
@@ -67,6 +75,38 @@ class Trade(msgspec.Struct):
         qty = sum((f.qty for f in fills), Decimal(0))
         value = sum((f.qty * f.price for f in fills), Decimal(0))
         return qty, value / qty if qty else Decimal(0)
+
+    @property
+    def entered(self) -> tuple[Decimal, Decimal]:
+        """Quantity and average price of everything that made it grow; (0, 0) when nothing did."""
+        grown = [f for f in self.fills if f.side is self.side.entry]
+        qty = sum((f.qty for f in grown), Decimal(0))
+        value = sum((f.qty * f.price for f in grown), Decimal(0))
+        return qty, value / qty if qty else Decimal(0)
+
+    def banked(self, only: Container[str] | None = None) -> Decimal:
+        """What exits (or those of some orders) brought after fees, their part of the entry's too.
+
+        Funding is not in it.
+        """
+        qty = cost = paid = net = Decimal(0)
+        for fill in self.fills:
+            if fill.side is self.side.entry:
+                qty, cost, paid = qty + fill.qty, cost + fill.qty * fill.price, paid + fill.fee
+            elif qty > 0:  # else its entry is not remembered
+                part = min(fill.qty / qty, Decimal(1))
+                if only is None or fill.order_id in only:
+                    gain = self.side.sign * (fill.qty * fill.price - cost * part)
+                    net += gain - fill.fee - paid * part
+                qty, cost, paid = qty - fill.qty, cost * (1 - part), paid * (1 - part)
+        return net
+
+    def banked_with(self, fills: Sequence[Fill]) -> Decimal:
+        """The same of the orders of these fills, which may be newer than what is folded here."""
+        known = {fill.id for fill in self.fills}
+        newer = [fill for fill in fills if fill.id not in known]
+        whole = msgspec.structs.replace(self, fills=[*self.fills, *newer])
+        return whole.banked({fill.order_id for fill in fills})
 
     @property
     def left(self) -> Decimal:
@@ -114,7 +154,7 @@ class TradeBook:
             case OrderPlaced(order=order):
                 self._place(order)
             case OrderEnded() as fact:
-                self._end(fact)
+                self._end(fact, record.at_ms)
             case OrderAdopted() as fact:
                 self._adopt(fact)
             case NoticeSent() as fact:
@@ -138,7 +178,7 @@ class TradeBook:
             case FundingPaid(funding=funding):
                 trade.funding += funding.amount
             case PositionClosed() as fact:
-                trade.closed = fact
+                trade.closed, trade.over_ms = fact, record.at_ms
 
     def _place(self, order: Order) -> None:
         self.orders[order.id] = order
@@ -149,12 +189,14 @@ class TradeBook:
         if order.purpose is Purpose.ENTRY:
             trade.entry_id = order.id
 
-    def _end(self, fact: OrderEnded) -> None:
+    def _end(self, fact: OrderEnded, at_ms: Ms) -> None:
         """What ended without a fill is over: an exit may be refused for days."""
         order = self.orders.pop(fact.order_id, None)
         trade = self.trades.get(order.position_id) if order is not None else None
         if trade is not None and not trade.filled(fact.order_id)[0]:
             trade.orders.pop(fact.order_id, None)
+            if fact.order_id == trade.entry_id:
+                trade.ended, trade.over_ms = fact, at_ms
 
     def _adopt(self, fact: OrderAdopted) -> None:
         """An entry given up was filled: its trade goes on under a new number."""

@@ -227,4 +227,5 @@ async def survey(settings: Settings, ledger: Ledger, keys: Keys, speed: float) -
         held=len(ledger.positions),
         refusals=found.refusals if wrong is None else (wrong, *found.refusals),
         warnings=found.warnings,
+        account=standing.account,
     )

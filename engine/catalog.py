@@ -58,6 +58,15 @@ def declaration(path: str) -> Declared:
     )
 
 
+def choices(path: str) -> tuple[str, ...]:
+    """The values of a key that has few of them, as TOML; none for numbers, texts and lists."""
+    name, _, key = path.partition(".")
+    base = get_args(SECTIONS[name].__annotations__[key])[0]
+    if base is bool:
+        return ("true", "false")
+    return tuple(map(toml, get_args(base))) if get_origin(base) is Literal else ()
+
+
 def key_names() -> dict[str, tuple[str, ...]]:
     """The keys of each section."""
     return {name: section.__struct_fields__ for name, section in SECTIONS.items()}

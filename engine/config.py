@@ -5,11 +5,13 @@ order, and what does not fit is collected, so that all problems come at once. It
 never use a value it complained about, and never echo what looks like a secret.
 """
 
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from operator import attrgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -32,9 +34,11 @@ from engine.environment import CONFIG_PATH, looks_secret, quoted
 from engine.errors import ConfigError
 
 PRESET = "bot.preset"
+CHOSEN = " (/set)"
 
 _SECRET_NAMES = ("token", "secret", "password", "api_key", "apikey")
 _FILE_ONLY = "caps"  # what nothing exceeds: a command line is no place to raise it
+_NOTED_TOKEN = re.compile(r"#[^\n]*?\d{6,}:[A-Za-z0-9_-]{30,}")  # in a comment: it would be kept
 _FROM_ENVIRONMENT = (
     "secrets come from the environment (TELEGRAM_TOKEN or TELEGRAM_TOKEN_FILE), never from here"
 )
@@ -58,17 +62,23 @@ class _Problem(msgspec.Struct, frozen=True):
 
 
 def load(
-    path: Path | None, sets: Sequence[str], env: Mapping[str, str], preset: str | None = None
+    path: Path | None,
+    sets: Sequence[str],
+    env: Mapping[str, str],
+    preset: str | None = None,
+    tuned: Mapping[str, str] = MappingProxyType({}),
 ) -> Settings:
     """The settings; raises `ConfigError` with every problem of presets, file and `--set` options.
 
-    A `preset` given here stands above the one that file and options name.
+    A `preset` given here stands above the one that file and options name, and `tuned`, values as
+    TOML that a person chose in the chat, above everything.
     """
     source = locate(path, env)
     given = [] if source is None else list(_file_entries(source))
     given += map(_set_entry, sets)
     if preset is not None:
         given.append(_Entry(PRESET, preset, " (chosen)"))
+    given += [_Entry(key, parsed(value), CHOSEN) for key, value in tuned.items()]
     name = next((e.value for e in reversed(given) if e.path == PRESET), Settings().bot.preset)
     below = _preset_entries(name, f" (preset {name})") if name in presets.names() else []
     return _settled("settings" if source is None else str(source), below, given)
@@ -107,13 +117,19 @@ def effective(settings: Settings) -> list[str]:
     return [_effective(settings, preset, key) for key in declared()]
 
 
+def shown(value: object) -> str:
+    """A value as TOML, as anybody may see it."""
+    words = toml(value)
+    return '"(not shown)"' if looks_secret(words) else words
+
+
 def _effective(settings: Settings, preset: Settings, key: Declared) -> str:
     value, by_preset, default = (attrgetter(key.path)(s) for s in (settings, preset, Settings()))
     name = settings.bot.preset
     notes = [f"default {key.default}"] if value != default else []
     if by_preset != default:
         notes.insert(0, name if value == by_preset else f"{name} {toml(by_preset)}")
-    line = f"{key.path} = {toml(value)}"
+    line = f"{key.path} = {shown(value)}"
     return f"{line}  # {', '.join(notes)}" if notes else line
 
 
@@ -141,13 +157,18 @@ def _foreign(path: str) -> str | None:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        parsed = tomllib.loads(text)
     except OSError as error:
         reason = f"expected a readable file, found: {error.strerror}"
     except UnicodeDecodeError:
         reason = "expected UTF-8 text, found other bytes"
     except ValueError as error:  # no TOML, or a number too long to be one
         reason = f"expected TOML, found: {error}"
+    else:
+        if _NOTED_TOKEN.search(text) is None:
+            return parsed
+        reason = f"found a bot token in a comment (not shown); {_FROM_ENVIRONMENT}"
     raise ConfigError(str(path), [reason])
 
 
@@ -157,14 +178,15 @@ def _set_entry(text: str) -> _Entry:
     if not (equals and section and key):
         words = "expected KEY=VALUE with a key like risk.max_open_positions"
         return _Entry("--set", text, problem=f"{words}, found {quoted(text)}")
-    return _Entry(f"{section}.{key}", _set_value(value.strip()), " (--set)")
+    return _Entry(f"{section}.{key}", parsed(value.strip()), " (--set)")
 
 
-def _set_value(text: str) -> Any:  # noqa: ANN401 -- whatever TOML holds
+def parsed(text: str) -> Any:  # noqa: ANN401 -- whatever TOML holds
+    """A value as TOML; a bare word is a text."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except ValueError:
-        return text  # a bare word is a string
+        return text
     return parsed["value"] if len(parsed) == 1 else text
 
 

@@ -27,6 +27,7 @@ _OURS = "BREAKOUT_"
 _KNOWN = ("BREAKOUT_CONFIG", "BREAKOUT_STATE_DIR")
 _KEY = re.compile(r"[A-Za-z0-9_-]{4,128}")
 _PLACEHOLDER = re.compile(r"change[_ -]?me|your[_ -].*|<.*>|x{3,}|\.{3}|to[_ -]?do", re.IGNORECASE)
+_CHAT = re.compile(r"(-?[0-9]{1,18})(\s*:\s*announce)?")
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -52,6 +53,7 @@ class Environment(msgspec.Struct, frozen=True):
     allow_live: bool = False  # the machine's half of enabling live trading
     allowed_users: Mapping[int, str] = {}  # user id -> one of ROLES; empty = nobody
     allowed_chats: frozenset[int] = frozenset()  # groups; private chats need no entry
+    announce_chats: frozenset[int] = frozenset()  # those of them that are told things, never heard
     config: Path | None = None  # BREAKOUT_CONFIG
     state_dir: Path = STATE_DIR
 
@@ -127,6 +129,7 @@ class _Reader:
             allow_live=self._switch("ALLOW_LIVE"),
             allowed_users=self._users(),
             allowed_chats=self._chats(),
+            announce_chats=self._announced(),
             config=config,
             state_dir=self._path("BREAKOUT_STATE_DIR") or STATE_DIR,
         )
@@ -256,12 +259,16 @@ class _Reader:
     def _chats(self) -> frozenset[int]:
         chats: set[int] = set()
         for item in _items(self._text("TELEGRAM_ALLOWED_CHATS")):
-            if re.fullmatch(r"-?[0-9]{1,18}", item):
-                chats.add(int(item))
+            if found := _CHAT.fullmatch(item):
+                chats.add(int(found[1]))
             else:
-                expected = "expected chat ids separated by commas, like -100123"
+                expected = "expected chat ids separated by commas, like -100123 or -100123:announce"
                 self._problem("TELEGRAM_ALLOWED_CHATS", f"{expected}, found {quoted(item)}")
         return frozenset(chats)
+
+    def _announced(self) -> frozenset[int]:
+        items = map(_CHAT.fullmatch, _items(self._text("TELEGRAM_ALLOWED_CHATS")))
+        return frozenset(int(found[1]) for found in items if found and found[2])
 
 
 def _items(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The embedded chat on a free loopback port, with a clock of our own: what its tests stand on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -87,6 +87,11 @@ async def served(room: Chat | None = None, port: int = 0) -> AsyncIterator[Site]
             yield Site(room, port, http)
     finally:
         await runner.cleanup()
+
+
+def is_card(row: Mapping[str, Any]) -> bool:
+    """Whether a message of the bot is the pinned card, which no fact and no request explains."""
+    return bool(row["silent"]) and "\nupdated " in row["text"]
 
 
 def ask(method: str, uploads: dict[str, Upload] | None = None, **values: object) -> Ask:

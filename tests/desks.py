@@ -13,6 +13,7 @@ from bot.desk import Health, Prospect, Pulse
 from bot.trades import Trade, TradeBook
 from bot.views.layout import Text
 from builders import T0, D, signal
+from engine import config
 from engine.chart import Picture
 from engine.core.checks import BROKE, NEAR
 from engine.core.events import AccountSeen, Command, Note
@@ -296,6 +297,7 @@ class FakeDesk:
         self.configured: dict[str, Settings] = {}  # by preset; others are the settings in force
         self.misconfigured = ""  # what is wrong with every preset
         self.modes = FakeModes()
+        self.now_health = HEALTH
         self.rounds: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {}
         self._listeners: list[Callable[[Record], None]] = []
 
@@ -323,13 +325,15 @@ class FakeDesk:
     def settings(self) -> Settings:
         return self.chosen
 
-    def preset(self, name: str) -> Settings:
+    def preset(self, name: str, tuned: Mapping[str, str] | None = None) -> Settings:
         if self.misconfigured:
             raise ConfigError("settings", [self.misconfigured])
+        if tuned is not None:
+            return config.load(None, [], {}, name, tuned)
         return self.configured.get(name, self.chosen)
 
     def health(self) -> Health:
-        return HEALTH
+        return self.now_health
 
     def listen(self, callback: Callable[[Record], None]) -> Callable[[], None]:
         self._listeners.append(callback)
@@ -353,8 +357,7 @@ class FakeDesk:
 
     async def command(self, command: Command) -> tuple[Record, ...]:
         self.commands.append(command)
-        verb = type(command).__name__.lower()
-        key, by = command.command_id, command.by
+        verb, key, by = type(command).__name__.lower(), command.command_id, command.by
         if self.refusal:
             return (self.tell(CommandRefused(key, by, verb, self.refusal)),)
         done = self.tell(CommandDone(key, by, verb, f"{verb} is done"))
@@ -372,7 +375,7 @@ class FakeDesk:
         return PNG
 
     async def every(self, name: str, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
-        self.rounds[name] = seconds, action  # a test takes them when it likes
+        self.rounds[name] = seconds, action
         await asyncio.Event().wait()
 
     def delivered(self, of_seq: int, chat_id: int, message_id: int) -> None:
@@ -381,8 +384,7 @@ class FakeDesk:
     @property
     def told(self) -> list[tuple[int, int, int]]:
         """What was reported delivered: record, chat, message."""
-        facts = [r.fact for r in self.journal]
-        sent = [f for f in facts if isinstance(f, NoticeSent)]
+        sent = [r.fact for r in self.journal if isinstance(r.fact, NoticeSent)]
         return [(f.of_seq, f.chat_id, f.message_id) for f in sent]
 
 

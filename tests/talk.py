@@ -10,9 +10,13 @@ from telegram_wire import GROUP, OWNER, TRADER, VIEWER, Wire, bot, buttons, mess
 
 from bot.conversation import Room
 from bot.dispatch import Dispatch
+from bot.ear import Dial
 from bot.gate import Gate, Role
 from bot.outbox import Outbox
 from bot.sender import Sender
+from bot.views import layout
+from builders import D
+from engine.core.facts import DayRolled
 
 USERS = {OWNER: Role.OWNER, TRADER: Role.TRADER, VIEWER: Role.VIEWER}
 
@@ -45,13 +49,28 @@ async def running(box: Outbox) -> AsyncIterator[Outbox]:
         await asyncio.wait([task])
 
 
+def words_of(wire: Wire) -> list[str]:
+    """New messages as a person reads them."""
+    return [layout.plain(str(said.get("text") or said.get("caption"))) for said in wire.sent]
+
+
+async def later(desk: FakeDesk, seconds: float) -> None:
+    """Everything there is gets done; time goes by, and the outbox looks up."""
+    await settle()
+    desk.now_real.now += seconds
+    desk.show(at_ms=desk.shown.at_ms + int(seconds * 1000))
+    desk.tell(DayRolled("2025-10-10", D(10_000)))
+    await settle()
+
+
 class Talk:
     """What people can do, and what they see."""
 
     def __init__(self, desk: FakeDesk, wire: Wire, box: Outbox) -> None:
         self.desk, self.wire, self.box = desk, wire, box
         self.gate = Gate(USERS, [GROUP])
-        self.dispatch = Dispatch(Room(desk, box, lambda: PULSE))
+        self.dial = Dial(desk.now_real)
+        self.dispatch = Dispatch(Room(desk, box, lambda: PULSE), self.dial)
         self.dispatch.name = "break_bot"
 
     async def hear(self, raw: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,9 +13,10 @@ from telegram.constants import ChatAction, ReactionEmoji
 
 from bot.sandbox import asks
 from bot.sandbox.keyboard import checked
-from bot.sandbox.markup import Formatted, written
+from bot.sandbox.markup import Formatted, utf16_len, written
+from bot.sandbox.menu import CHAT_SCOPES, OPEN_SCOPES, Scope
 from bot.sandbox.message import Content, Kind, Message
-from bot.sandbox.room import Chat
+from bot.sandbox.room import CAPTION_MAX, TEXT_MAX, Chat
 from bot.sandbox.wire import Ask, Refused, Upload, bad_request
 
 DELETE_WITHIN_S = 48 * 3600
@@ -144,8 +145,15 @@ def _edit_text(room: Chat, ask: Ask) -> object:
     message = _edited(room, edit)
     if message.content.kind is not Kind.TEXT:
         raise bad_request("there is no text in the message to edit")
-    body = written(edit.text, edit.parse_mode)
+    body = _fits_edit(written(edit.text, edit.parse_mode), TEXT_MAX, "MESSAGE_TOO_LONG")
     return room.told(room.rewrite(message, Content(body, checked(edit.reply_markup))))
+
+
+def _fits_edit(body: Formatted, limit: int, refusal: str) -> Formatted:
+    """An edit that is too long is refused in other words than a message that is."""
+    if utf16_len(body.text) > limit:
+        raise bad_request(refusal)
+    return body
 
 
 def _edit_caption(room: Chat, ask: Ask) -> object:
@@ -153,8 +161,9 @@ def _edit_caption(room: Chat, ask: Ask) -> object:
     message = _edited(room, edit)
     if message.content.kind is Kind.TEXT:
         raise bad_request("there is no caption in the message to edit")
+    body = _fits_edit(_caption(edit), CAPTION_MAX, "MEDIA_CAPTION_TOO_LONG")
     content = msgspec.structs.replace(
-        message.content, body=_caption(edit), keyboard=checked(edit.reply_markup)
+        message.content, body=body, keyboard=checked(edit.reply_markup)
     )
     return room.told(room.rewrite(message, content))
 
@@ -204,6 +213,23 @@ def _unpin(room: Chat, ask: Ask) -> object:
     wanted[-1].is_pinned = False
     room.history.touch(wanted[-1])
     return True
+
+
+def _unpin_all(room: Chat, ask: Ask) -> object:
+    for message in room.history.pinned(room.reach(ask.read(asks.OneChat).chat_id).id):
+        message.is_pinned = False
+        room.history.touch(message)
+    return True
+
+
+def _leave(room: Chat, ask: Ask) -> object:
+    chat_id = ask.read(asks.OneChat).chat_id
+    group = room.groups.find(chat_id)
+    if group is not None:
+        room.groups.leave(group)
+        return True
+    room.known(chat_id)
+    raise bad_request("chat member status can't be changed in private chats")
 
 
 def _react(room: Chat, ask: Ask) -> object:
@@ -261,19 +287,32 @@ def _get_file(room: Chat, ask: Ask) -> object:
 
 def _set_commands(room: Chat, ask: Ask) -> object:
     menu = ask.read(asks.Commands)
-    room.menus.put(menu.scope, menu.language_code, menu.commands)
+    room.menus.put(_scope(room, menu), menu.language_code, menu.commands)
     return True
 
 
 def _get_commands(room: Chat, ask: Ask) -> object:
     menu = ask.read(asks.Commands)
-    return msgspec.to_builtins(room.menus.get(menu.scope, menu.language_code))
+    return msgspec.to_builtins(room.menus.get(_scope(room, menu), menu.language_code))
 
 
 def _delete_commands(room: Chat, ask: Ask) -> object:
     menu = ask.read(asks.Commands)
-    room.menus.drop(menu.scope, menu.language_code)
+    room.menus.drop(_scope(room, menu), menu.language_code)
     return True
+
+
+def _scope(room: Chat, menu: asks.Commands) -> Scope:
+    """The scope, checked: every chat here is a private one."""
+    scope = menu.scope
+    if scope.type in OPEN_SCOPES:
+        return Scope(scope.type)
+    if scope.type not in CHAT_SCOPES:
+        raise bad_request("can't parse BotCommandScope: Unsupported type specified")
+    person = room.known(scope.chat_id)
+    if scope.type != "chat":
+        raise bad_request("can't use specified scope in private chats")
+    return Scope("chat", person.id)
 
 
 METHODS: MappingProxyType[str, Callable[[Chat, Ask], object]] = MappingProxyType(
@@ -292,6 +331,8 @@ METHODS: MappingProxyType[str, Callable[[Chat, Ask], object]] = MappingProxyType
         "deletemessage": _delete_message,
         "pinchatmessage": _pin,
         "unpinchatmessage": _unpin,
+        "unpinallchatmessages": _unpin_all,
+        "leavechat": _leave,
         "setmessagereaction": _react,
         "answercallbackquery": _answer_query,
         "sendchataction": _chat_action,

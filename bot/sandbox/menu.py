@@ -12,6 +12,10 @@ from bot.sandbox.people import Person
 from bot.sandbox.wire import bad_request
 
 COMMANDS_MAX = 100
+OPEN_SCOPES = frozenset(
+    {"default", "all_private_chats", "all_group_chats", "all_chat_administrators"}
+)
+CHAT_SCOPES = frozenset({"chat", "chat_administrators", "chat_member"})
 DESCRIPTION_MAX = 256
 
 
@@ -40,12 +44,13 @@ class Menus:
         """Replace a menu; raises `Refused` 400 for what Telegram would not take."""
         if len(commands) > COMMANDS_MAX:
             raise bad_request("BOT_COMMANDS_TOO_MUCH")
-        for item in commands:
-            if not re.fullmatch(r"[\da-z_]{1,32}", item.command.removeprefix("/"), re.ASCII):
+        bare = tuple(Command(c.command.removeprefix("/"), c.description) for c in commands)
+        for item in bare:
+            if not re.fullmatch(r"[\da-z_]{1,32}", item.command, re.ASCII):
                 raise bad_request("BOT_COMMAND_INVALID")
             if not 1 <= len(item.description) <= DESCRIPTION_MAX:
                 raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
-        self._menus[scope, language] = commands
+        self._menus[scope, language] = bare
 
     def get(self, scope: Scope, language: str) -> tuple[Command, ...]:
         """Exactly this scope's menu."""

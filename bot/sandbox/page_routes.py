@@ -15,6 +15,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from aiohttp import web
 
+from bot.sandbox.groups import Invite
 from bot.sandbox.people import PEOPLE, PersonKey
 from bot.sandbox.poll import Bell
 from bot.sandbox.room import Chat, Press, Say
@@ -47,6 +48,8 @@ def page_routes(room: Chat, bell: Bell) -> list[web.RouteDef]:
         web.get("/", _page),
         web.post("/chat/messages", desk.say),
         web.post("/chat/taps", desk.tap),
+        web.post("/chat/groups", desk.invite),
+        web.get("/chat/groups", desk.groups),
         web.get("/chat/messages", desk.messages),
         web.get("/chat/events", desk.events),
         web.get("/chat/commands", desk.commands),
@@ -107,6 +110,13 @@ class _Desk:
             pass
         is_answered = tap.answer is not None
         return _json({"answer": tap.answer or "", "alert": tap.is_alert, "answered": is_answered})
+
+    async def invite(self, request: web.Request) -> web.Response:
+        group = self._room.invite(await _read(request, Invite))
+        return _json({"chat_id": group.id})
+
+    async def groups(self, _request: web.Request) -> web.Response:
+        return _json({"groups": self._room.groups.rows()})
 
     async def messages(self, request: web.Request) -> web.Response:
         look = _look(request)

@@ -40,6 +40,13 @@ class Bell:
             return False
         return True
 
+    async def rest(self, seconds: float) -> None:
+        """Let so much time pass, or less when we are stopping."""
+        clock = asyncio.get_running_loop()
+        until = clock.time() + seconds
+        while await self.wait(until - clock.time()):
+            pass
+
 
 class Poll:
     """`getUpdates` on a room."""
@@ -48,18 +55,26 @@ class Poll:
         self._room = room
         self._bell = bell
         self._turn = 0
+        self._unrest = 0
+
+    def disturb(self) -> None:
+        """End the poll under way without news: the next one meets what has changed."""
+        self._unrest += 1
+        self._bell.ring()
 
     async def get_updates(self, ask: Ask) -> list[dict[str, object]]:
         """Updates from the offset on, as soon as there are any; raises `Refused` 409."""
         wanted = ask.read(GetUpdates)
         self._turn += 1
-        turn = self._turn
+        turn, unrest = self._turn, self._unrest
         self._bell.ring()
         self._room.updates.allow(wanted.allowed_updates)
         clock = asyncio.get_running_loop()
         until = clock.time() + min(wanted.timeout, POLL_S_MAX)
         found = self._room.updates.take(wanted.offset, wanted.limit)
         while not found and await self._bell.wait(until - clock.time()):
+            if unrest != self._unrest:
+                break
             if turn != self._turn:
                 raise Refused(
                     409,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from bot.sandbox.groups import Group, Groups, Invite
 from bot.sandbox.history import History
 from bot.sandbox.markup import spoken, utf16_len
 from bot.sandbox.menu import Menus
@@ -69,6 +70,7 @@ class Chat:
         self.updates = Updates(first_id, clock, self._ring)
         self.taps = Taps(first_id, clock, self._ring)
         self.menus = Menus()
+        self.groups = Groups(first_id)
         self.shelf = Shelf()
 
     def watch(self, ring: Callable[[], None]) -> None:
@@ -143,11 +145,29 @@ class Chat:
         )
         return tap
 
-    def reach(self, chat_id: int | str) -> Person:
-        """Whom the bot may write to; raises `Refused` 400 or 403."""
-        person = BY_ID.get(int(chat_id)) if str(chat_id).lstrip("-").isdecimal() else None
+    def invite(self, invite: Invite) -> Group:
+        """A person puts the bot into a group, and it hears of that."""
+        group = self.groups.add(invite.title)
+        change = {
+            "chat": group.chat(),
+            "from": PEOPLE[invite.user].user(),
+            "date": self.now_s,
+            "old_chat_member": {"status": "left", "user": self.me},
+            "new_chat_member": {"status": "member", "user": self.me},
+        }
+        self.updates.put("my_chat_member", change)
+        return group
+
+    def known(self, chat_id: int | str | None) -> Person:
+        """Whose private chat it is, written to or not; raises `Refused` 400."""
+        person = BY_ID.get(int(str(chat_id))) if str(chat_id).lstrip("-").isdecimal() else None
         if person is None:
             raise bad_request("chat not found")
+        return person
+
+    def reach(self, chat_id: int | str) -> Person:
+        """Whom the bot may write to; raises `Refused` 400 or 403."""
+        person = self.known(chat_id)
         if person.id not in self._met:
             raise Refused(403, "Forbidden: bot can't initiate conversation with a user")
         return person

@@ -37,6 +37,7 @@ BARS_KEPT = 2 * DEPTH  # the engine never has more
 FRAMES_S = (60, 180, 300, 900, 3600, 14_400)
 LEVELS_A_SIDE = 3
 LEVELS_BESIDE = 1  # a side, beside a trade and its own level
+TOUCHES_BELOW_S = 3600  # inside of longer candles they cannot be told apart
 AFTER = 24  # candles after the end of a trade
 
 
@@ -67,9 +68,9 @@ def chart(scene: Scene) -> CandleChart:
     """The picture behind `/chart`."""
     view, trade = scene.candles, scene.trade
     candles = merged(view.open_ms, view.ohlcv, view.frame_s, scene.frame_s)
-    end = len(candles.open_ms)
-    if trade is not None and trade.closed is not None and trade.fills:
-        last_ms = trade.fills[-1].exchange_ms + AFTER * scene.frame_s * 1000
+    end, closed_ms = len(candles.open_ms), _closed_ms(scene)
+    if closed_ms is not None:
+        last_ms = closed_ms + AFTER * scene.frame_s * 1000
         end = int(np.searchsorted(candles.open_ms, last_ms, side="right"))
     begin = max(end - CHART_BARS, 0)
     is_newest = end == len(candles.open_ms)
@@ -84,15 +85,23 @@ def chart(scene: Scene) -> CandleChart:
         mode=scene.mode,
         words=_words(scene),
         opened_ms=_opened_ms(scene),
+        closed_ms=closed_ms,
         at_ms=candles.closed_ms if is_newest else None,
     )
 
 
 def is_told(scene: Scene) -> bool:
     """Whether the candles reach back into the trade's time."""
-    if scene.trade is None or scene.trade.closed is None or not scene.trade.fills:
-        return True
-    return scene.trade.fills[-1].exchange_ms >= int(scene.candles.open_ms[0])
+    closed_ms = _closed_ms(scene)
+    return closed_ms is None or closed_ms >= int(scene.candles.open_ms[0])
+
+
+def _closed_ms(scene: Scene) -> Ms | None:
+    """When the trade was flat; None while it is not."""
+    trade = scene.trade
+    if trade is None or trade.closed is None or not trade.fills:
+        return None
+    return trade.fills[-1].exchange_ms
 
 
 def _side(scene: Scene) -> Side | None:
@@ -127,7 +136,14 @@ def _digits(ohlcv: NDArray[np.float64]) -> int:
 
 
 def _lines(scene: Scene) -> tuple[Line, ...]:
-    own = [] if scene.trade is None else _own_level(scene.candles, scene.trade, scene.rules)
+    own = [] if scene.trade is None else [_own_level(scene.candles, scene.trade, scene.rules)]
+    lines = _all_lines(scene, own)
+    if scene.frame_s < TOUCHES_BELOW_S:
+        return lines
+    return tuple(msgspec.structs.replace(line, touches=()) for line in lines)
+
+
+def _all_lines(scene: Scene, own: list[Line]) -> tuple[Line, ...]:
     if scene.position is not None:
         near = _near(scene, LEVELS_BESIDE, {line.price for line in own})
         return (*near, *own, *_position_lines(scene.position))
@@ -154,7 +170,7 @@ def _near(scene: Scene, a_side: int, but: set[float]) -> list[Line]:
     ]
 
 
-def _own_level(candles: CandlesView, trade: Trade, rules: Levels) -> list[Line]:
+def _own_level(candles: CandlesView, trade: Trade, rules: Levels) -> Line:
     """The level that was broken, as it stood before the bar that broke it."""
     signal = trade.taken.signal
     broke_ms = signal.break_ms
@@ -163,7 +179,7 @@ def _own_level(candles: CandlesView, trade: Trade, rules: Levels) -> list[Line]:
     before = 0 if broke_ms is None else int(np.searchsorted(candles.open_ms, broke_ms))
     part = candles.open_ms[:before], candles.ohlcv[:before]
     touches = touches_of(signal.level, *part, rules) if before else ()
-    return [Line(signal.level.price, "level", "level", touches)]
+    return Line(signal.level.price, "level", "level", touches)
 
 
 def _position_lines(position: PositionView) -> list[Line]:
@@ -212,7 +228,7 @@ def signal_chart(
         frame_s=candles.frame_s,
         open_ms=candles.open_ms[part],
         ohlcv=candles.ohlcv[part],
-        lines=(*_own_level(candles, planned, rules), *_trade_lines(planned)),
+        lines=(_own_level(candles, planned, rules), *_trade_lines(planned)),
         side=signal.side,
         mode=mode,
         words=f"{words.SETUPS[signal.setup]} #{fact.position_id}",

@@ -45,7 +45,7 @@ def equity_chart(trades: Sequence[TradeView], mode: str, title: str) -> EquityCh
     net = [0.0, *(float(total) for total in accumulate(t.net for t in ordered))]
     total = in_r(sum(t.result_r for t in ordered))
     return EquityChart(
-        title=f"Net {title}",
+        title=f"Net, {title}",
         at_ms=np.array([begun_ms, *(t.closed_ms for t in ordered)], dtype=np.int64),
         equity=np.array(net),
         mode=mode,

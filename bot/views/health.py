@@ -54,6 +54,7 @@ def _health_rows(view: View, health: Health, pulse: Pulse) -> list[str]:
         ("Timers", ", ".join(health.failing) + " fail" if health.failing else "all run"),
         ("Chat poll", span(pulse.poll_age_s) if pulse.poll_age_s is not None else NONE),
         ("Outbox", _queue(pulse)),
+        *((("Dropped", f"{pulse.outbox_dropped} messages"),) if pulse.outbox_dropped else ()),
         ("Strangers", str(pulse.strangers)),
         ("Market time", clock(view.at_ms)),
     ]

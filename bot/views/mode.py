@@ -7,7 +7,7 @@ a key, and never make the phrase something to tap.
 from collections.abc import Sequence
 from decimal import Decimal
 
-from bot.desk import Prospect
+from bot.desk import Health, Prospect
 from bot.views.layout import NONE, Text, badge, keyboard, money, pre, read, row, short
 from engine.core.settings import Settings
 from engine.core.values import LIVE, PAPER, exact
@@ -15,6 +15,7 @@ from engine.core.view import View
 
 PROBLEMS = 8
 TRIES = 3
+PAPER_TRADES = 20
 _STATUS = (read("Status", "status"), read("🩺 Health", "health"))
 
 
@@ -39,14 +40,34 @@ def refused(problems: Sequence[str]) -> Text:
     return Text(_missing(problems), keyboard((read("Mode", "mode"), *_STATUS[:1])))
 
 
-def question(prospect: Prospect, settings: Settings, phrase: str, seconds: float) -> str:
-    """Whose money, how much of it, and the words to type."""
+def checks(view: View, health: Health) -> tuple[str, ...]:
+    """What was looked at beside the account, each with its outcome."""
+    skew, trades = health.clock_skew_ms, len(view.trades)
+    off = "not compared yet" if skew is None else f"{skew:.0f} ms from the exchange's"
+    enough = trades >= PAPER_TRADES
+    tail = "" if enough else f"; {PAPER_TRADES} are a fair start"
+    return (
+        f"{'⚠️' if skew is None else '✔'} Clock: {off}",
+        "✔ Stops: each entry carries its own, and it rests on the exchange",
+        f"{'✔' if enough else '⚠️'} Paper trades closed: {trades}{tail}",
+    )
+
+
+def question(
+    prospect: Prospect,
+    settings: Settings,
+    phrase: str,
+    seconds: float,
+    seen: Sequence[str] = (),
+) -> str:
+    """Whose money, how much of it, what was checked, and the words to type."""
     risk, equity = prospect.risk, prospect.equity
     trade = equity * _pct(risk.risk_per_trade_pct)
     day = equity * _pct(risk.daily_loss_limit_pct)
     soft = f"first day {risk.soft_mult:.0%} of it"
     rows = [
         row(("Exchange", 8), (settings.exchange.id, 25)),
+        row(("Account", 8), (prospect.account or NONE, 25)),
         row(("Equity", 8), (f"{money(equity, signed=False)} USDT", 25)),
         row(("Preset", 8), (prospect.preset or NONE, 25)),
         row(("A trade", 8), (f"{money(trade, signed=False)}, {risk.risk_per_trade_pct:g}%", 25)),
@@ -59,7 +80,8 @@ def question(prospect: Prospect, settings: Settings, phrase: str, seconds: float
         short(settings.exchange.rest_url, 80),
         pre(rows),
         *(f"⚠️ {short(words, 200)}" for words in prospect.warnings[:PROBLEMS]),
-        "Key and account were asked: one-way, unified, trading allowed, no right to move money.",
+        *map(short, seen),
+        "✔ Key and account were asked: one-way, unified, trading allowed, no right to move money.",
         f"To go on, type <b>{short(phrase, 40)}</b> within {seconds:.0f} s. Live starts paused.",
     ]
     return "\n".join(lines)

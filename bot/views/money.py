@@ -4,7 +4,7 @@ They exist so that every amount is shown with its sign, its costs and its R. The
 what the engine did not state.
 """
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 
 import msgspec
 
@@ -12,6 +12,7 @@ from bot.trades import Trade
 from bot.views import checks, words
 from bot.views.layout import (
     CAPTION_MAX,
+    Button,
     Text,
     badge,
     clip,
@@ -33,16 +34,18 @@ from bot.views.layout import (
     span,
     units,
 )
+from bot.views.positions import next_target
 from engine.core.facts import PositionClosed
 from engine.core.values import Ms, Side, Signal
 from engine.core.view import PositionView, Quote
 
+_UP, _NEAR = Context(prec=28, rounding=ROUND_CEILING), Context(prec=20)
 _REASONS_MAX = 600  # characters under a signal
 _STREAK_FROM = 2  # losses in a row that are worth a word
 
 
-def signal_taken(trade: Trade, mode: str) -> Text:
-    """The caption under the chart of an approved signal."""
+def signal_taken(trade: Trade, mode: str, life: str = "") -> Text:
+    """The caption under the chart of an approved signal; `life` says what became of it since."""
     fact, signal = trade.taken, trade.taken.signal
     number, digits = fact.position_id, trade.decimals
     entry, trigger = price(signal.price, digits), price(signal.trigger, digits)
@@ -56,18 +59,19 @@ def signal_taken(trade: Trade, mode: str) -> Text:
         row(("Risk", 5), (f"{money(fact.risk_usd, signed=False)} USDT", -14), (_risk(trade), -13)),
     ]
     name = f"<b>{short(signal.symbol, 30)} {signal.side}</b>"
-    head = f"🚀 {name} {words.SETUPS[signal.setup]} · {icon(mode)} <code>#{number}</code>"
-    buttons = keyboard(
-        (
-            read("📊 Chart", "chart", signal.symbol),
-            read("❓ Why", "why", f"#{number}"),
-            read("✂ 50%", "close", f"#{number}", "50"),
-            read("✖ Close", "close", f"#{number}"),
-        )
-    )
-    card = f"{head}\n{pre(rows)}\n"
+    setup = words.SETUPS[signal.setup] + (f" {span(fact.frame_s)}" if fact.frame_s else "")
+    head = f"🚀 {name} {setup} · {icon(mode)} <code>#{number}</code>"
+    card = f"{head}\n{life}\n{pre(rows)}\n" if life else f"{head}\n{pre(rows)}\n"
     room = CAPTION_MAX - units(plain(card)) - 4  # what is cut off is marked
-    return Text(card + fold(_reasons(trade, room)), buttons)
+    return Text(card + fold(_reasons(trade, room)), _trade_buttons(trade))
+
+
+def _trade_buttons(trade: Trade) -> tuple[tuple[Button, ...], ...]:
+    """To look at it always, to close it only while there is something to close."""
+    at = f"#{trade.taken.position_id}"
+    looks = read("📊 Chart", "chart", trade.symbol), read("❓ Why", "why", at)
+    closes = read("✂ 50%", "close", at, "50"), read("✖ Close", "close", at)
+    return keyboard(looks if trade.is_over else (*looks, *closes))
 
 
 def _away(target: Decimal, signal: Signal) -> str:
@@ -141,6 +145,7 @@ class Cut(msgspec.Struct, frozen=True):
     qty: Decimal  # of the whole position
     share: Decimal
     price: float | None  # closing side of the book
+    rung: int = 0  # the target whose quantity it is; 0 = a plain share
 
 
 def cut_of(position: PositionView, share: Decimal, quote: Quote | None) -> Cut:
@@ -151,20 +156,33 @@ def cut_of(position: PositionView, share: Decimal, quote: Quote | None) -> Cut:
     return Cut(position.id, position.symbol, position.side, position.qty, share, mark)
 
 
-def close_question(position: PositionView, cut: Cut, quote: Quote | None) -> str:
+def rung_of(position: PositionView, quote: Quote | None) -> Cut | None:
+    """Quote a sale of what the next target is to sell; None when no target is left."""
+    found = next_target(position)
+    if found is None or position.qty <= 0:
+        return None
+    rank, target = found
+    qty = min(target.qty - target.filled_qty, position.qty)
+    # rounded up: a hair too little would be cut by a whole lot
+    share = _UP.divide(qty, position.qty)
+    return msgspec.structs.replace(cut_of(position, share, quote), rung=rank)
+
+
+def close_question(
+    position: PositionView, cut: Cut, quote: Quote | None, trade: Trade | None = None
+) -> str:
     """What is about to be closed and what it would bring."""
     is_whole = cut.share >= 1
-    what = "" if is_whole else f"{cut.share:.0%} of "
-    head = (
-        f"✖ <b>Close {what}{short(cut.symbol, 30)} {cut.side}</b> <code>#{cut.position_id}</code>?"
-    )
+    name = f"{short(cut.symbol, 30)} {cut.side}</b> <code>#{cut.position_id}</code>?"
+    part = "" if is_whole else f"{cut.share:.0%} of "
+    head = f"🎯 <b>Take TP{cut.rung} now of {name}" if cut.rung else f"✖ <b>Close {part}{name}"
     verb = "Sell" if cut.side is Side.LONG else "Buy"
-    about = "" if is_whole else "~"
+    about = "" if is_whole or cut.rung else "~"
     name, digits = coin(cut.symbol), _quoted(position, quote)
     rows = [
         row((verb, 5), (f"{about}{_amount(cut.qty * cut.share)} {name} at market", 28)),
         row(("Now", 5), (price(cut.price, digits), 11), (_spread(quote), 16)),
-        row(("Est.", 5), (_estimate(position, is_whole=is_whole), 28)),
+        row(("Est.", 5), (_estimate(position, cut, trade), 28)),
     ]
     if not is_whole:
         left = f"{about}{_amount(cut.qty * (1 - cut.share))} {name}"
@@ -173,7 +191,7 @@ def close_question(position: PositionView, cut: Cut, quote: Quote | None) -> str
 
 
 def _amount(qty: Decimal) -> str:
-    return f"{qty.normalize():f}"
+    return f"{_NEAR.plus(qty).normalize():f}"
 
 
 def _quoted(position: PositionView, quote: Quote | None) -> int:
@@ -187,10 +205,20 @@ def _spread(quote: Quote | None) -> str:
     return f"spread {(quote.ask - quote.bid) / quote.bid * 1e4:.1f} bps"
 
 
-def _estimate(position: PositionView, *, is_whole: bool) -> str:
-    if not is_whole:
-        return f"{in_r(position.move_r)} price move"
-    risk = position.risk0_usd
-    net = position.net_if_closed
+def _estimate(position: PositionView, cut: Cut, trade: Trade | None) -> str:
+    """What a whole close makes of the trade; of a part what that part brings."""
+    risk, net = position.risk0_usd, position.net_if_closed
+    if cut.share < 1 and net is not None:
+        banked = _banked(position, trade)
+        net = None if banked is None else (net - banked) * cut.share
     r = net / risk if net is not None and risk else None
-    return f"{money(net)} net of fees {in_r(r)}"
+    # the parts before are in it, where there were some
+    words = "net in all" if cut.share >= 1 and position.qty < position.qty0 else "net of fees"
+    return f"{money(net)} {words} {in_r(r)}"
+
+
+def _banked(position: PositionView, trade: Trade | None) -> Decimal | None:
+    """What earlier parts brought; None when that is not remembered."""
+    if trade is not None and trade.left == position.qty:
+        return trade.banked()
+    return Decimal(0) if position.qty == position.qty0 else None

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from bot.views.layout import THIN, Text, badge, esc, fold, keyboard, label, read, short, units
+from engine.core.tuning import DAY_LIMIT
 from engine.core.view import View
 from engine.preset import Change
 
 OPEN_ROWS = 25  # a longer difference opens on a tap
 UNITS_MAX = 3300  # of all keys; any two presets differ by 2500
 PROBLEMS = 6
+NEXT_DAY = "A looser daily loss limit holds from the next day on."
 _VALUE = 60  # characters of one
 
 
@@ -44,12 +46,17 @@ def question(name: str, character: str, changes: Sequence[Change], view: View) -
     if not changes:
         return f"{head}\nNo key changes."
     told = "1 key changes" if len(changes) == 1 else f"{len(changes)} keys change"
-    lines = "\n".join(_sections(changes))
+    lines = "\n".join(difference(changes))
     body = fold(lines) if len(changes) > OPEN_ROWS else lines
-    return f"{head}\n{told}, against {short(view.preset, 40)} as it runs:\n{body}"
+    words = f"{head}\n{told}, against {short(view.preset, 40)} as it runs:\n{body}"
+    return f"{words}\n{NEXT_DAY}" if any(map(_is_looser_day, changes)) else words
 
 
-def _sections(changes: Sequence[Change]) -> list[str]:
+def _is_looser_day(change: Change) -> bool:
+    return change.path == DAY_LIMIT and float(change.after) > float(change.before)
+
+
+def difference(changes: Sequence[Change]) -> list[str]:
     """One line a key, by section; values of any length stay inside what a message holds."""
     lines, room, told = [], UNITS_MAX, 0
     for section, keys in groupby(changes, lambda c: c.path.partition(".")[0]):
@@ -74,10 +81,9 @@ def _grouped(value: str) -> str:
     return f"{int(value):,}".replace(",", THIN) if value.isdecimal() else value
 
 
-def used(words: str) -> Text:
+def used(words: str) -> str:
     """The engine took it; the words say from when on."""
-    buttons = keyboard((read("Status", "status"), read("🔎 Scan", "scan")))
-    return Text(f"⚙️ {short(words)}. Open trades keep the exits they began with.", buttons)
+    return f"⚙️ {short(words)}. Open trades keep the exits they began with."
 
 
 def in_force(name: str) -> Text:

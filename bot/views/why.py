@@ -7,6 +7,7 @@ engine judged; a check without a value says so and why.
 from collections import Counter
 from collections.abc import Sequence
 
+from bot.signals import Heard
 from bot.views import checks, words
 from bot.views.layout import (
     Text,
@@ -38,14 +39,20 @@ SHORT_MS: Ms = 23 * 3_600_000  # a funnel counts whole hours: this much is a day
 _BRIEF = 80
 
 
-def why_symbol(verdict: Verdict, view: View, tried: Sequence[Setup]) -> Text:
-    """Each check of a symbol with value, need and result; `tried` are the configured setups."""
+def why_symbol(
+    verdict: Verdict, view: View, tried: Sequence[Setup], last: Heard | None = None
+) -> Text:
+    """Each check of a symbol with value, need and result; `tried` are the configured setups.
+
+    `last` is the last complete signal of the symbol that is remembered.
+    """
     outcome = "no trade" if verdict.outcome in ("QUIET", "FAILED") else verdict.outcome.lower()
     closed_ms = verdict.open_ms + view.frame_s * 1000
     name = f"<b>{short(verdict.symbol, 30)}</b> {short(outcome, 20)}"
     head = f"❓ {name} · {span(view.frame_s)} · {when(closed_ms)} · {icon(view.mode)}"
     parts = [head, pre(checks.table(verdict.checks, verdict.setup, tried))]
-    parts += [_came(verdict), _conclusion(verdict, view), _missed(verdict.checks, verdict.setup)]
+    parts += [_came(verdict), _conclusion(verdict, view), _passed(last, view)]
+    parts.append(_missed(verdict.checks, verdict.setup))
     parts += _reasons(verdict.checks, verdict.setup)
     parts += [f"📊 {p.side} <code>#{p.id}</code> is open here." for p in _held(verdict, view)]
     parts += _gate_lines(view)
@@ -93,6 +100,14 @@ def _conclusion(verdict: Verdict, view: View) -> str:
     if wait_ms > 0:
         said.append(f"Next check in {span(wait_ms / 1000)}.")
     return " ".join(said)
+
+
+def _passed(last: Heard | None, view: View) -> str:
+    """When all checks of the market passed before, as far as it is remembered."""
+    if last is None:
+        return "Last time all passed: none remembered."
+    bar_ms = last.signal.open_ms + view.frame_s * 1000
+    return f"Last time all passed: {when(bar_ms, 'dt')}, {short(words.became(last.fact), 80)}."
 
 
 def _gap(distance_pct: float | None) -> str:

@@ -36,6 +36,7 @@ COLORS: dict[Kind, str] = {
 PRICE_BOTTOM = 250.0
 _VOLUME_BOTTOM, _VOLUME_TOP, _CLOCK = 90.0, 230.0, 46.0
 _NAME_WIDTH_MAX = 230
+_PRICE_MAX = 9  # characters of a price written in full
 _KNEE = 22  # pixels between a line's end and its tag's leader
 _TICK, _HOUR_ROOM = 100, 160  # pixels between ticks of price and of time
 _AHEAD = 0.08  # room for what is to come, of the candles' width
@@ -62,7 +63,8 @@ class Plot(msgspec.Struct, frozen=True):
     slot_ms: int
     slots: int
     edge: float  # behind it the prices
-    decimals: int
+    decimals: int  # of ticks
+    finest: int  # of tags
 
     @property
     def slot(self) -> float:
@@ -147,19 +149,35 @@ def _plot(canvas: Canvas, picture: CandleChart, tags: Sequence[Tag], top: float)
     others = [*(tag.price for tag in tags), *(mark.price for mark in _seen(picture))]
     low, high = padded([float(candles.min()), float(candles.max()), *others], 0.04)
     decimals = decimals_of(candles, (high - low) / (top - PRICE_BOTTOM))
-    written = (f"{p:.{decimals}f}" for p in (low, high))
+    finest = finest_of(candles, decimals)
+    written = (f"{p:.{finest}f}" for p in (low, high))
     edge = WIDTH - 28 - max(canvas.width(words, frame.plain()) for words in written)
     names = [min(canvas.width(t.name, frame.plain()), _NAME_WIDTH_MAX) for t in tags if t.name]
     right = edge - (max(names) + _KNEE + 24 if names else 30)
-    first, last, slot_ms = int(picture.open_ms[0]), int(picture.open_ms[-1]), picture.frame_s * 1000
-    bars = (last - first) // slot_ms + 1
-    ahead = max(round(bars * _AHEAD), 2) if picture.opened_ms is not None else 0
     pane = Pane(EDGE, right, PRICE_BOTTOM, top, low, high)
-    return Plot(pane, first, slot_ms, bars + ahead, edge, decimals)
+    slot_ms = picture.frame_s * 1000
+    return Plot(pane, int(picture.open_ms[0]), slot_ms, _slots(picture), edge, decimals, finest)
+
+
+def finest_of(candles: NDArray[np.float64], decimals: int) -> int:
+    """Decimals of prices in full, unless that is too wide for a phone."""
+    finest = decimals_of(candles, 1e-12)
+    return finest if len(f"{candles.max():.{finest}f}") <= _PRICE_MAX else decimals
+
+
+def _slots(picture: CandleChart) -> int:
+    """Candles side by side; beside a trade that lives there is room for those to come."""
+    end_ms, slot_ms = _closed_ms(picture), picture.frame_s * 1000
+    bars = (end_ms - int(picture.open_ms[0])) // slot_ms
+    closed_ms = end_ms if picture.closed_ms is None else picture.closed_ms
+    lives = picture.opened_ms is not None and closed_ms >= end_ms - slot_ms
+    return bars + (max(round(bars * _AHEAD), 2) if lives else 0)
 
 
 def _seen(picture: CandleChart) -> list[Mark]:
-    start, end = int(picture.open_ms[0]), _closed_ms(picture)
+    """Fills within the picture; the newest may be newer than the last closed candle."""
+    start = int(picture.open_ms[0])
+    end = start + _slots(picture) * picture.frame_s * 1000
     return [mark for mark in picture.marks if start <= mark.at_ms < end]
 
 
@@ -186,12 +204,16 @@ def _draw_trade(canvas: Canvas, plot: Plot, picture: CandleChart) -> None:
         return
     pane = plot.pane
     left = max(plot.middle(picture.opened_ms), pane.left)
+    end_ms = picture.closed_ms
+    right = pane.right if end_ms is None else min(plot.middle(end_ms), pane.right)
+    if right <= left:
+        return
     entries = [line.price for line in picture.lines if line.kind == "entry"]
     for entry in entries[:1]:
         ends = (("stop", DOWN), ("target", UP))
         for price, color in ((_farthest(picture, kind, entry), color) for kind, color in ends):
             low, high = pane.y(entry), pane.y(price)
-            box = ((left, low), (pane.right, low), (pane.right, high), (left, high))
+            box = ((left, low), (right, low), (right, high), (left, high))
             canvas.shapes([box], color, alpha=0.14)
 
 
@@ -262,7 +284,7 @@ def _draw_tags(canvas: Canvas, plot: Plot, tags: Sequence[Tag], places: Sequence
         end = right + _KNEE if tag.name else plot.edge
         knee = ((right, plot.pane.y(tag.price)), (right + _KNEE, y), (end, y))
         canvas.strokes([knee], tag.color, width=2.5)
-        frame.draw_tag(canvas, (plot.edge, y), f"{tag.price:.{plot.decimals}f}", tag.color)
+        frame.draw_tag(canvas, (plot.edge, y), f"{tag.price:.{plot.finest}f}", tag.color)
         if tag.name:
             font = frame.plain(tag.color)
             canvas.text(

@@ -8,8 +8,7 @@ import re
 import unicodedata
 from bisect import bisect
 from collections.abc import Sequence
-from functools import cache
-from io import BytesIO
+from functools import cache, lru_cache
 from typing import Literal
 
 import msgspec
@@ -22,6 +21,8 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 from numpy.typing import NDArray
+
+from engine.chart.png import png
 
 Points = Sequence[tuple[float, float]] | NDArray[np.float64]  # the array is (points, 2)
 Shapes = Sequence[Points] | NDArray[np.float64]  # the array is (shapes, corners, 2)
@@ -106,9 +107,7 @@ class Canvas:
 
     def width(self, words: str, font: Font) -> float:
         """Width of a text in pixels."""
-        renderer = self._agg.get_renderer()  # type: ignore[no-untyped-call]  # the same gap
-        look = FontProperties(size=font.size, weight=font.weight)
-        return float(renderer.get_text_width_height_descent(literal(words), look, ismath=False)[0])
+        return _width(literal(words), font.size, font.weight)
 
     def fitted(self, words: str, font: Font, width: float) -> str:
         """The text, cut to fit into `width` pixels."""
@@ -120,12 +119,10 @@ class Canvas:
         return f"{words[: max(cut - 1, 0)]}..."
 
     def png(self) -> bytes:
-        """The picture; lightly compressed, because the chat compresses it again."""
-        out = BytesIO()
-        self._agg.print_png(  # type: ignore[no-untyped-call]  # matplotlib's own gap
-            out, pil_kwargs={"compress_level": 1}
-        )
-        return out.getvalue()
+        """The picture."""
+        self._agg.draw()  # type: ignore[no-untyped-call]  # matplotlib's own gap
+        colors = self._agg.buffer_rgba()  # type: ignore[no-untyped-call]  # the same gap
+        return png(np.asarray(colors)[:, :, :3])
 
     def _add(self, artist: Artist) -> None:
         self._layer += 1
@@ -155,3 +152,11 @@ def literal(text: str) -> str:
 @cache
 def _has_glyph(character: str) -> bool:
     return bool(get_font(findfont(FontProperties())).get_char_index(ord(character)))
+
+
+@lru_cache(maxsize=2000)  # words of pictures come again and again, and measuring is dear
+def _width(words: str, size: int, weight: Literal["bold", "normal"]) -> float:
+    font = get_font(findfont(FontProperties(weight=weight)))
+    font.set_size(size, _DPI)
+    font.set_text(words, 0.0)
+    return float(font.get_width_height()[0] / 64)  # in the units of the font's outlines

@@ -6,6 +6,7 @@ nothing is known, so the line steps.
 
 import math
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,9 +26,10 @@ def draw(picture: EquityChart) -> bytes:
     canvas = frame.sheet()
     head = frame.Head(picture.title, picture.words, picture.mode, int(picture.at_ms[-1]))
     top = frame.draw_head(canvas, head)
-    edge = _edge(canvas, picture)
-    curve = Pane(EDGE, edge - 14, _CURVE_BOTTOM, top, *padded([*picture.equity, 0.0], 0.06))
-    fall = Pane(EDGE, edge - 14, _FALL_BOTTOM, _FALL_TOP, *_depth(picture))
+    curve = Pane(EDGE, WIDTH, _CURVE_BOTTOM, top, *padded(picture.equity.tolist(), 0.06))
+    right = _edge(canvas, picture, curve) - 14
+    curve = msgspec.structs.replace(curve, right=right)
+    fall = Pane(EDGE, right, _FALL_BOTTOM, _FALL_TOP, *_depth(picture))
     _draw_times(canvas, picture, curve)
     _draw_curve(canvas, picture, curve)
     _draw_fall(canvas, picture, fall)
@@ -64,12 +66,17 @@ def _cents(picture: EquityChart) -> int:
     return 2 if span >= 1 or span == 0 else min(2 - math.floor(math.log10(span)), 12)
 
 
-def _edge(canvas: Canvas, picture: EquityChart) -> float:
+def _edge(canvas: Canvas, picture: EquityChart, pane: Pane) -> float:
     """Where the amounts begin."""
-    values = (picture.equity.min(), picture.equity.max(), -picture.fall)
-    digits = _cents(picture)
-    widest = max(canvas.width(amount(float(v), digits), frame.plain()) for v in values)
-    return WIDTH - 8 - 20 - widest
+    said = [amount(v, _cents(picture)) for v in (float(picture.equity[-1]), -picture.fall)]
+    said += [words for _, words in _ticks(picture, pane)]
+    return WIDTH - 28 - max(canvas.width(words, frame.plain()) for words in said)
+
+
+def _ticks(picture: EquityChart, pane: Pane) -> list[tuple[float, str]]:
+    values = ticks(pane, 110, _cents(picture))
+    digits = decimals_of(np.array(values), pane.pixel)
+    return [(value, amount(value, digits)) for value in values]
 
 
 def _draw_times(canvas: Canvas, picture: EquityChart, pane: Pane) -> None:
@@ -99,13 +106,11 @@ def _steps(pane: Pane, picture: EquityChart, values: NDArray[np.float64]) -> NDA
 def _draw_curve(canvas: Canvas, picture: EquityChart, pane: Pane) -> None:
     last, start = float(picture.equity[-1]), float(picture.equity[0])
     edge, color, tag = pane.right + 14, UP if last >= start else DOWN, pane.y(last)
-    values = ticks(pane, 110, _cents(picture))
-    digits = decimals_of(np.array(values), pane.pixel)
-    for value in values:
+    for value, words in _ticks(picture, pane):
         y = pane.y(value)
         canvas.strokes([((pane.left, y), (pane.right, y))], GRID, width=2)
         if abs(y - tag) > TAG:
-            canvas.text((edge + 10, y), amount(value, digits), frame.plain())
+            canvas.text((edge + 10, y), words, frame.plain())
     line, ground = _steps(pane, picture, picture.equity), pane.y(start)
     canvas.strokes([((pane.left, ground), (pane.right, ground))], MUTED, width=2)
     for side, limit in ((UP, np.maximum), (DOWN, np.minimum)):

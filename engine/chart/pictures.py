@@ -51,6 +51,7 @@ class CandleChart(msgspec.Struct, frozen=True, eq=False):
     mode: str = ""  # whose money: paper, live
     words: str = ""  # one line
     opened_ms: Ms | None = None  # from here on the trade's risk and reward are shaded
+    closed_ms: Ms | None = None  # until here; None = it goes on
     at_ms: Ms | None = None  # what it shows was known then; None = when the last candle closed
 
 

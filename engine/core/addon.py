@@ -21,9 +21,14 @@ from engine.core.values import Instrument, Order, OrderKind, PositionState, Purp
 def consider(turn: Turn, position: Position, close: float) -> None:
     """At a bar close: add to the position if it earned it."""
     instrument = turn.market.instrument(position.symbol)
+    is_barred = position.symbol in turn.ledger.state.barred
     is_calm = position.state is PositionState.PROTECTED and not guard.is_growing(turn, position)
     is_open = not turn.ledger.state.gates and not turn.market.is_stale(position.symbol, turn.at_ms)
-    if not (position.exits.addon_enabled and is_calm and is_open) or instrument is None:
+    if (
+        is_barred
+        or not (position.exits.addon_enabled and is_calm and is_open)
+        or instrument is None
+    ):
         return
     _, ohlcv = turn.market.candles(position.symbol, EMA_TAPS)
     trend = ema9(ohlcv[:, 3])[-1], obv12(ohlcv[:, 3], ohlcv[:, 4])[-1]

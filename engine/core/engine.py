@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from engine.core import addon, answers, gates, guard, operator
+from engine.core import addon, answers, gates, guard, lookout, operator, recall, tuning, wishes
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.checks import APPROVED, FILLED
@@ -25,7 +25,7 @@ from engine.core.market import Market, note
 from engine.core.overview import Seen, overview
 from engine.core.positions import Position
 from engine.core.reach import Reach
-from engine.core.reconcile import reconcile
+from engine.core.reconcile import account_every_ms, reconcile
 from engine.core.results import snapshot, take_signal
 from engine.core.risk import Review, review
 from engine.core.scan import Batch, Scanner, completed, levels_of
@@ -34,11 +34,11 @@ from engine.core.turn import Look, Turn
 from engine.core.values import LIVE, Bar, GateName, Ms, Purpose, Signal, Verdict
 from engine.core.view import CandlesView, FlowView, View
 from engine.core.watch import Watch
+from engine.core.wish_events import Tune
+from engine.core.wish_facts import SymbolBarred, SymbolWatched, Tuned
 
 Judge = Callable[[Market, Sequence[str], Ms, Ms, Settings], Batch]
 
-RECONCILE_AGAIN_MS: Ms = 5000  # while ledger and account may disagree
-MOVING_MS: Ms = 2000  # while something is on its way into or out of a position
 NOTHING = Outcome((), ())
 CRASHES_MAX = 3  # within
 CRASHES_MS: Ms = 600_000  # and a person shall look before anything is entered
@@ -53,7 +53,8 @@ class Engine:
     def __init__(
         self, settings: Settings, ledger: Ledger, mode: str, judge: Judge | None = None
     ) -> None:
-        self.settings = settings
+        self._wanted = settings  # what people chose; today may be tighter
+        self.settings = tuning.clamped(settings, ledger.state.limit_held)
         self._judge = Scanner() if judge is None else judge
         self.ledger = ledger
         self.market = Market(settings)
@@ -114,6 +115,7 @@ class Engine:
             self._funnel.view(self._at_ms),
             self._watched,
             tuple(self._foreign.values()),
+            self._wanted,
         )
         return overview(turn, seen)
 
@@ -151,7 +153,9 @@ class Engine:
     def _route(self, turn: Turn, event: e.Event) -> None:  # noqa: C901, PLR0912 -- a flat table
         match event:
             case e.CandlesClosed():
-                self._hold(turn, self._watch.candles(turn, event))
+                bars = self._watch.candles(turn, event)
+                self._hold(turn, bars)
+                lookout.look_at(turn, bars)
             case e.Tick():
                 self._tick(turn)
             case e.OrderAccepted():
@@ -235,17 +239,19 @@ class Engine:
     def _obey(self, turn: Turn, command: e.Command) -> None:
         """A person's command; what it changes here follows from the facts it became."""
         operator.obey(turn, command)
-        chosen = any(isinstance(record.fact, f.PresetChosen) for record in turn.records)
-        if isinstance(command, e.UsePreset) and chosen:
+        facts = {type(record.fact) for record in turn.records}
+        if isinstance(command, e.UsePreset | Tune) and facts & {f.PresetChosen, Tuned}:
             self._use(turn, command.settings)
-        if isinstance(command, e.Rescan):
+        if isinstance(command, e.Rescan) or facts & {SymbolBarred, SymbolWatched}:
             self._watch.refresh(turn)
 
     def _use(self, turn: Turn, settings: Settings) -> None:
         """Trade by other settings from the next bar on; another base frame waits for a start."""
         if settings.market.frame_s == self.settings.market.frame_s:
-            self.settings = turn.settings = settings
-            self.market.flow.use(settings)
+            self._wanted = settings
+            self.settings = tuning.clamped(settings, turn.ledger.state.limit_held)
+            turn.settings = self.settings
+            self.market.flow.use(self.settings)
             self._watch.refresh(turn)
 
     def _start(self, turn: Turn, event: e.Started) -> None:
@@ -259,7 +265,7 @@ class Engine:
         is_often = len(crashes) == CRASHES_MAX and crashes[-1] - crashes[0] <= CRASHES_MS
         if is_often and not event.was_clean:
             operator.lock(turn, operator.CRASHED)
-        self._compare_preset(turn)
+        recall.compare(turn, event.untuned)
         if event.is_paused or not self._is_armed:
             operator.lock(turn, operator.LIVE_PAUSED if self._is_armed else operator.UNARMED)
         gates.close(turn, GateName.UNRECONCILED, "starting: the account is not compared yet")
@@ -278,39 +284,25 @@ class Engine:
         is_valid = arm is not None and arm.venue == event.venue
         self._is_armed = turn.is_armed = self._mode != LIVE or is_valid
 
-    def _compare_preset(self, turn: Turn) -> None:
-        """What a person chose could not be loaded: nothing is entered by another strategy."""
-        chosen, used = turn.ledger.state.preset, self.settings.bot.preset
-        if chosen in ("", used):
-            return
-        words = f"{chosen} was chosen and does not fit the configuration; {used} is in force"
-        turn.alarm(f.Incident("preset_refused", words))
-        operator.lock(turn, operator.OTHER_PRESET)
-
     def _read_account(self, turn: Turn) -> None:
         self._account_ms = turn.at_ms
         turn.ask(FetchAccount())
 
     def _tick(self, turn: Turn) -> None:
         gates.judge(turn)
+        if turn.ledger.state.limit_held is None and self._wanted is not self.settings:
+            self._use(turn, self._wanted)  # a new day began
+        if wishes.let_go(turn):
+            self._watch.refresh(turn)
+        lookout.look(turn)
         self._reach.judge(turn)
         self._watch.look(turn)
         self._following.recall(turn)
         self._following.look(turn, self._watched)
         self.market.flow.tick(turn.at_ms)
         guard.look_up_unknown(turn)
-        if turn.at_ms - self._account_ms >= self._account_every_ms(turn):
+        if turn.at_ms - self._account_ms >= account_every_ms(turn):
             self._read_account(turn)
-
-    def _account_every_ms(self, turn: Turn) -> Ms:
-        """How old a read of the account may be: the more moves there, the younger."""
-        schedule = self.settings.schedule
-        every_ms = schedule.reconcile_every_s * 1000
-        if turn.is_closed(GateName.UNRECONCILED):
-            every_ms = min(every_ms, RECONCILE_AGAIN_MS)
-        if guard.is_anything_resting(turn):
-            every_ms = min(every_ms, schedule.orders_every_s * 1000)
-        return min(every_ms, MOVING_MS) if guard.is_anything_moving(turn) else every_ms
 
     # -- candles ---------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ class Started(Event, frozen=True):
     arm: Arm | None = None  # who allowed that; live only
     is_paused: bool = False  # entries wait for a person
     account: str = ""  # whose orders: the exchange's name of it, live
+    untuned: str = ""  # why the values a person chose are not in force
 
 
 class Tick(Event, frozen=True):

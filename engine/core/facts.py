@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.core import fact
 from engine.core.terms import UNRECORDED, ExitPlan
 from engine.core.values import (
     Arm,
@@ -22,10 +23,9 @@ from engine.core.values import (
     StopKind,
     Target,
 )
+from engine.core.wish_facts import AlertRaised, LimitHeld, SymbolBarred, SymbolWatched, Tuned
 
-
-class Fact(msgspec.Struct, frozen=True, tag=True):
-    """A durable change: journaled before anything acts on it, then told and reported."""
+Fact = fact.Fact
 
 
 class Booted(Fact, frozen=True, tag=True):
@@ -340,6 +340,11 @@ AnyFact = (
     | LiveArmed
     | SymbolIgnored
     | Noted
+    | Tuned
+    | LimitHeld
+    | SymbolBarred
+    | SymbolWatched
+    | AlertRaised
     | CommandDone
     | CommandRefused
 )

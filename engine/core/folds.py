@@ -345,6 +345,7 @@ def _gate_opened(fact: f.GateOpened, state: State, _: f.Record) -> None:
 @fold.register
 def _day_rolled(fact: f.DayRolled, state: State, _: f.Record) -> None:
     state.day, state.day_start, state.streak = fact.date, fact.equity, 0
+    state.limit_held = None
 
 
 @fold.register

@@ -220,6 +220,8 @@ def _expire_entry(turn: Turn, position: Position) -> None:
             cancel(turn, entry, "kill_switch")
         elif position.exit_rule is not None:
             cancel(turn, entry, position.exit_rule)
+        elif position.symbol in turn.ledger.state.barred:
+            cancel(turn, entry, "blacklisted")
         elif age_ms >= turn.settings.execution.entry_deadline_s * 1000:
             cancel(turn, entry, "entry deadline")
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from engine.core import facts as f
-from engine.core.folds import fold
 from engine.core.orders import Progress
 from engine.core.positions import Position
 from engine.core.state import State, orders_of
 from engine.core.values import Ms, OrderState
+from engine.core.wish_folds import fold_record
 
 
 class Ledger:
@@ -63,7 +63,7 @@ class Ledger:
         """Fold one record in; its sequence must be the next."""
         assert record.seq == self.state.seq + 1, (record.seq, self.state.seq)
         self.state.seq, self.state.at_ms = record.seq, max(record.at_ms, self.state.at_ms)
-        fold(record.fact, self.state, record)
+        fold_record(record.fact, self.state, record)
 
     def dump(self) -> dict[str, Any]:
         """The state as JSON-ready objects, Decimals as strings."""

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from engine.core import events as e
 from engine.core import facts as f
-from engine.core import gates, guard
+from engine.core import gates, guard, wishes
+from engine.core import wish_events as we
 from engine.core.exits import Protection
 from engine.core.exposure import equity_now, mark_of
 from engine.core.intents import FetchAccount
@@ -74,6 +75,8 @@ def _do_rest(turn: Turn, command: e.Command) -> Answer:
             return _use_preset(turn, command)
         case e.Note():
             return _note(turn, command)
+        case we.Tune() | we.BarSymbol() | we.WatchSymbol():
+            return wishes.grant(turn, command)
         case _:
             return _shutdown(turn)
 
@@ -204,6 +207,7 @@ def _use_preset(turn: Turn, command: e.UsePreset) -> Answer:
     if now_s != then_s and turn.ledger.positions:
         held = ", ".join(f"#{p.id} {p.symbol}" for p in turn.ledger.positions)
         return False, f"its bars are {then_s} s, now {now_s} s: close {held} first"
+    wishes.hold_limit(turn, command.settings, command.by)
     turn.tell(f.PresetChosen(command.name, command.by))
     if now_s != then_s:
         return True, f"{command.name} is in force from the next start on: its bars are {then_s} s"

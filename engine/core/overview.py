@@ -16,9 +16,19 @@ from engine.core.exposure import equity_now, mark_of, open_risk, reduced_why
 from engine.core.folds import HOUR_MS, HOURS_KEPT
 from engine.core.gates import fall_pct
 from engine.core.positions import Position, Rung
+from engine.core.settings import Settings
 from engine.core.turn import Turn
 from engine.core.values import Ms, PositionState, Verdict, exact
-from engine.core.view import ForeignView, FunnelView, GateView, PositionView, TargetView, View
+from engine.core.view import (
+    BarredView,
+    ForeignView,
+    FunnelView,
+    GateView,
+    PositionView,
+    TargetView,
+    View,
+    WatchedView,
+)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -30,6 +40,7 @@ class Seen(msgspec.Struct, frozen=True):
     funnel: FunnelView
     watched: tuple[str, ...]
     foreign: tuple[AccountPosition, ...] = ()
+    wanted: Settings | None = None  # what holds from the next day on, where that differs
 
 
 def overview(turn: Turn, seen: Seen) -> View:
@@ -72,6 +83,10 @@ def overview(turn: Turn, seen: Seen) -> View:
         foreign=tuple(ForeignView(p.symbol, p.side, p.qty) for p in seen.foreign),
         ignored=tuple(state.ignored),
         notes=dict(state.notes),
+        tuned=dict(state.tuned),
+        next_day=_next_day(settings, seen.wanted),
+        barred=_barred(turn),
+        alerts=_alerts(turn),
         preset=settings.bot.preset,
         next_preset=_next_preset(turn),
     )
@@ -80,6 +95,31 @@ def overview(turn: Turn, seen: Seen) -> View:
 def _next_preset(turn: Turn) -> str:
     chosen = turn.ledger.state.preset
     return "" if chosen == turn.settings.bot.preset else chosen
+
+
+def _barred(turn: Turn) -> tuple[BarredView, ...]:
+    rows = turn.ledger.state.barred.items()
+    return tuple(BarredView(s, b.by, b.reason, b.since_ms, b.until_ms) for s, b in rows)
+
+
+def _alerts(turn: Turn) -> tuple[WatchedView, ...]:
+    rows = turn.ledger.state.watching.values()
+    return tuple(WatchedView(w.symbol, w.price, w.by, w.since_ms, w.told_ms) for w in rows)
+
+
+def _next_day(now: Settings, wanted: Settings | None) -> dict[str, float]:
+    """Limits that are looser from the next day on."""
+    if wanted is None or wanted.risk == now.risk:
+        return {}
+    then = wanted.risk
+    return {
+        f"risk.{key}": value
+        for key, value in (
+            ("risk_per_trade_pct", then.risk_per_trade_pct),
+            ("daily_loss_limit_pct", then.daily_loss_limit_pct),
+        )
+        if value != getattr(now.risk, key)
+    }
 
 
 def _fall_pct(start: Decimal | None, equity: Decimal | None) -> float | None:

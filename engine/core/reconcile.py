@@ -18,6 +18,8 @@ from engine.core.risk import STRAY_MS
 from engine.core.turn import Turn
 from engine.core.values import Fill, GateName, Ms, OrderState, Purpose, settled
 
+AGAIN_MS: Ms = 5000  # while ledger and account may disagree
+MOVING_MS: Ms = 2000  # while something is on its way into or out of a position
 RECENT_MS: Ms = 30_000  # a read may be this old: what changed since proves no difference
 
 
@@ -225,3 +227,14 @@ def _look_at_odd_orders(turn: Turn, listed: set[str], found: Findings) -> None:
             found.is_unclear = True
         else:
             found.differences.append(f"order {order_id} works on the exchange and is not ours")
+
+
+def account_every_ms(turn: Turn) -> Ms:
+    """How old a read of the account may be: the more moves there, the younger."""
+    schedule = turn.settings.schedule
+    every_ms = schedule.reconcile_every_s * 1000
+    if turn.is_closed(GateName.UNRECONCILED):
+        every_ms = min(every_ms, AGAIN_MS)
+    if guard.is_anything_resting(turn):
+        every_ms = min(every_ms, schedule.orders_every_s * 1000)
+    return min(every_ms, MOVING_MS) if guard.is_anything_moving(turn) else every_ms

@@ -167,6 +167,8 @@ def _busy(turn: Turn, signal: Signal) -> Check:
     reason = ""
     if symbol in ledger.state.ignored:
         reason = f"{symbol} is ignored: what is open there is not ours"
+    elif symbol in ledger.state.barred:
+        reason = "it is on the blacklist"
     elif held is not None:
         reason = f"position #{held.id} is open"
     elif works is not None:

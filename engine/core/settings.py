@@ -35,6 +35,9 @@ class Bot(Section, frozen=True):
     resume_live: Annotated[
         bool, text("after a restart live entries go on by themselves instead of after /resume")
     ] = False
+    pause_when_deaf: Annotated[
+        bool, text("entries are paused when Telegram is not heard for long, or by others, too")
+    ] = False
 
 
 class Exchange(Section, frozen=True):

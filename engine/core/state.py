@@ -40,6 +40,26 @@ class Stray(msgspec.Struct):
     ended_ms: Ms
 
 
+class Barred(msgspec.Struct, frozen=True):
+    """Who said that a symbol is never entered, why, and until when."""
+
+    by: str
+    reason: str
+    since_ms: Ms
+    until_ms: Ms | None = None
+
+
+class Watched(msgspec.Struct):
+    """What somebody wants to hear of: a price, or (None) the nearest levels of a symbol."""
+
+    symbol: str
+    by: str
+    since_ms: Ms
+    price: Decimal | None = None
+    is_above: bool | None = None  # where the price was when it was asked or told last
+    told_ms: Ms | None = None
+
+
 class State(msgspec.Struct):
     """Everything that survives a restart; bounded, so its size never grows with age."""
 
@@ -72,6 +92,10 @@ class State(msgspec.Struct):
     account: str = ""  # live: the exchange's name of the account all this is about
     ignored: dict[str, Ms] = msgspec.field(default_factory=dict)  # symbols where others may trade
     notes: dict[str, str] = msgspec.field(default_factory=dict)  # the chat's own memory
+    tuned: dict[str, str] = msgspec.field(default_factory=dict)  # key -> TOML, chosen by a person
+    limit_held: float | None = None  # daily loss limit that holds until the next day begins
+    barred: dict[str, Barred] = msgspec.field(default_factory=dict)  # symbols never entered
+    watching: dict[str, Watched] = msgspec.field(default_factory=dict)  # what alerts are for
     alarms: dict[str, Ms] = msgspec.field(default_factory=dict)  # incident's key -> last told
 
 

@@ -124,6 +124,26 @@ class FunnelView(msgspec.Struct, frozen=True):
     tightest: int | None  # the stage from 2 on that lost most; None when none lost any
 
 
+class BarredView(msgspec.Struct, frozen=True):
+    """A symbol that is never entered, by a person's word."""
+
+    symbol: str
+    by: str
+    reason: str
+    since_ms: Ms
+    until_ms: Ms | None
+
+
+class WatchedView(msgspec.Struct, frozen=True):
+    """What somebody wants to hear of: a price, or (None) the nearest levels."""
+
+    symbol: str
+    price: Decimal | None
+    by: str
+    since_ms: Ms
+    told_ms: Ms | None
+
+
 class View(msgspec.Struct, frozen=True):
     """Everything the chat may show, as of `at_ms`."""
 
@@ -158,6 +178,10 @@ class View(msgspec.Struct, frozen=True):
     foreign: tuple[ForeignView, ...] = ()  # of the last read of the account
     ignored: tuple[str, ...] = ()  # symbols where a person lets others trade
     notes: Mapping[str, str] = MappingProxyType({})  # what the chat keeps for itself
+    tuned: Mapping[str, str] = MappingProxyType({})  # key -> TOML, chosen in the chat
+    next_day: Mapping[str, float] = MappingProxyType({})  # keys that are looser from then on
+    barred: tuple[BarredView, ...] = ()  # never entered, by a person's word
+    alerts: tuple[WatchedView, ...] = ()  # what somebody wants to hear of
     watched: tuple[str, ...] = ()  # may be traded at the next bar, best score first
     preset: str = ""  # in force
     next_preset: str = ""  # chosen, in force from the next start on; empty = the same

@@ -4,6 +4,10 @@ It exists so that a batch of candles is judged once, complete or after its grace
 is filled before anything is decided over it. It must never judge a bar twice.
 """
 
+from collections.abc import Iterable
+
+import msgspec
+
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.intents import FetchHistory, FetchInstruments, FetchTickers, Subscribe
@@ -70,17 +74,25 @@ class Watch:
     def _choose(self, turn: Turn) -> None:
         if not self._tickers or not self._instruments:
             return
-        market = turn.market
-        chosen = choose_universe(self._tickers, self._instruments, turn.settings.universe)
+        market, universe = turn.market, turn.settings.universe
+        never = (*universe.blacklist, *turn.ledger.state.barred)
+        universe = msgspec.structs.replace(universe, blacklist=never)
+        chosen = choose_universe(self._tickers, self._instruments, universe)
         self.tradable = frozenset(chosen)
-        held = [p.symbol for p in turn.ledger.positions if p.symbol not in self.tradable]
-        if (*chosen, *held) == market.universe:
+        followed = tuple(s for s in self._followed(turn) if s not in self.tradable)
+        if (*chosen, *followed) == market.universe:
             return
-        market.set_universe((*chosen, *held))
+        market.set_universe((*chosen, *followed))
         deep = tuple(s for s in market.flow.symbols if s in market.universe)
         turn.ask(Subscribe(market.universe, deep))
         for symbol in market.universe:
             self._load(turn, symbol)
+
+    def _followed(self, turn: Turn) -> Iterable[str]:
+        """What is streamed whatever the choice: positions, and what a person watches."""
+        listed = {i.symbol for i in self._instruments}
+        watched = (w.symbol for w in turn.ledger.state.watching.values() if w.symbol in listed)
+        return dict.fromkeys((*(p.symbol for p in turn.ledger.positions), *watched))
 
     def _load(self, turn: Turn, symbol: str) -> None:
         """Ask for the closed bars we lack, unless they are on their way."""

@@ -67,6 +67,7 @@ class Start(NamedTuple):
     arm: Arm | None = None  # who allowed that
     is_paused: bool = False  # entries wait for a person
     account: str = ""  # the exchange's name of it
+    untuned: str = ""  # why values chosen in the chat are not in force
 
 
 class Station:
@@ -170,6 +171,7 @@ class Station:
             arm=start.arm,
             is_paused=start.is_paused,
             account=start.account,
+            untuned=start.untuned,
         )
 
     async def stop(self, farewell: Callable[[], Awaitable[None]] | None = None) -> None:

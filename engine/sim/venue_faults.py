@@ -131,7 +131,7 @@ def _problem(fault: Fault, places: Places) -> str:
         return f"kind: expected one of {', '.join(sorted(KINDS))}, found {fault.kind}"
     if not _fits(fault, places):
         return f"target: expected {_expected(fault.kind)}, found {fault.target}"
-    return _wrong_value(fault)
+    return wrong_value(fault)
 
 
 def _fits(fault: Fault, places: Places) -> bool:
@@ -183,7 +183,7 @@ def _expected(kind: str) -> str:
     return f"{what}, a symbol, private, public or *"
 
 
-def _wrong_value(fault: Fault) -> str:
+def wrong_value(fault: Fault) -> str:
     """The first value that cannot be meant; empty if none."""
     kind, times, status = fault.kind, fault.times, fault.status
     lowest, highest = (CODE_MIN, CODE_MAX) if kind == "close" else (STATUS_MIN, STATUS_MAX)

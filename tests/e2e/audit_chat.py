@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from e2e.audit import check
 
+from bot.complaints import COUNTED
 from engine.core import facts as f
 
 Message = dict[str, Any]
 
 CHAT = 1001
-REPEATING = frozenset({"order_refused", "stop_refused"})  # the chat counts these, told now and then
+REPEATING = COUNTED  # the message of the first of them is changed, and tells no record anew
 IN_FLIGHT_MAX = 3  # messages a chat takes in one go
 ALARM = "❗"
 _TRADE = re.compile(r"#\d+")

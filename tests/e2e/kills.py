@@ -26,6 +26,7 @@ from e2e.kill_rules import PaperRules, Rules
 from e2e.tally import Tally
 from programs import Person, Program, person_at, running
 
+from chatroom import is_card
 from engine import config
 from engine.core import facts as f
 from engine.core.ledger import Ledger
@@ -204,7 +205,8 @@ class Proof:
     def _bot_messages(self) -> list[Message]:
         """What the bot said by itself."""
         found = self._messages.values()
-        return [m for m in found if m["from"] == "bot" and m["reply_to"] not in self._mine]
+        own = [m for m in found if m["from"] == "bot" and not is_card(m)]
+        return [m for m in own if m["reply_to"] not in self._mine]
 
     async def _last_life(self) -> None:
         """Close everything, let the last message leave, stop in order; then nothing may miss."""

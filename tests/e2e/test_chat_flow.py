@@ -14,7 +14,7 @@ from bot.gate import Role
 from bot.sandbox.people import OWNER_ID, TRADER_ID, VIEWER_ID
 from bot.telegram_app import Account, TelegramChat
 from builders import D, fill, order
-from chatroom import PIXEL, TOKEN, Site, served
+from chatroom import PIXEL, TOKEN, Site, is_card, served
 from engine.chart import Picture
 from engine.core import events as e
 from engine.core import facts as f
@@ -34,11 +34,24 @@ class RealDesk(FakeDesk):
         self.now_real = time.time  # type: ignore[assignment] # a clock that runs by itself
         self.show(positions=(position(),))
 
+    async def command(  # type: ignore[explicit-override] # typing: 3.12
+        self, command: e.Command
+    ) -> tuple[f.Record, ...]:
+        if not isinstance(command, e.Note):
+            return await super().command(command)
+        self.show(notes={**self.shown.notes, command.key: command.value})
+        return (self.tell(f.CommandDone(command.command_id, command.by, "note", "")),)
+
     async def chart(  # type: ignore[explicit-override] # typing: 3.12
         self, picture: Picture
     ) -> bytes:
         self.pictures.append(picture)
         return PIXEL
+
+
+def is_told(row: dict[str, Any]) -> bool:
+    """Whether the bot said it to somebody, or of a fact."""
+    return row["from"] == "bot" and not is_card(row)
 
 
 class Phone:
@@ -67,7 +80,7 @@ class Phone:
         async with asyncio.timeout(10):
             while True:
                 self._changed.clear()
-                rows = [r for r in await self._site.rows() if r["from"] == "bot"]
+                rows = [r for r in await self._site.rows() if is_told(r)]
                 found = [r for r in rows if all(word in r["text"] for word in words)]
                 if found:
                     return found[-1]
@@ -171,7 +184,7 @@ async def test_strangers_edits_and_forwards_are_dead() -> None:
         await phone.sees("is for the role owner")
         assert desk.commands == []
         assert chat.gate.stranger_count == 1
-        assert len([r for r in await site.rows() if r["from"] == "bot"]) == 2
+        assert len([r for r in await site.rows() if is_told(r)]) == 2
         assert first["message_id"]
 
 

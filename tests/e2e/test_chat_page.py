@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -18,46 +16,17 @@ from bot.sandbox.wire import Upload
 from builders import NO_FLOW
 from chatroom import EPOCH_S, PIXEL, ask, served
 
-async_api = pytest.importorskip("playwright.async_api", reason="needs playwright")
-from playwright.async_api import Page, expect  # noqa: E402 -- only where it is installed
+pytest.importorskip("playwright.async_api", reason="needs playwright")
+from phones import CHROMIUM, COLUMNS, NOTHING, phone
+from playwright.async_api import Page, expect
 
 expect.set_options(timeout=15_000)
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason="needs a chromium on this machine"),
 ]
-
-PHONE = {"width": 390, "height": 844}
-COLUMNS = "0123456789" * 3 + "0123"  # 34, the widest line a table may have
-
-
-# No market beside the chat, or no server at all for a while: the browser says so by itself.
-_HARMLESS = re.compile(r"404|ERR_CONNECTION|ERR_INCOMPLETE")
-_NOTHING = re.compile(r"(?!)")
-
-
-@asynccontextmanager
-async def phone(url: str, harmless: re.Pattern[str] = _HARMLESS) -> AsyncIterator[Page]:
-    """The page on a phone; fails on any error the page itself reports."""
-    problems: list[str] = []
-    async with async_api.async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = await browser.new_context(
-            viewport=PHONE, locale="en-GB", timezone_id="Asia/Tokyo"
-        )
-        page = await context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text))
-        await page.goto(url)
-        yield page
-        await browser.close()
-    assert [problem for problem in problems if not harmless.search(problem)] == []
 
 
 def send(room: Chat, text: str, **values: object) -> int:
@@ -133,7 +102,7 @@ async def test_a_full_card_fits_a_phone_and_says_everything() -> None:
         await expect(message.locator("time.tg")).to_have_text("09:00")  # Tokyo, whatever is written
         await expect(message.locator("img")).to_have_count(0)
         await expect(message.get_by_role("button", name="/help")).to_be_visible()
-        await expect(message.get_by_role("button", name="/panic")).to_have_count(0)
+        await expect(message.get_by_role("button", name="/panic", exact=True)).to_have_count(0)
         await expect(message.get_by_title("sent without sound")).to_be_visible()
         await expect(page.get_by_label("Reaction of the bot: \N{EYES}")).to_be_visible()
         await expect(page.get_by_role("button", name="Go to the pinned message")).to_contain_text(
@@ -221,7 +190,7 @@ async def test_the_whole_sandbox_from_a_signal_to_its_reasons(tmp_path: Path) ->
     # The play begins with its break, before anybody's order flow is followed.
     where += ["--set", f"checks.excluded={json.dumps(NO_FLOW)}"]
     async with running("bot", "--sandbox", *where, "--speed", "600") as program:
-        async with phone(await program.address(), _NOTHING) as page:
+        async with phone(await program.address(), NOTHING) as page:
             await from_signal_to_reasons(page)
         assert await program.stop() == 0
 

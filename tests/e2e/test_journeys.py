@@ -206,18 +206,24 @@ async def test_strangers_get_silence_and_viewers_may_only_look(tmp_path: Path) -
     assert not [g for g in closed if isinstance(g, f.GateClosed) and g.gate == "kill_switch"]
 
 
-async def test_the_token_appears_in_no_line_of_output(tmp_path: Path) -> None:
+async def test_no_secret_appears_in_output_state_or_chat(tmp_path: Path) -> None:
     async with running("bot", "chat", "--port", "0") as chat:
         env = {"TELEGRAM_API_URL": await chat.address(), "TELEGRAM_TOKEN": CANARY}
         env["TELEGRAM_ALLOWED_USERS"] = "1001:owner"
+        env["EXCHANGE_API_KEY"] = "CANARYkey1"
+        env["EXCHANGE_API_SECRET"] = "CANARYsecret2"
         async with sandbox(tmp_path, "--set", "log.level=DEBUG", **env) as (program, person):
             await person.answer("/status", "Equity")
             await person.answer("/health", "Version")
+            await person.answer("/mode live")
+            await person.answer(f"/why {CANARY}")
+            told = [m["html"] for m in await person.all() if m["from"] == "bot"]
             assert await program.stop() == 0
             assert len(program.lines) > 10
             assert not [line for line in [*program.lines, *chat.lines] if "CANARY" in line]
-    for path in (tmp_path / "state").iterdir():
-        assert b"CANARY" not in path.read_bytes(), path
+    assert not [html for html in told if "CANARY" in html]
+    for path in (tmp_path / "state").rglob("*"):
+        assert path.is_dir() or b"CANARY" not in path.read_bytes(), path
 
 
 async def test_the_bot_explains_itself_and_changes_its_strategy_when_told(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Every renderer with hostile strings: it parses as Telegram HTML and stays inside every limit."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from desks import (
     candles,
     gate,
     position,
+    skipped,
     taken,
     trade,
     verdict,
@@ -24,38 +24,36 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from bot import texts, texts_help, texts_notices
-from bot.desk import Health
+from bot import preferences, texts, texts_help, texts_notices
+from bot.complaints import Complaint
 from bot.sandbox.markup import written
 from bot.signals import Heard, Page
 from bot.trades import Trade, TradeBook
 from bot.views import (
-    age,
-    balance,
+    alerts,
     chart,
     health,
     layout,
-    logs,
+    life,
     market,
+    markets,
     money,
+    notify,
     pnl,
+    positions,
     presets,
-    report,
-    risk,
-    stats,
     status,
     strangers,
-    trades,
 )
 from bot.views import mode as modes
+from bot.views import settings as choices
 from bot.views import signals as listing
 from bot.views import why as reasons
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
 from engine.core.checks import BOTH
-from engine.core.performance import SPLITS
-from engine.core.settings import Exchange, Levels, Settings
+from engine.core.settings import Exchange, Levels, Settings, Universe
 from engine.core.terms import Risk
 from engine.core.values import (
     Arm,
@@ -69,7 +67,16 @@ from engine.core.values import (
     StopKind,
     Target,
 )
-from engine.core.view import ForeignView, SkippedView, View, ranked
+from engine.core.view import (
+    BarredView,
+    ForeignView,
+    PositionView,
+    SkippedView,
+    View,
+    WatchedView,
+    ranked,
+)
+from engine.core.wish_facts import AlertRaised, SymbolBarred, Tuned
 from engine.preset import Change
 
 NASTIEST = [
@@ -132,63 +139,36 @@ def views(bad: Bad) -> Iterator[tuple[Text, int]]:
     done = _trade(signal=claim, targets=(Target(1.5, D(105), D(5)),) * 6)
     many = msgspec.structs.replace(candles(), symbol=sym)
     texts_of: list[Callable[[], Text]] = [
-        lambda: status.status(shown, sick, Risk()),
-        lambda: status.positions(shown),
-        lambda: status.position_card(held[0], shown, done),
-        lambda: Text(texts.move_question(held[0], D(183), 30)),
+        lambda: status.status(shown, sick, Risk(), may_pin=True),
+        lambda: texts.panic_open([why] * 9, name),
+        *_held(held, shown, done),
         lambda: health.health_card(shown, sick, pulse),
         *_looks(bad, shown, done),
-        *_results(bad, sick),
         lambda: pnl.pnl(shown, pnl.Span("all"), "UTC"),
         lambda: Text(money.close_question(held[0], money.cut_of(held[0], D(1), None), None)),
         lambda: texts.welcome(status.status(shown, sick, Risk()), name, "owner"),
         lambda: Text(texts.resume_question(status.header(shown, sick), why)),
         lambda: texts.which_position(held, is_named=True),
         *_answers(bad),
+        *_wishes(bad),
         *_notices(bad, done),
     ]
     yield from ((make(), layout.TEXT_MAX) for make in texts_of)
     yield money.signal_taken(done, name), layout.CAPTION_MAX
+    yield money.signal_taken(done, name, life.life(done, held[0], T0)), layout.CAPTION_MAX
     for which in (None, done):
         scene = chart.Scene(many, name, Levels(), 300, held[0] if which else None, which)
         yield chart.caption(scene, chart.chart(scene)), layout.CAPTION_MAX
 
 
-def _results(bad: Bad, sick: Health) -> list[Callable[[], Text]]:
-    """The cards about closed trades, the account, and our own log."""
-    sym, why, name = bad.symbol, bad.reason, bad.name
-    many = tuple(
-        trade(n, "-1234567.89", T0, symbol=f"{sym}{n % 30}", rule=f"{why}{n % 30}")
-        for n in range(10**6, 10**6 + 60)
-    )
-    gates = tuple(gate(g, why, name) for g in (GateName.KILL_SWITCH, GateName.EXCHANGE_DOWN))
-    shown = view(
-        trades=many, mode=name, instance=name, risk_reduced_why=why, risk_mult=0.5, gates=gates,
-        positions=(position(1, symbol=sym, qty=D(10) ** 9),), equity=D(10) ** 13,
-        foreign=(ForeignView(sym, Side.LONG, D(5)),),
-    )  # fmt: skip
-    day = report.Account(
-        "Daily", why, 0, T0 + 1, 10**6, tuple(GateName), Counter({why: 9, name: 8})
-    )
-    done = _trade(signal=signal(symbol=sym))
-    result = f.PositionClosed(
-        position_id=10**9, symbol=sym, side=Side.LONG, rule=why, gross=D(10) ** 12, fees=D(1),
-        net=D(10) ** 12, result_r=1e6, mfe_r=1e6, mae_r=-1e6, opened_ms=T0,
-    )  # fmt: skip
-    told = [f.Record(n, T0, f.StopMissing(1, why * 9)) for n in range(99)]
-    lines = [f"2026 ERROR {why} {name}"] * 9  # more of them are a file
+def _held(held: tuple[PositionView, ...], shown: View, done: Trade) -> list[Callable[[], Text]]:
+    """The cards about open positions."""
     return [
-        lambda: trades.trades(trades.Pick(many, (sym,), 3), shown),
-        lambda: trades.life(done, result, T0, told),
-        *(lambda by=by: stats.stats(shown, by) for by in ("", *SPLITS)),
-        lambda: balance.balance(shown, Settings()),
-        lambda: age.dated(risk.risk(shown, Settings()), shown),
-        lambda: report.report(day, shown, sick),
-        lambda: logs.logs(lines, why, name),
-        lambda: texts.exported(name, "7d", name),
-        lambda: texts.trades_file(3, name),
-        lambda: texts_help.help_all({"Look": [("x", why)], name: [("y", why)]}, name),
-        lambda: texts_help.help_group("Look", {"Look": [("x", why[:40])] * 20, name: []}),
+        lambda: positions.which(held),
+        lambda: positions.not_open(positions.positions(shown, 2)),
+        lambda: positions.positions(shown),
+        lambda: positions.position_card(held[0], shown, done),
+        lambda: Text(texts.move_question(held[0], D(183), 30)),
     ]
 
 
@@ -227,11 +207,11 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: Text(texts.reason_question(why, 120)),
         lambda: Text(texts.paused(why, T0)),
         lambda: Text(texts.stale_act(why[:60], 99.0, "Now: nothing open.")),
-        lambda: texts.given_up(texts.panic([why], name, name, "")),
-        lambda: texts.panic(status.panic_rows([(why, T0)]), name, name, ""),
+        lambda: texts.given_up(texts.panic([why], (name, T0), name, "")),
+        lambda: texts.panic(status.panic_rows([(why, T0)]), (name, None), name, ""),
         lambda: texts.rescanned(why),
         lambda: texts.stale_refused("preset", 99.0),
-        lambda: presets.used(why),
+        lambda: Text(presets.used(why)),
         *_modes(bad, odd),
         lambda: strangers.strangers(odd),
         lambda: Text(strangers.question(sym, odd.foreign[0], odd, is_on=True)),
@@ -243,6 +223,46 @@ def _answers(bad: Bad) -> list[Callable[[], Text]]:
         lambda: presets.presets(dict.fromkeys([name, sym, "x"], why), view(preset=name)),
         lambda: Text(presets.question(name, why, changes, view(preset=name))),
         lambda: texts_help.help_verb("/x", why, (name,), "owner", name),
+    ]
+
+
+def _wishes(bad: Bad) -> list[Callable[[], Text]]:
+    """The cards about settings, markets nobody trades, and alerts."""
+    sym, why, name = bad.symbol, bad.reason, bad.name
+    odd = view(
+        mode=name,
+        tuned=dict.fromkeys([f"risk.{n}" for n in range(30)] + ["risk.day_zone"], why),
+        barred=(BarredView(sym, name, why, T0, T0),) * 50,
+        alerts=(WatchedView(sym, None, name, T0, T0), WatchedView(sym, D(1), name, T0, None)) * 25,
+        positions=(position(1, symbol=sym),),
+    )
+    legal = tuple(x.encode("utf-8", "replace").decode() for x in (sym, why, name))
+    settings = Settings(universe=Universe(whitelist=legal))  # TOML knows no half characters
+    changes = [Change(f"signals.key_{n}", why, name, "1/min") for n in range(30)]
+    return [
+        lambda: choices.picker(odd),
+        lambda: choices.section("risk", settings, odd),
+        lambda: choices.key("universe.whitelist", settings, odd),
+        lambda: choices.key("caps.leverage", settings, odd),
+        lambda: Text(choices.question(changes, [why], odd)),
+        lambda: Text(choices.done(why)),
+        lambda: choices.same([sym, why, name]),
+        lambda: choices.refused([why] * 30),
+        lambda: choices.overview(settings, odd),
+        lambda: choices.configuration("universe", settings, odd),
+        lambda: choices.exported(odd),
+        lambda: Text(markets.blacklist(odd, (sym, why))),
+        lambda: Text(markets.bar_question(sym, odd)),
+        lambda: markets.why_barred(odd.barred[0], odd),
+        lambda: Text(markets.watchlist(odd, {sym: (1.0, None)})),
+        lambda: Text(markets.watch_question([sym, why], odd)),
+        lambda: Text(markets.done(why)),
+        lambda: Text(notify.matrix(preferences.read({f"mute.{why}": "1" * 15}), odd, "UTC")),
+        lambda: Text(notify.question(f"mute.{why}", name)),
+        lambda: Text(notify.question("quiet", name)),
+        lambda: alerts.wished(AlertRaised(sym, name, 1.0, 2.0), name),
+        lambda: alerts.wished(Tuned(((why, name),), name), name),
+        lambda: alerts.wished(SymbolBarred(sym, name, why, T0), name),
     ]
 
 
@@ -269,6 +289,7 @@ def _trade(**changes: object) -> Trade:
 def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
     sym, why, name = bad.symbol, bad.reason, bad.name
     seen = f.OrderFilled(17, fill(symbol=sym))
+    error = Complaint(9, T0, T0, 3, f.Incident(name, why * 20, sym))
     forced = f.OrderFilled(17, fill(Purpose.EXIT, symbol=sym, cause=why))
     result = f.PositionClosed(
         position_id=17, symbol=sym, side=Side.LONG, rule=why, gross=D(1), fees=D(1), net=D(0),
@@ -282,13 +303,18 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
         lambda: texts_notices.stop_moved(
             f.StopMoved(17, D(1), StopKind.BREAKEVEN), done, is_back=False
         ),
-        lambda: texts_notices.stop_missing(f.StopMissing(17, why), None),
-        lambda: texts_notices.adopted(f.OrderAdopted(why, 17), done),
+        lambda: texts_notices.stop_missing(f.StopMissing(17, why), None, 9),
+        lambda: texts_notices.adopted(f.OrderAdopted(why, 17), done, 9),
         lambda: texts_notices.no_result(
             f.FundingPaid(None, Funding(why, sym, D("-1.3"), T0)), name
         ),
         lambda: texts_notices.no_result(f.Transferred(why, D(10) ** 12), name),
-        lambda: texts_notices.incident(f.Incident(name, why * 20, sym), name, 3, T0),
+        lambda: texts_notices.incident(error, name, is_safety=False, over_ms=T0),
+        lambda: texts_notices.incident(error, name, is_safety=True),
+        lambda: texts_notices.skipped(skipped(why, symbol=sym)),
+        lambda: texts_notices.fills([texts_notices.filled(seen, done)] * 3),
+        lambda: texts_notices.morning([(T0, texts_notices.filled(seen, done))] * 3),
+        lambda: texts_notices.seen(2, name),
         lambda: texts_notices.gate_closed(
             f.GateClosed(GateName.KILL_SWITCH, name, why, T0, flatten=True), name
         ),
@@ -300,8 +326,8 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
         lambda: texts_notices.recovered(f.GateOpened(GateName.STALE_DATA, name, why), 90_000),
         lambda: texts_notices.booted(f.Booted(1, why, name, was_clean=False), name, [done] * 20),
         lambda: texts_notices.stopping(name, [done]),
-        lambda: texts.sold(seen, done, name),
-        lambda: texts.sold(seen, None, name),
+        lambda: texts.sold([seen.fill], done, (name, T0)),
+        lambda: texts.sold([seen.fill], None, (name, T0)),
         lambda: texts.ended(result, T0, name),
         lambda: money.closed(result, name, T0),
     ]
@@ -309,14 +335,19 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
 
 def check(bad: Bad) -> None:
     for text, limit in views(bad):
-        formatted = written(text.html, "HTML")  # raises what Telegram would refuse
-        assert layout.units(formatted.text) <= limit, text.html
-        assert len(formatted.entities) <= 90
-        assert all(len(line) <= layout.WIDTH and line.isascii() for line in _shown(text))
-        for line in text.buttons:
-            assert 1 <= len(line) <= layout.ROW_MAX
-            assert all(1 <= len(b.data.encode()) <= layout.DATA_MAX for b in line)
-            assert all(b.label.strip() for b in line)
+        fits(text, limit)
+
+
+def fits(text: Text, limit: int) -> None:
+    """Telegram takes the message, and a phone shows it."""
+    formatted = written(text.html, "HTML")  # raises what Telegram would refuse
+    assert layout.units(formatted.text) <= limit, text.html
+    assert len(formatted.entities) <= 90
+    assert all(len(line) <= layout.WIDTH and line.isascii() for line in _shown(text))
+    for line in text.buttons:
+        assert 1 <= len(line) <= layout.ROW_MAX
+        assert all(1 <= len(b.data.encode()) <= layout.DATA_MAX for b in line)
+        assert all(b.label.strip() for b in line)
 
 
 def _shown(text: Text) -> list[str]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from engine.chart import HEIGHT, WIDTH, CandleChart, Line, Mark, candle_chart, render
-from engine.chart.frame import GROUND
-from engine.core.values import OrderSide
+from engine.chart.frame import DOWN, EDGE, GROUND
+from engine.core.values import OrderSide, Side
 
 START_MS = 1_760_000_100_000  # 2025-10-09 08:55 UTC
 
@@ -165,6 +165,107 @@ def test_nothing_to_draw(change: dict[str, object], message: str) -> None:
 
     with pytest.raises(ValueError, match=f"^SOLUSDT: {message}$"):
         render(picture)
+
+
+def test_the_newest_fill_of_an_open_trade_lies_beside_the_candles() -> None:
+    picture = msgspec.structs.replace(candles(60, 182.0), opened_ms=START_MS + 60 * 300_000)
+    mark = Mark(START_MS + 60 * 300_000 + 9, 182.0, OrderSide.BUY)
+    later = msgspec.structs.replace(mark, at_ms=START_MS + 90 * 300_000)
+
+    assert render(msgspec.structs.replace(picture, marks=(mark,))) != render(picture)
+    assert render(msgspec.structs.replace(picture, marks=(later,))) == render(picture)
+
+
+def test_a_trade_that_ended_just_now_shows_its_end() -> None:
+    now_ms = START_MS + 60 * 300_000
+    picture = msgspec.structs.replace(
+        candles(60, 182.0), opened_ms=now_ms + 1, closed_ms=now_ms + 60_000
+    )
+    mark = Mark(now_ms + 60_000, 182.0, OrderSide.SELL)
+
+    assert render(msgspec.structs.replace(picture, marks=(mark,))) != render(picture)
+
+
+def test_touches_are_ringed_where_candles_are_shown() -> None:
+    touch = (START_MS + 30 * 300_000, 183.0)
+    old = (START_MS - 1, 183.0)
+
+    def ringed(*touches: tuple[int, float]) -> NDArray[np.uint8]:
+        lines = (Line(183.5, "4 hits", "level", touches),)
+        return pixels(render(msgspec.structs.replace(candles(60, 182.0), lines=lines)))
+
+    changed = (ringed(touch, old) != ringed()).any(axis=2)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    assert 20 <= rows[-1] - rows[0] <= 30
+    assert 20 <= columns[-1] - columns[0] <= 30
+    assert (ringed(old) == ringed()).all()
+
+
+def geometry(**changes: object) -> NDArray[np.uint8]:
+    """Entry, stop and target of a long, drawn over flat candles."""
+    lines = (
+        Line(100.0, "entry", "entry"),
+        Line(95.0, "stop", "stop"),
+        Line(105.0, "TP1", "target"),
+        Line(110.0, "TP2", "target"),
+    )
+    picture = candles(60, 100.0)
+    picture.ohlcv[:, :4] = 100.0
+    return pixels(render(msgspec.structs.replace(picture, lines=lines, **changes)))
+
+
+def test_risk_and_reward_are_shaded_while_the_trade_lives() -> None:
+    ground = geometry()
+    opened_ms, closed_ms = START_MS + 20 * 300_000, START_MS + 40 * 300_000
+    lived = (geometry(opened_ms=opened_ms, closed_ms=closed_ms) != ground).any(axis=2)
+    columns = np.flatnonzero(lived.mean(axis=0) > 0.3)
+    share = (columns[0] - EDGE) / (columns[-1] - EDGE)
+    assert share == pytest.approx(20.5 / 40.5, abs=0.02)
+
+    shaded = geometry(opened_ms=opened_ms, closed_ms=closed_ms)[:, int(columns.mean())]
+    rows = np.flatnonzero(lived[:, int(columns.mean())])
+    above, below = shaded[rows[len(rows) // 4]], shaded[rows[-20]]
+    assert above[1] > above[0], "what is aimed at is green"
+    assert below[0] > below[1], "what is risked is red"
+
+
+@pytest.mark.parametrize("opened", [-20, 30])
+def test_a_life_before_the_picture_or_of_a_moment_shades_nothing(opened: int) -> None:
+    begun = START_MS + opened * 300_000
+    assert (geometry(opened_ms=begun, closed_ms=begun + 1) == geometry()).all()
+
+
+def test_a_trade_without_prices_shades_nothing() -> None:
+    picture = msgspec.structs.replace(candles(60, 182.0), opened_ms=START_MS)
+    closed = msgspec.structs.replace(picture, closed_ms=START_MS + 30 * 300_000)
+    assert render(closed) == render(candles(60, 182.0))
+
+
+def test_the_head_says_whose_money_and_which_side() -> None:
+    picture = candles(60, 182.0)
+    heads = {
+        render(msgspec.structs.replace(picture, mode=mode, side=side))
+        for mode in ("", "paper", "live", "strange")
+        for side in (None, Side.LONG, Side.SHORT)
+    }
+    assert len(heads) == 12
+    live = pixels(render(msgspec.structs.replace(picture, mode="live")))
+    badge = (live[:120, 900:] == ImageColor.getrgb(DOWN)).all(axis=2)
+    assert badge.sum() > 2000, "live is red"
+
+
+def test_the_moment_it_was_known_is_written() -> None:
+    picture = candles(60, 182.0)
+    ends_ms = START_MS + 60 * 300_000
+    assert render(msgspec.structs.replace(picture, at_ms=ends_ms)) == render(picture)
+    assert render(msgspec.structs.replace(picture, at_ms=ends_ms - 60_000)) != render(picture)
+
+
+@pytest.mark.parametrize(
+    ("price", "decimals", "finest"), [(98_765.4, 0, 1), (182.25, 2, 2), (0.0000123456, 9, 9)]
+)
+def test_tags_tell_prices_in_full_where_they_fit(price: float, decimals: int, finest: int) -> None:
+    assert candle_chart.finest_of(np.array([[price]]), decimals) == finest
 
 
 @pytest.mark.e2e

@@ -18,6 +18,7 @@ FT85 and FT86, symbols and numbers in the chat: tests/unit/bot/test_parsing.py
 FT87, secrets that are missing, placeholders or misplaced:
     test_a_token_that_is_none_is_named_and_never_shown
     test_a_token_in_the_wrong_place_is_never_shown
+    test_a_token_anywhere_in_the_file_is_refused
     test_the_program_ends_with_2_and_shows_no_secret
 """
 
@@ -307,6 +308,17 @@ def test_a_token_in_the_wrong_place_is_never_shown(name: str) -> None:
     (problem,) = problems({name: TOKEN})
     assert problem.startswith(f"{name}   expected ")
     assert CANARY not in problem
+
+
+@pytest.mark.parametrize(
+    "line", ["# {}", 'name = "alpha"  # once {} here', '[bot]\nname = "{}"', "{}"]
+)
+def test_a_token_anywhere_in_the_file_is_refused(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("[bot]\n" * (not line.startswith("[")) + line.format(TOKEN), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path, [], {})
+    assert CANARY not in str(caught.value)
 
 
 @pytest.mark.parametrize("command", [[], ["check"], ["health"], ["--sandbox"]])

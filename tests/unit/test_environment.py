@@ -35,7 +35,7 @@ def test_everything_given() -> None:
     env = {
         "TELEGRAM_TOKEN": TOKEN,
         "TELEGRAM_ALLOWED_USERS": "123:owner, 456:viewer,",
-        "TELEGRAM_ALLOWED_CHATS": "-100123, 7",
+        "TELEGRAM_ALLOWED_CHATS": "-100123, 7,-8 : announce,-9:announce",
         "TELEGRAM_API_URL": "http://127.0.0.1:8081/",
         "TELEGRAM_PROXY": "socks5://me:hunter2@proxy:1080",
         "BREAKOUT_CONFIG": "other.toml",
@@ -49,7 +49,8 @@ def test_everything_given() -> None:
         telegram_proxy=Secret("socks5://me:hunter2@proxy:1080"),
         telegram_api_url="http://127.0.0.1:8081",
         allowed_users={123: "owner", 456: "viewer"},
-        allowed_chats=frozenset({-100123, 7}),
+        allowed_chats=frozenset({-100123, 7, -8, -9}),
+        announce_chats=frozenset({-8, -9}),
         config=Path("other.toml"),
         state_dir=Path("/data"),
     )
@@ -100,13 +101,13 @@ def test_all_problems_at_once_without_secrets() -> None:
     env = {
         "TELEGRAM_TOKEN": "CHANGE_ME_123456789",
         "TELEGRAM_ALLOWED_USERS": f"1,2:king,-3:owner,4:owner,4:viewer,{TOKEN},²:owner",
-        "TELEGRAM_ALLOWED_CHATS": "a,1.5",
+        "TELEGRAM_ALLOWED_CHATS": "a,1.5,-7:loud",
         "TELEGRAM_API_URL": "ftp://x",
         "TELEGRAM_PROXY": "me:hunter2@proxy",
     }
 
     expected = "expected id:role with role viewer, trader or owner, like 123:owner, found "
-    chats = "expected chat ids separated by commas, like -100123, found "
+    chats = "expected chat ids separated by commas, like -100123 or -100123:announce, found "
     assert problems(env) == [
         'TELEGRAM_API_URL   expected an address like https://host, found "ftp://x"',
         (
@@ -122,6 +123,7 @@ def test_all_problems_at_once_without_secrets() -> None:
         f'TELEGRAM_ALLOWED_USERS   {expected}"²:owner"',
         f'TELEGRAM_ALLOWED_CHATS   {chats}"a"',
         f'TELEGRAM_ALLOWED_CHATS   {chats}"1.5"',
+        f'TELEGRAM_ALLOWED_CHATS   {chats}"-7:loud"',
     ]
 
 

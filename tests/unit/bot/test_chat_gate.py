@@ -18,6 +18,7 @@ from telegram_wire import (
 )
 
 from bot.gate import REMEMBERED, Admitted, Caller, Gate, Role
+from bot.knocks import Knock
 
 USERS = {OWNER: Role.OWNER, TRADER: Role.TRADER, VIEWER: Role.VIEWER}
 
@@ -151,3 +152,24 @@ def test_a_user_without_a_name_is_known_by_number() -> None:
     found = gate().admit(update(raw))
     assert found is not None
     assert found.caller.by == "user (11)"
+
+
+def test_a_chat_that_is_only_told_things_hears_nobody() -> None:
+    quiet = Gate(USERS, [GROUP, -600], announce=[-600])
+    assert quiet.places == (OWNER, -600, GROUP)
+    for raw in (message("/status", OWNER, chat=-600), tap("r|status", 7, OWNER, -600)):
+        assert quiet.admit(update(raw)) is None
+    quiet.migrate(-600, -700)
+    assert quiet.lists(-700)
+    assert quiet.admit(update(message("/status", OWNER, chat=-700))) is None
+    assert quiet.admit(update(message("/status", OWNER, chat=GROUP))) is not None
+
+
+def test_the_first_contact_of_each_stranger_is_passed_on() -> None:
+    knocks: list[Knock] = []
+    heard = gate()
+    heard.on_knock = knocks.append
+    heard.admit(update(message("/status", STRANGER)))
+    heard.admit(update(tap("r|status", 7, STRANGER, GROUP)))
+    heard.admit(update(message("/status", OWNER, chat=-9)))  # known, in a place that is not listed
+    assert knocks == [Knock(STRANGER, "Ann", "private")]

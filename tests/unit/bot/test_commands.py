@@ -84,7 +84,8 @@ async def test_roles_hold_for_words_and_buttons(verb: str, least: int, person: i
 
 def test_the_table_is_the_commands_of_the_manual() -> None:
     names = "status positions signals scan why chart levels pnl trades stats balance risk "
-    names += "pause resume close stop preset mode ignore health logs export help start panic"
+    names += "pause resume close stop preset set config notify blacklist watch mode ignore "
+    names += "health logs export help start seen panic"
     assert [v.name for v in TABLE] == names.split()
     assert all(len(v.brief) <= 40 for v in TABLE)
 
@@ -223,7 +224,7 @@ async def test_answers_are_replies_and_refresh_edits_in_place() -> None:
         ("/logs 5 errors", "that is more than this command takes"),
         ("/export moon", "one of trades, signals, config, logs, all"),
         ("/export", "Which document?"),
-        ("/status now", "that is more than this command takes"),
+        ("/status now", "status takes the word pin, or nothing"),
     ],
 )
 async def test_arguments_of_reads(words: str, expected: str) -> None:

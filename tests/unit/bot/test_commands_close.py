@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from desks import FakeDesk, position, settle
+from desks import FakeDesk, position, settle, taken
 from talk import talking
 from telegram_wire import (
     GROUP,
@@ -62,20 +62,38 @@ async def test_close_is_quoted_confirmed_and_reported() -> None:
 
 async def test_a_share_is_reported_by_its_fills() -> None:
     desk = held()
-    leaving = order(Purpose.EXIT, id="x1", position_id=17)
+    leaving = order(Purpose.EXIT, id="x1", position_id=17, qty=D("6.2"))
     part = fill(Purpose.EXIT, order_id="x1", qty=D("6.1"), price=D("183.97"))
     desk.follow_up = [
         f.OrderPlaced(order(Purpose.TARGET, id="t", position_id=17)),
         f.OrderPlaced(leaving),
         f.OrderFilled(17, part),
-        f.OrderEnded("x1", OrderState.FILLED, ""),
+        f.OrderEnded("x1", OrderState.CANCELED, "the rest found nobody"),
     ]
     async with talking(desk) as talk:
         asked = await talk.say("/close #17 50%")
         assert "Close 50% of" in asked["text"]
         done = await talk.tap(asked, "Close 50%")
-        assert "Sold 6.1 @ 183.97 SOLUSDT" in done["text"]
+        assert done["text"].startswith("✔ Sold 6.1 SOL @ 183.97 · by @u11 · <tg-time")
         assert [getattr(c, "share", None) for c in desk.commands] == [D("0.5")]
+
+
+async def test_what_a_share_brought_is_told_where_its_entry_is_remembered() -> None:
+    desk = held()
+    desk.tell(taken())
+    entry = fill(id="e1", qty=D("12.3"), price=D("182.44"), fee=D("1.23"))
+    desk.tell(f.OrderFilled(17, entry))
+    part = fill(Purpose.EXIT, id="f1", order_id="x1", qty=D("6.15"), price=D("183.97"), fee=D(1))
+    desk.follow_up = [
+        f.OrderPlaced(order(Purpose.EXIT, id="x1", position_id=17, qty=D("6.15"))),
+        f.OrderFilled(17, part),  # filled whole: nothing else is told of the order
+    ]
+    async with talking(desk) as talk:
+        asked = await talk.say("/close #17 50%")
+        assert "Est.  +8.35 net of fees +0.27R" in asked["text"]
+        done = await talk.tap(asked, "Close 50%")
+        # 6.15 * 1.53 = 9.4095, less the fee of the exit and half of the entry's
+        assert "Sold 6.15 SOL @ 183.97, +7.79 net · by @u11" in done["text"]
 
 
 async def test_a_close_whose_fills_take_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

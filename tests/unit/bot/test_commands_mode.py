@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from desks import PROSPECT, FakeDesk, body_of, position, settle
+from desks import HEALTH, PROSPECT, FakeDesk, body_of, gate, position, settle, trade, view
 from talk import talking
 from telegram_wire import GROUP, OWNER, T_S, TRADER, buttons, message
 
+from bot.views import mode as cards
+from engine.core.values import GateName
 from engine.errors import Denied
 
 OVER = [("live", "@u11 (11)"), ("over", "")]
@@ -45,6 +47,7 @@ async def test_the_whole_way_to_live() -> None:
         assert asked["text"].startswith("⚠️ <b>Trade real money</b>? · 💵 LIVE\n")
         assert body_of(asked) == [
             "Exchange bybit",
+            "Account  -",
             "Equity   10000.00 USDT",
             "Preset   breakout_v1",
             "A trade  150.00, 1.5%",
@@ -52,6 +55,8 @@ async def test_the_whole_way_to_live() -> None:
             "A day    800.00, 8%",
             "Open     0 live positions",
         ]
+        assert "\n✔ Clock: 3 ms from the exchange's\n✔ Stops: each entry " in asked["text"]
+        assert "\n⚠️ Paper trades closed: 0; 20 are a fair start\n" in asked["text"]
         assert [b["text"] for b in buttons(asked)] == ["Cancel"]
         assert talk.desk.modes.done == []
         done = await talk.say(phrase(asked))
@@ -88,6 +93,21 @@ async def test_what_the_machine_lacks_and_open_positions_stand_in_the_way() -> N
         talk.desk.modes.looked = AssertionError("nobody looks before")
         said = (await talk.say("/mode live"))["text"]
         assert "✖ ALLOW_LIVE: expected 1\n✖ 1 open (#17 SOLUSDT): close them first" in said
+
+
+async def test_a_clock_that_is_off_stands_in_the_way() -> None:
+    async with talking() as talk:
+        talk.desk.show(gates=(gate(GateName.CLOCK_BAD, "the clock is 3 s off"),))
+        assert "✖ clock: the clock is 3 s off" in (await talk.say("/mode live"))["text"]
+
+
+def test_what_was_checked_is_told_as_it_is() -> None:
+    traded = view(trades=(trade(1, "5", 1),) * 20)
+    unknown = msgspec.structs.replace(HEALTH, clock_skew_ms=None)
+    clock, stops, trades = cards.checks(traded, unknown)
+    assert clock == "⚠️ Clock: not compared yet"
+    assert stops.startswith("✔ Stops: ")
+    assert trades == "✔ Paper trades closed: 20"
 
 
 async def test_a_trade_taken_meanwhile_stops_the_phrase() -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 
+import msgspec
 import pytest
-from desks import FakeDesk, gate, position, settle
+from desks import HEALTH, FakeDesk, gate, position, settle
 from talk import talking
 from telegram_wire import (
     T_S,
     VIEWER,
     buttons,
+    message,
 )
 
 from engine.core import events as e
@@ -91,3 +93,47 @@ async def test_roles_come_before_age() -> None:
     async with talking() as talk:
         assert "for the role" in (await talk.say("/panic now", VIEWER, **OLD))["text"]
         assert talk.desk.commands == []
+
+
+@pytest.mark.parametrize("ours_s", [0.0, 7200.0, -7200.0])
+async def test_a_wrong_clock_of_ours_makes_no_command_old_or_new(ours_s: float) -> None:
+    desk = held()
+    desk.now_real.now += ours_s
+    async with talking(desk) as talk:
+        talk.dial.ahead_s = -ours_s  # as the dates of Telegram's answers say
+        assert "too old" not in (await talk.say("/resume"))["text"]
+        assert "too old to act on" in (await talk.say("/resume", **OLD))["text"]
+
+
+def unready(*, has_begun: bool, why: str = "") -> FakeDesk:
+    """A desk whose start is at that step."""
+    desk = held()
+    desk.now_health = msgspec.structs.replace(HEALTH, has_begun=has_begun)
+    desk.show(gates=(gate(GateName.UNRECONCILED, why, "engine"),) if why else ())
+    return desk
+
+
+FIRST = "starting: the account is not compared yet"
+
+
+@pytest.mark.parametrize(
+    ("has_begun", "why", "waits"),
+    [
+        (False, "", ("1 of 3", {"/pause", "/panic now", "/close all", "/resume"})),
+        (True, FIRST, ("2 of 3", {"/close all", "/resume"})),
+        (True, "SOLUSDT is not ours", ("", set())),  # it was compared: people must be able to act
+        (True, "", ("", set())),
+    ],
+)
+async def test_a_command_waits_until_the_account_is_compared(
+    *, has_begun: bool, why: str, waits: tuple[str, set[str]]
+) -> None:
+    async with talking(unready(has_begun=has_begun, why=why)) as talk:
+        step, expected = waits
+        waiting = set()
+        for words in ("/status", "/pause", "/close all", "/resume", "/panic now"):
+            said = (await talk.hear(message(words)))[-1]["text"]
+            if said.startswith("Starting"):
+                assert step in said
+                waiting.add(words)
+        assert waiting == expected

@@ -1,15 +1,19 @@
 """The card's breakeven button: a question that names the price, and a stop that only tightens."""
 
+from decimal import ROUND_FLOOR
+
 import pytest
-from desks import FakeDesk, position
+from desks import FakeDesk, body_of, position
 from talk import talking
 from telegram_wire import TRADER, VIEWER, buttons
 
-from builders import D
+from builders import D, fill, order
 from engine.core import events as e
-from engine.core.values import PositionState, Side, StopKind
+from engine.core import facts as f
+from engine.core.values import OrderState, PositionState, Purpose, Side, StopKind
+from engine.core.view import Quote, TargetView
 
-BUTTON = "Stop to breakeven"
+BUTTON = "Stop->BE"
 
 
 def held(**changes: object) -> FakeDesk:
@@ -75,7 +79,7 @@ async def test_a_stop_is_not_moved_by_a_viewer_for_nothing_or_by_other_words() -
     async with talking(held()) as talk:
         assert "for the role trader" in (await talk.say("/positions #17 be", VIEWER))["text"]
         assert "Already closed" in (await talk.say("/positions #18 be"))["text"]
-        assert "only the word be" in (await talk.say("/positions #17 182.5"))["text"]
+        assert "only the word be or tp" in (await talk.say("/positions #17 182.5"))["text"]
         assert "more than this" in (await talk.say("/positions #17 be now"))["text"]
 
 
@@ -85,3 +89,77 @@ async def test_a_refusal_of_the_engine_is_told() -> None:
         talk.desk.refusal = "the price is beyond it"
         moved = await talk.tap(asked, "Move stop")
         assert "Not done: the price is beyond it" in moved["text"]
+
+
+async def test_a_name_is_looked_for_and_several_are_offered() -> None:
+    desk = FakeDesk()
+    desk.show(
+        positions=(position(), position(18, symbol="SOLVUSDT"), position(19, symbol="XRPUSDT"))
+    )
+    async with talking(desk) as talk:
+        for words in ("sol", "SOLUSDT", "SOL/USDT:USDT", "#17"):
+            assert "<code>#17</code>" in (await talk.say(f"/positions {words}"))["text"]
+        assert "<code>#19</code>" in (await talk.say("/p x"))["text"]
+        several = await talk.say("/positions so")
+        assert [b["callback_data"] for b in buttons(several)] == [
+            "r|positions #17",
+            "r|positions #18",
+        ]
+        for words in ("#99", "doge", "\u0405OL"):
+            said = (await talk.say(f"/positions {words}"))["text"]
+            assert said.startswith("No open position is called that.\n📊 <b>3 open</b>")
+        assert "3 open" in (await talk.say("/positions page 2"))["text"]
+        assert "a count is" in (await talk.say("/positions page two"))["text"]
+
+
+RUNGS = (
+    TargetView(1.5, D("186.22"), D("6.1"), "filled", D("6.1")),
+    TargetView(2.8, D("189.54"), D("3.7"), "working", D("1.0")),
+)
+
+
+async def test_a_target_is_taken_now_after_a_question() -> None:
+    desk = held(qty=D("5.2"), targets=RUNGS)
+    desk.follow_up = [
+        f.OrderPlaced(order(Purpose.EXIT, id="x1", position_id=17)),
+        f.OrderFilled(17, fill(Purpose.EXIT, order_id="x1", qty=D("2.7"), price=D("184.01"))),
+        f.OrderEnded("x1", OrderState.FILLED, ""),
+    ]
+    async with talking(desk) as talk:
+        card = await talk.say("/positions sol", TRADER)
+        asked = await talk.tap(card, "TP now", TRADER)
+        assert asked["text"].startswith("🎯 <b>Take TP2 now of SOLUSDT LONG</b>")
+        assert body_of(asked) == [
+            "Sell  2.7 SOL at market",
+            "Now   183.98      spread 1.1 bps",
+            "Est.  - net of fees -",
+            "Left  2.5 SOL stop 179.85",
+        ]
+        done = await talk.tap(asked, "Take it now", TRADER)
+        assert "Sold 2.7 SOL @ 184.01" in done["text"]
+        [command] = desk.commands
+        assert isinstance(command, e.Close)
+        assert (D("5.2") * command.share).quantize(D("0.1"), ROUND_FLOOR) == D("2.7")
+
+
+async def test_a_target_that_was_sold_meanwhile_is_not_taken_again() -> None:
+    desk = held(targets=RUNGS[1:])
+    async with talking(desk) as talk:
+        asked = await talk.say("/positions #17 tp")
+        desk.show(positions=(position(targets=RUNGS[:1]),))
+        assert "TP1 was sold meanwhile" in (await talk.tap(asked, "Take it now"))["text"]
+        assert "no target of it is left" in (await talk.say("/positions #17 tp"))["text"]
+        card = await talk.say("/positions #17")
+        assert [b for b in buttons(card) if "TP now" in b["text"]] == []
+        assert desk.commands == []
+
+
+async def test_a_target_whose_price_moved_is_quoted_again() -> None:
+    desk = held()
+    async with talking(desk) as talk:
+        asked = await talk.say("/positions #17 tp")
+        desk.quotes["SOLUSDT"] = Quote(180.0, 180.1, 180.0, 0)
+        again = await talk.tap(asked, "Take it now")
+        assert "moved since you asked" in again["text"]
+        assert "Take TP1 now of" in again["text"]
+        assert desk.commands == []

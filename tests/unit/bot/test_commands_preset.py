@@ -51,6 +51,28 @@ async def test_a_preset_is_shown_confirmed_and_put_to_the_engine() -> None:
         assert isinstance(command, e.UsePreset)
         assert (command.name, command.by) == ("conservative", "@u11 (11)")
         assert command.settings == desk.configured["conservative"]
+        desk.show(preset="conservative")
+        await talk.tap(done, "Undo")
+        back = desk.commands[-1]
+        assert isinstance(back, e.UsePreset)
+        assert (back.name, back.settings) == ("breakout_v1", desk.configured["breakout_v1"])
+
+
+async def test_the_way_back_is_what_was_chosen_before_and_may_fit_no_more() -> None:
+    desk = configured()
+    async with talking(desk) as talk:
+        desk.show(next_preset="swing_levels")
+        done = await talk.tap(await talk.say("/preset scalping"), "Apply")
+        desk.misconfigured = "risk.x expected nothing"
+        said = await talk.tap(done, "Undo")
+        assert "<b>swing_levels</b> cannot be used" in said["text"]
+        assert len(desk.commands) == 1
+
+
+def test_a_looser_daily_limit_is_told_to_wait() -> None:
+    for after, is_told in (("10", True), ("5", False)):
+        changes = [Change("risk.daily_loss_limit_pct", "8", after, "pct")]
+        assert ("from the next day on" in cards.question("x", "y", changes, view())) is is_told
 
 
 async def test_cancel_and_the_deadline_change_nothing() -> None:

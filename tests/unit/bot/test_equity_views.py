@@ -31,7 +31,7 @@ def test_the_curve_adds_up_closed_trades() -> None:
     assert picture.equity.tolist() == [0, 30, 15, -15, 105]
     assert picture.drawdown.tolist() == [0, 0, -15, -45, 0]
     assert picture.at_ms.tolist() == [T0 - 60_000, *(t.closed_ms for t in TRADES)]
-    assert (picture.title, picture.words) == ("Net last 7 days", "4 trades closed · +3.50R")
+    assert (picture.title, picture.words) == ("Net, last 7 days", "4 trades closed · +3.50R")
     assert isinstance(photo, Photo)
     assert photo.caption.buttons == BUTTONS
     assert photo.caption.html.startswith(

@@ -1,12 +1,14 @@
 """The rules of going live: what is missing, by what right, which directory, which file."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from bot import worlds
+from bot.memory import NOTHING
 from bot.modes import SANDBOX_ARM, Asked, Door, Modes
 from builders import T0, D
 from engine.core import facts as f
@@ -119,6 +121,23 @@ def test_what_live_trading_lacks(
     assert f"remove {tmp_path / FILE} to start on paper" in str(caught.value)
 
 
+def load(_preset: str | None, _tuned: Mapping[str, str] = NOTHING, /) -> Settings:
+    return SETTINGS
+
+
+async def test_the_owner_a_code_named_is_found_in_the_other_directory(tmp_path: Path) -> None:
+    modes = Modes(environment(tmp_path), asked())
+    assert modes.owner_elsewhere(load) is None  # never live
+    store = FileStore(tmp_path / "live", "live")
+    store.load()
+    await store.append([f.Record(1, T0, f.Noted("owner", "1234", "pairing"))])
+    assert modes.owner_elsewhere(load) is None  # somebody runs it
+    store.close()
+    assert modes.owner_elsewhere(load) == 1234
+    assert Modes(environment(tmp_path), asked(is_sandbox=True)).owner_elsewhere(load) is None
+    assert Modes(environment(tmp_path), asked(state_dir=tmp_path)).owner_elsewhere(load) is None
+
+
 def test_a_ready_machine_lacks_nothing(tmp_path: Path) -> None:
     assert Modes(environment(tmp_path), asked()).problems(SETTINGS) == ()
 
@@ -154,7 +173,7 @@ def test_the_sandbox_arms_by_its_command_line_and_waits_for_nobody(tmp_path: Pat
 
 def test_choosing_is_durable_and_then_changes_over(tmp_path: Path) -> None:
     modes = Modes(environment(tmp_path), asked())
-    door = Door(modes, lambda: SETTINGS, lambda _preset: SETTINGS)
+    door = Door(modes, lambda: SETTINGS, lambda _preset, _tuned=NOTHING: SETTINGS)
     ends: list[str] = []
     door.change_over()  # nobody listens, nothing was chosen
     modes.listen(lambda: ends.append("end"))
@@ -179,7 +198,7 @@ async def test_a_live_directory_of_another_venue_is_no_prospect(tmp_path: Path) 
     await store.append([f.Record(1, T0, f.LiveArmed(other)), f.Record(2, T0, f.Funded(D(5)))])
     store.close(is_clean=False)
     modes = Modes(environment(tmp_path), asked())
-    door = Door(modes, lambda: SETTINGS, lambda _preset: SETTINGS)
+    door = Door(modes, lambda: SETTINGS, lambda _preset, _tuned=NOTHING: SETTINGS)
     with pytest.raises(StoreError, match=f"expected the ledger of {VENUE}, found that of"):
         await door.prospect()
     again = FileStore(tmp_path / "live", "live")

@@ -2,7 +2,9 @@
 
 from desks import taken
 
+from bot.complaints import KEPT, WINDOW_MS, Complaints
 from bot.notices import TRAIL_MS, Notice, Teller, Urgency
+from bot.preferences import Kind
 from bot.trades import TradeBook
 from bot.views import layout
 from builders import T0, D, fill, order
@@ -17,6 +19,7 @@ from engine.core.values import (
     OrderSide,
     OrderState,
     Purpose,
+    Side,
     StopKind,
     Target,
 )
@@ -199,7 +202,7 @@ def test_funding_of_a_trade_that_is_over_is_news() -> None:
     story = trading()
     late = f.FundingPaid(None, Funding("f9", "XRPUSDT", D("1.30"), T0))
     notice = story.one(late)
-    assert (notice.urgency, notice.is_silent) == (Urgency.NEWS, True)
+    assert (notice.urgency, notice.kind) == (Urgency.CARD, Kind.REPORT)
     assert layout.plain(notice.text.html) == (
         "💰 XRPUSDT funding -1.30 USDT · 🧪 PAPER\nIts trade was closed before; the balance has it."
     )
@@ -208,7 +211,7 @@ def test_funding_of_a_trade_that_is_over_is_news() -> None:
 def test_a_transfer_is_news_and_no_result() -> None:
     story = trading()
     notice = story.one(f.Transferred("t1", D(1000)))
-    assert (notice.urgency, notice.is_silent) == (Urgency.NEWS, True)
+    assert (notice.urgency, notice.kind) == (Urgency.CARD, Kind.REPORT)
     assert layout.plain(notice.text.html) == (
         "💰 1\u2009000.00 USDT came in · 🧪 PAPER\n"
         "No result: the day's start and the peak moved by it."
@@ -237,6 +240,64 @@ def test_the_limits_of_a_day_say_when_entries_come_back() -> None:
         "🟢 Daily loss limit: over · 🧪 PAPER",
         "a new day began",
     ]
+
+
+def test_a_clock_that_is_right_again_resolves_its_error() -> None:
+    story = trading()
+    (error,) = story.tell(f.Incident("clock_off", "2 s ahead", cause="clock"))
+    opened, resolved = story.tell(f.GateOpened(GateName.CLOCK_BAD, "engine", "it agrees"))
+    assert opened.over == ("gate:clock_bad",)
+    assert (resolved.amends, resolved.seqs) == (error.seqs[0], ())
+    assert "Resolved" in resolved.text.html
+
+
+def test_an_order_that_went_resolves_the_refusal_of_its_kind() -> None:
+    story = trading()
+    refused = f.Incident("order_refused", "TARGET t1 refused, FUNDS", "SOLUSDT")
+    (error,) = story.tell(refused)
+    story.tell(f.OrderPlaced(order(Purpose.TARGET, id="t2", position_id=17)))
+    (resolved,) = story.tell(f.OrderAcked("t2", None))
+    assert resolved.amends == error.seqs[0]
+    assert story.tell(f.OrderAcked("t2", None)) == []
+
+
+def test_a_position_that_closed_resolves_what_was_refused_for_it() -> None:
+    story = trading()
+    for words in ("EXIT x1", "TARGET t1", "ENTRY e1"):
+        story.tell(f.Incident("order_refused", f"{words} refused, FUNDS", "SOLUSDT"))
+    closed = f.PositionClosed(
+        position_id=17,
+        symbol="SOLUSDT",
+        side=Side.LONG,
+        rule="INITIAL",
+        gross=D(-10),
+        fees=D(1),
+        net=D(-11),
+        result_r=-1.0,
+        mfe_r=0.2,
+        mae_r=-1.0,
+        opened_ms=T0,
+    )
+    first, *resolved = story.tell(closed)
+    assert first.over == ("stop:17", "adopted:17")
+    told = ["EXIT" in n.text.html or "TARGET" in n.text.html for n in resolved]
+    assert told == [True, True]
+
+
+def test_an_error_is_news_again_after_ten_quiet_minutes() -> None:
+    story = trading()
+    error = f.Incident("balance_off", "off by 0.7 %")
+    assert [n.amends is None for n in story.tell(error)] == [True]
+    assert [n.amends is None for n in story.tell(error, WINDOW_MS - 1)] == [False]
+    assert [n.amends is None for n in story.tell(error, 2 * WINDOW_MS)] == [True]
+
+
+def test_memory_of_errors_is_bounded() -> None:
+    complaints = Complaints()
+    for number in range(KEPT + 1):
+        complaints.take(number, T0, f.Incident("unprotected", "x", f"S{number}"))
+    assert complaints.stop_stands("S0") == []
+    assert [c.seq for c in complaints.stop_stands("S1")] == [1]
 
 
 def test_the_kill_switch_says_who_lifts_it() -> None:

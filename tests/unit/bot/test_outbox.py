@@ -12,10 +12,9 @@ from telegram_wire import (
     buttons,
 )
 
-from bot.outbox import MOST
 from bot.post import pause
-from bot.views import layout
 from bot.views.layout import Text
+from bot.waiting import MOST
 from builders import D, fill, order
 from engine.chart import CandleChart
 from engine.core import facts as f
@@ -73,6 +72,7 @@ async def test_a_trade_is_told_as_a_chain_of_replies() -> None:
     desk, wire = FakeDesk(), Wire()
     async with running(outbox(desk, wire)) as box:
         for fact in [BOOT, *trade()]:
+            desk.show(at_ms=desk.shown.at_ms + 5000)
             box.offer([desk.tell(fact)])  # offered twice: that changes nothing
             await settle()
 
@@ -215,8 +215,7 @@ async def test_a_full_queue_drops_old_news_but_never_money() -> None:
         desk.tell(BOOT if number < 10 else INCIDENT)
     task = asyncio.create_task(box.run())
     await settle()
-    assert box.depth == MOST
-    assert "dropped" in box.trouble
+    assert (box.depth, box.dropped) == (MOST, 5)
     for _ in range(10):
         desk.tell(INCIDENT)
     await settle()
@@ -312,29 +311,6 @@ async def test_conditions_are_told_when_they_last_and_paired() -> None:
     assert all(s["disable_notification"] for s in wire.sent)
 
 
-async def test_a_refusal_that_repeats_is_counted_and_told_again_after_a_minute() -> None:
-    def refusal(order_id: str, symbol: str = "SOLUSDT") -> f.Incident:
-        return f.Incident("order_refused", f"{order_id} refused, FUNDS", symbol)
-
-    desk, wire = FakeDesk(), Wire()
-    start_ms = desk.shown.at_ms
-    async with running(outbox(desk, wire)):
-        for after_s in (0, 20, 59, 60, 130):
-            desk.tell(refusal(f"TARGET a{after_s}"), at_ms=start_ms + after_s * 1000)
-        desk.tell(refusal("EXIT b"))
-        desk.tell(refusal("TARGET c", "XRPUSDT"))
-        await settle()
-    told = [layout.plain(words).split("\n")[1:] for words in texts(wire)]
-    assert told == [
-        ["TARGET a0 refused, FUNDS"],
-        ["TARGET a60 refused, FUNDS", "Seen 4x since 15:06."],
-        ["TARGET a130 refused, FUNDS"],
-        ["EXIT b refused, FUNDS"],
-        ["TARGET c refused, FUNDS"],
-    ]
-    assert not any(s["disable_notification"] for s in wire.sent)
-
-
 @pytest.mark.parametrize(("boot", "is_new"), [(1, True), (2, False)])
 async def test_only_the_first_start_says_what_to_try(boot: int, *, is_new: bool) -> None:
     desk, wire = FakeDesk(), Wire()
@@ -366,7 +342,7 @@ async def test_a_stop_that_went_missing_rings_and_its_return_is_told() -> None:
     said = wire.sent[0]
     assert "stop MISSING on the exchange" in said["text"]
     assert said["disable_notification"] is False
-    assert [b["callback_data"] for b in buttons(said)] == ["r|positions #17"]
+    assert [b["callback_data"] for b in buttons(said)] == ["r|seen 2", "r|positions #17"]
     assert "stop is back at 101.48" in texts(wire)[-1]
 
 

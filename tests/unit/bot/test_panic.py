@@ -5,7 +5,8 @@ from desks import FakeDesk, position, settle
 from talk import Talk, talking
 from telegram_wire import OWNER, buttons, message
 
-from bot.panic import Board
+from bot.commands_panic import FOLLOW_S, RING_S
+from bot.panic import GRACE_S, Board
 from bot.trades import TradeBook
 from bot.views.status import panic_rows
 from builders import T0, D, fill, order
@@ -66,7 +67,8 @@ async def test_a_panic_is_one_message_from_lock_to_verified() -> None:
     async with talking(desk) as talk:
         raw = message("/panic now")
         [first, *_] = await talk.hear(raw)
-        assert "🔴 <b>PANIC</b> by @u11 · 🧪" in first["text"]
+        assert first["text"].startswith("🔴 <b>PANIC</b> by @u11 <tg-time ")
+        assert "15:06:40</tg-time> · 🧪 PAPER\n" in first["text"]
         assert desk.commands == [e.Panic(command_id=f"tg:{raw['update_id']}", by="@u11 (11)")]
         await catch_up()
         assert lines(talk) == [
@@ -106,9 +108,10 @@ async def test_a_position_that_never_filled_ends_without_a_fact() -> None:
     async with talking(desk) as talk:
         await talk.hear(message("/panic now"))
         desk.show(positions=())
-        desk.now_real.now += 3
-        desk.tell(LOCK)
-        await catch_up()
+        for _ in range(2):
+            desk.now_real.now += GRACE_S
+            desk.tell(LOCK)
+            await catch_up()
         assert lines(talk)[2] == "SOLUSDT ended"
 
 
@@ -177,13 +180,82 @@ async def test_following_ends_in_time() -> None:
     async with talking(desk) as talk:
         await talk.hear(message("/panic now"))
         assert desk.listening == 1
-        desk.now_real.now += 200
+        desk.now_real.now += FOLLOW_S
         desk.tell(LOCK)
         await catch_up()
         assert desk.listening == 0
-        [last] = talk.wire.named("editMessageText")
+        last = talk.wire.named("editMessageText")[-1]
         assert "This list is no longer updated" in last["text"]
         assert [b["callback_data"] for b in buttons(last)] == ["r|positions", "r|status"]
+
+
+async def test_a_leg_that_fails_rings_and_can_be_retried() -> None:
+    desk = FakeDesk()
+    desk.show(positions=(position(),))
+    tries = [f.OrderPlaced(order(Purpose.EXIT, id=f"x{n}", position_id=17)) for n in range(3)]
+    desk.follow_up = [LOCK, *tries]
+    async with talking(desk) as talk:
+        [asked, *_] = await talk.hear(message("/panic now"))
+        desk.now_real.now += 3
+        desk.tell(f.NoticeSent(1, OWNER, 1))
+        await catch_up()
+        shown = talk.wire.named("editMessageText")[-1]
+        assert "SOLUSDT closing            RETRY 2" in shown["text"]
+        assert [b["text"] for b in buttons(shown)] == ["🔴 Retry now"]
+        assert len(talk.wire.sent) == 1
+        for rings in (1, 2):
+            desk.now_real.now += RING_S
+            desk.tell(f.NoticeSent(1, OWNER, 1))
+            await catch_up()
+            assert len(talk.wire.sent) == 1 + rings
+        desk.tell(f.OrderPlaced(order(Purpose.EXIT, id="x9", position_id=17)))
+        await catch_up()
+        later = talk.wire.named("editMessageText")[-1]
+        assert "RETRY 3" in later["text"]
+        assert buttons(later) == buttons(shown)  # a thumb on its way still meets its button
+        loud = talk.wire.sent[-1]
+        assert "<b>PANIC is not done</b>: SOLUSDT closing · 🧪" in loud["text"]
+        assert not loud.get("disable_notification")
+        assert loud["reply_parameters"]["message_id"] == asked["id"]
+        desk.follow_up = exit_of(17)
+        await talk.tap(shown, "Retry now", number=asked["id"])
+        assert [type(c) for c in desk.commands] == [e.Panic, e.Panic]
+        desk.show(positions=())
+        await catch_up()
+        assert lines(talk)[2:4] == [
+            "SOLUSDT sold 12.3 183.95  15:06:40",
+            "exchange flat, verified   15:06:40",
+        ]
+        assert buttons(talk.wire.named("editMessageText")[-1]) == []
+        assert desk.listening == 0
+
+
+async def test_an_exchange_that_gives_no_answer_rings_too() -> None:
+    desk = FakeDesk()
+    desk.seen, desk.follow_up = None, [LOCK]
+    async with talking(desk) as talk:
+        await talk.hear(message("/panic now"))
+        desk.now_real.now += RING_S + 1
+        desk.tell(f.NoticeSent(1, OWNER, 1))
+        await catch_up()
+        assert "not done</b>: the exchange does not show it flat" in talk.wire.sent[-1]["text"]
+        assert lines(talk)[-2] == "not verified, no answer"
+
+
+async def test_rings_do_not_pile_up_while_telegram_takes_none() -> None:
+    desk = FakeDesk()
+    desk.seen, desk.follow_up = None, [LOCK]
+    async with talking(desk) as talk:
+        await talk.hear(message("/panic now"))
+        talk.wire.answering.clear()
+        for _ in range(3):
+            desk.now_real.now += RING_S
+            desk.tell(f.NoticeSent(1, OWNER, 1))
+            await catch_up()
+        assert talk.box.depth <= 2  # the list and one ring
+        talk.wire.answering.set()
+        await catch_up()
+        assert [s for s in talk.wire.sent if "not done" in s["text"]][1:] == []
 
 
 async def test_an_undelivered_checklist_leaves_nothing_listening() -> None:
@@ -227,9 +299,15 @@ def test_a_leg_that_fails_stays_on_the_list_with_its_tries() -> None:
     rows = panic_rows(found.lines())
     assert rows[2] == "SOLUSDT sold 5 100.00      RETRY 2"
     assert not found.is_flat
-    found.settle([18])
+    found.settle([18], 5.0)
+    assert not found.legs[17].is_flat
+    found.settle([18], 5.0 + GRACE_S)
     assert (found.lines()[2], found.is_flat) == (("SOLUSDT sold 5 100.00", T0), False)
-    found.settle([])
+    found.settle([], 9.0)
+    found.settle([18], 10.0)
+    found.settle([], 11.0)
+    assert not found.is_flat
+    found.settle([], 11.0 + GRACE_S)
     assert found.is_flat
 
 

@@ -125,7 +125,7 @@ async def test_the_content_is_of_that_day_alone() -> None:
         assert photo["photo"] == "attached"
         curve = desk.desk.pictures[0]
         assert isinstance(curve, EquityChart)
-        assert curve.title == "Net last 30 days"
+        assert curve.title == "Net, last 30 days"
         said = {"text": photo["caption"]}
         assert "\n<b>+27.00</b> USDT · <b>+0.90R</b> · 2 trades, 1 won\n" in said["text"]
         assert "Limit hit" not in said["text"]

@@ -13,6 +13,7 @@ from telegram_wire import (
     GROUP,
     OWNER,
     STRANGER,
+    T_S,
     TOKEN,
     VIEWER,
     Fault,
@@ -20,11 +21,15 @@ from telegram_wire import (
     message,
     no_network,
     refuse,
+    update,
+    user,
 )
 
 from bot import telegram_app
 from bot.gate import Role
+from bot.knocks import Knock
 from bot.telegram_app import Account, TelegramChat
+from bot.watchdog import DEAF_S
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.settings import Settings
@@ -36,6 +41,8 @@ WAIT_S = 5.0
 
 
 def chat_of(desk: FakeDesk, wire: Wire) -> TelegramChat:
+    # the pinned cards are there already: what is sent here is what a test makes it say
+    desk.show(notes={f"card.{place}": "1" for place in (OWNER, GROUP)})
     chat = TelegramChat(ACCOUNT, desk, Settings(), (wire, wire))
     desk.on_record = lambda record: chat.outbox.offer([record])
     return chat
@@ -86,7 +93,9 @@ async def test_updates_are_asked_for_narrowly_and_pending_ones_kept() -> None:
     desk, wire = FakeDesk(), Wire()
     async with running(desk, wire):
         await until(wire, "getUpdates")
-    assert wire.named("getUpdates")[0]["allowed_updates"] == '["message", "callback_query"]'
+    assert wire.named("getUpdates")[0]["allowed_updates"] == (
+        '["message", "callback_query", "my_chat_member"]'
+    )
     assert wire.named("deleteWebhook")[0].get("drop_pending_updates") in (None, "false")
 
 
@@ -162,7 +171,7 @@ async def test_a_hanging_poll_is_started_anew(monkeypatch: pytest.MonkeyPatch) -
     wire.updates = [message("/status")]
     async with running(desk, wire):
         await until(wire, "getUpdates", 2)
-        desk.now_real.now += telegram_app.DEAF_S + 1
+        desk.now_real.now += DEAF_S + 1
         await until(wire, "deleteWebhook", 2)
 
 
@@ -258,3 +267,71 @@ def test_another_server_is_used_when_named() -> None:
     app = telegram_app._build(account, Wire(), Wire())
     assert app.bot.base_url == f"http://127.0.0.1:8081/bot{TOKEN}"
     assert app._job_queue is None
+
+
+def membership(status: str, chat: int, kind: str) -> dict[str, object]:
+    """An update that says the bot's own membership became so."""
+    robot = {**user(1000001), "is_bot": True}
+    where = {"id": chat, "type": kind, "title": "desk", "first_name": "Ann"}
+    change = {
+        "chat": where,
+        "from": user(STRANGER),
+        "date": T_S,
+        "old_chat_member": {"status": "left", "user": robot},
+        "new_chat_member": {"status": status, "user": robot},
+    }
+    return {"update_id": 1, "my_chat_member": change}
+
+
+@pytest.mark.parametrize("fault", [[], [refuse(403, "Forbidden: bot is not a member")]])
+async def test_an_unlisted_group_is_left(fault: list[Fault]) -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["leaveChat"] = fault
+    wire.updates = [membership("member", -9, "supergroup"), message("/status")]
+    async with running(desk, wire):
+        await until(wire, "sendMessage", 2)
+    assert wire.named("leaveChat") == [{"chat_id": "-9"}]
+
+
+async def test_a_listed_group_is_no_reason_to_leave() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.updates = [membership("member", GROUP, "supergroup"), message("/status")]
+    async with running(desk, wire):
+        await until(wire, "sendMessage")
+    assert wire.named("leaveChat") == []
+
+
+async def test_a_code_makes_the_first_owner_who_gets_the_menu_and_the_news() -> None:
+    desk, wire = FakeDesk(), Wire()
+    printed: list[str] = []
+    account = Account(TOKEN, {}, say=printed.append)
+    chat = TelegramChat(account, desk, Settings(), (wire, wire))
+    desk.on_record = lambda record: chat.outbox.offer([record])
+    task = asyncio.create_task(chat.run())
+    await until(wire, "getUpdates")
+    chat.gate.on_knock(Knock(STRANGER, "Sam", "private"))
+    code = printed[0].split()[2].rstrip(":")
+    said = message(f"/start {code}", STRANGER)
+    await chat._app.process_update(update(said))
+    await until(wire, "sendMessage")
+    assert "you are owner here" in wire.sent[0]["text"]
+    assert f'"chat_id": {STRANGER}' in wire.named("setMyCommands")[0]["scope"]
+    desk.tell(f.Incident("x", "told to the owner"))
+    await until(wire, "sendMessage", 2)
+    assert {s["chat_id"] for s in wire.sent} == {str(STRANGER)}
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.mark.parametrize(("notes", "heir"), [({"owner": "44"}, None), ({}, STRANGER)])
+async def test_a_known_owner_needs_no_code(notes: dict[str, str], heir: int | None) -> None:
+    desk, wire = FakeDesk(), Wire()
+    desk.show(notes=notes)
+    printed: list[str] = []
+    account = Account(TOKEN, {VIEWER: Role.VIEWER}, heir=heir, say=printed.append)
+    chat = TelegramChat(account, desk, Settings(), (wire, wire))
+    assert chat.gate.owner == STRANGER
+    assert chat.failing == ()
+    listed = TelegramChat(ACCOUNT, desk, Settings(), (wire, wire))
+    assert listed.gate.owner == OWNER
+    assert printed == []

@@ -73,3 +73,21 @@ def test_prices_are_told_in_r_once_the_entry_is_fixed() -> None:
     assert book(taken()).trades[17].move_r(D(103)) is None
     flat = f.PositionOpened(17, D(100), D(10), D(0), D(22), ())
     assert book(taken(), flat).trades[17].move_r(D(103)) is None
+
+
+def test_what_parts_brought_is_net_of_their_share_of_the_entry() -> None:
+    entries = [
+        fill(id="e1", qty=D(10), price=D(100), fee=D(1)),
+        fill(id="e2", order_id="a1", qty=D(10), price=D(102), fee=D(1)),
+    ]
+    first = fill(Purpose.EXIT, id="x1", order_id="x1", qty=D(5), price=D(103), fee=D("0.5"))
+    second = fill(Purpose.EXIT, id="x2", order_id="x2", qty=D(15), price=D(100), fee=D("1.5"))
+    told = book(taken(5), *(f.OrderFilled(5, part) for part in (*entries, first)))
+    found = told.trades[5]
+    assert found.entered == (D(20), D(101))
+    assert found.banked() == D("9.0")  # 5 * 2, less 0.5, less a quarter of the entry's 2
+    assert found.banked_with([first, second]) == D("-9.0")
+    assert found.banked_with([second]) == D("-18.0")
+    assert found.banked({"x2"}) == 0
+    alone = book(taken(5), f.OrderFilled(5, first)).trades[5]
+    assert (alone.banked(), *alone.entered) == (D(0), D(0), D(0))

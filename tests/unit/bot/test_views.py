@@ -1,7 +1,5 @@
 """Every card: golden layouts, missing values, and hostile strings inside Telegram's limits."""
 
-from decimal import Decimal
-
 import msgspec
 import pytest
 from desks import (
@@ -18,7 +16,7 @@ from desks import (
 
 from bot.panic import Board
 from bot.trades import TradeBook
-from bot.views import layout, money, pnl, status
+from bot.views import layout, money, pnl, positions, status
 from bot.views.layout import Text
 from builders import T0, D, fill, signal
 from engine.core import facts as f
@@ -29,10 +27,9 @@ from engine.core.values import (
     PositionState,
     Purpose,
     Side,
-    StopKind,
     Target,
 )
-from engine.core.view import GateView, Quote, TargetView
+from engine.core.view import GateView, Quote
 
 LIMITS = Risk()
 FULL = view(
@@ -62,56 +59,6 @@ def test_the_status_card() -> None:
         "SOL        L  +0.62R   +19.19 2h10",
     ]
     assert text.html.endswith('format="T">15:06:40</tg-time></i>')
-
-
-def test_the_position_card() -> None:
-    text = status.position_card(FULL.positions[0], FULL)
-    assert text.html.startswith("🟢 <b>SOLUSDT LONG</b> <code>#17</code> · +0.62R · 🧪\n")
-    assert body(text) == [
-        "Now       184.00   entry    182.44",
-        "uPnL      +19.19  +0.86%    +0.62R",
-        "Net if closed     +16.70 all costs",
-        "Stop      179.85    on exchange ok",
-        "TP1       186.22 working  1.5R 50%",
-        "Best      +0.91R   worst    -0.18R",
-        "Qty   12.3 of 12.3 SOL",
-        "Age         2h10     max         -",
-    ]
-    labels = [button.label for button in text.buttons[1]]
-    assert labels == ["🛡 Stop to breakeven"]
-
-
-def test_the_position_card_late_in_a_trade() -> None:
-    """A ladder of six, a stop that trails, funding paid, and what the chat remembers."""
-    rungs = tuple(
-        TargetView(n / 2 + 1, D("185") + n, D("2.05"), "filled" if n < 3 else "waiting")
-        for n in range(6)
-    )
-    held = position(
-        qty=D("6.2"), stop=D("186.10"), stop_kind=StopKind.TRAILING, targets=rungs,
-        funding=D("1.30"), mark=188.0, move_r=2.15,
-    )  # fmt: skip
-    remembered = a_trade()
-    remembered.opened = f.PositionOpened(17, D("182.44"), D("12.3"), D("2.59"), D("31.4"), ())
-    text = status.position_card(held, view(positions=(held,)), remembered)
-    assert body(text) == [
-        "Now       188.00   entry    182.44",
-        "uPnL      +19.19  +3.05%    +2.15R",
-        "Net if closed     +16.70 all costs",
-        "Stop      186.10    on exchange ok",
-        "Kind    trailing   keeps    +1.41R",
-        "TP1       185.00  filled    1R 17%",
-        "TP2       186.00  filled  1.5R 17%",
-        "TP3       187.00  filled    2R 17%",
-        "TP4       188.00 waiting  2.5R 17%",
-        "TP5       189.00 waiting    3R 17%",
-        "TP6       190.00 waiting  3.5R 17%",
-        "Best      +2.15R   worst    -0.18R",
-        "Qty   6.2 of 12.3 SOL",
-        "Fund       -1.30",
-        "Age         2h10     max     20h00",
-    ]
-    assert [len(line) for line in text.buttons] == [3, 3]
 
 
 def test_the_signal_card() -> None:
@@ -160,7 +107,7 @@ def test_the_close_question() -> None:
     assert body(Text(half)) == [
         "Sell  ~6.15 SOL at market",
         "Now   183.98      spread 1.1 bps",
-        "Est.  +0.62R price move",
+        "Est.  +8.35 net of fees +0.27R",
         "Left  ~6.15 SOL stop 179.85",
     ]
     short = position(side=Side.SHORT, risk0_usd=None, net_if_closed=None)
@@ -301,7 +248,7 @@ def test_unknown_values_are_dashes() -> None:
         entry=None, mark=None, stop=None, unrealized=None, net_if_closed=None, move_r=None,
         mfe_r=None, mae_r=None, qty=D(0), qty0=D(0), state=PositionState.ENTERING,
     )  # fmt: skip
-    card = status.position_card(lost, view(positions=(lost,)))
+    card = positions.position_card(lost, view(positions=(lost,)))
     assert body(card)[:4] == [
         "Now            -   entry         -",
         "uPnL           -       -         -",
@@ -313,25 +260,9 @@ def test_unknown_values_are_dashes() -> None:
     assert "now - USDT" in pnl.pnl(view(positions=(unpriced,)), pnl.Span("all"), "UTC").html
 
 
-@pytest.mark.parametrize(
-    ("stop", "state", "words"),
-    [
-        (None, PositionState.EXPOSED, "MISSING"),
-        (D(1), PositionState.EXITING, "exiting"),
-        (D(1), PositionState.PROTECTED, "on exchange ok"),
-    ],
-)
-def test_protection_is_said_plainly(stop: Decimal | None, state: PositionState, words: str) -> None:
-    card = status.position_card(position(stop=stop, state=state), view())
-    assert body(card)[3].endswith(words)
-    assert card.html.startswith("🟢") is (words == "on exchange ok")
-
-
 def test_many_positions_are_counted() -> None:
-    crowd = tuple(position(n) for n in range(1, 15))
-    text = status.positions(view(positions=crowd))
-    assert body(text)[-1] == "and 2 more"
-    assert len(text.buttons) == 5
+    crowd = tuple(position(n) for n in range(1, 27))
+    assert body(status.status(view(positions=crowd), HEALTH, LIMITS))[-1] == "and 14 more"
 
 
 # Panic

@@ -1,8 +1,11 @@
 """The cards that give reasons: of a market, of a signal, of a day with few trades."""
 
+import re
+
 import pytest
 from desks import CHECKS, body, gate, level, position, skipped, taken, verdict, view
 
+from bot.signals import Heard
 from bot.views import why
 from builders import T0, signal
 from engine.core.checks import BOTH, CONFIRMED
@@ -10,6 +13,7 @@ from engine.core.values import Check, CheckStatus, GateName, Setup, Side
 from engine.core.view import FunnelView, SkippedView
 
 FAIL = CheckStatus.FAIL
+NEVER = "Last time all passed: none remembered."
 
 
 def test_the_why_card() -> None:
@@ -27,7 +31,7 @@ def test_the_why_card() -> None:
     assert text.html.split("</pre>\n")[1].split(", since")[0] == (
         "Momentum came farthest: <b>broke the level</b>. Score 1.23, not watched.\n"
         "Blocked by <b>bar volume</b>. Nearest resistance 102.2, 0.41% to its trigger. "
-        "Next check in 5m.\n"
+        "Next check in 5m.\nLast time all passed: none remembered.\n"
         "Nearest miss: bar volume by 20.0%.\n"
         "<i>spread: no quote yet</i>\n<i>Excluded: trades/min.</i>\n🔒 no market data yet"
     )
@@ -35,6 +39,14 @@ def test_the_why_card() -> None:
         ["r|chart ARBUSDT", "r|levels ARBUSDT"],
         ["e|why ARBUSDT", "r|scan"],
     ]
+
+
+def test_when_all_passed_before_is_told_with_what_became_of_it() -> None:
+    heard = Heard(5, T0, skipped("slots"))
+    said = why.why_symbol(verdict(), view(), BOTH, heard).html
+    assert re.search(
+        r'passed: <tg-time unix="\d+" format="dt">06-15 15:\d\d</tg-time>, skipped: all slots', said
+    )
 
 
 def test_why_separates_the_setups_and_tells_how_near_it_was() -> None:
@@ -80,7 +92,7 @@ def test_why_of_a_quiet_market_claims_little() -> None:
         level=None, blocked_by=None, checks=(), outcome="QUIET", open_ms=T0 - 10**7,
         setup=None, score=None,
     )  # fmt: skip
-    assert why.why_symbol(quiet, view(), BOTH).html.endswith("</pre>")
+    assert why.why_symbol(quiet, view(), BOTH).html.endswith("</pre>\n" + NEVER)
     short = verdict(level=level(Side.SHORT))
     assert "Nearest support" in why.why_symbol(short, view(), BOTH).html
 

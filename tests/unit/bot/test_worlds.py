@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientSession
 
 from bot import worlds
+from bot.memory import NOTHING
 from bot.modes import Asked, Door, Modes
 from builders import T0, D
 from engine.core import facts as f
@@ -173,7 +174,7 @@ async def test_the_chat_sees_it_through_its_door(tmp_path: Path) -> None:
     )
     modes = Modes(machine, Asked(None, None, is_sandbox=False, speed=60))
     async with venue() as url:
-        door = Door(modes, lambda: settings(url), lambda _preset: settings(url))
+        door = Door(modes, lambda: settings(url), lambda _preset, _tuned=NOTHING: settings(url))
         found = await door.prospect()
     assert (found.equity, found.held, found.refusals) == (D(10_000), 0, ())
     again = FileStore(tmp_path / "live", "live")  # let go of, and of its kind

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox import api
-from bot.sandbox.people import OWNER_ID
+from bot.sandbox.people import OWNER_ID, VIEWER_ID
 from bot.sandbox.room import Chat, Say
 from bot.sandbox.wire import Refused, Upload
 from chatroom import PIXEL, Hands, ask
@@ -82,6 +82,79 @@ def test_refusals_on_a_photo(name: str) -> None:
 
     with pytest.raises(Refused) as caught:
         call(room, method, None, message_id=message_id, **values)
+
+    assert caught.value.description == f"Bad Request: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("method", "values", "expected"),
+    [
+        ("editMessageText", {"text": "x" * 4097}, "MESSAGE_TOO_LONG"),
+        ("editMessageCaption", {"caption": "x" * 1025}, "MEDIA_CAPTION_TOO_LONG"),
+    ],
+)
+def test_an_edit_that_is_too_long_is_refused_in_its_own_words(
+    method: str, values: dict[str, object], expected: str
+) -> None:
+    room = Chat()
+    message_id = sent(room) if method == "editMessageText" else pictured(room)
+
+    with pytest.raises(Refused, match=f"Bad Request: {expected}"):
+        call(room, method, None, message_id=message_id, **values)
+
+
+def test_all_pins_can_be_taken_off_at_once() -> None:
+    room = Chat()
+    for message_id in (sent(room), sent(room)):
+        call(room, "pinChatMessage", message_id=message_id)
+
+    assert call(room, "unpinAllChatMessages") is True
+
+    assert room.history.pinned(OWNER_ID) == []
+
+
+def test_a_private_chat_cannot_be_left() -> None:
+    with pytest.raises(Refused, match="chat member status can't be changed in private chats"):
+        call(Chat(), "leaveChat")
+
+
+MENU = [{"command": "/scan", "description": "Rank the market"}]
+
+
+def test_a_menu_is_set_told_and_deleted_for_its_scope_alone() -> None:
+    room = Chat()
+    scope = {"type": "chat", "chat_id": VIEWER_ID}  # nobody wrote yet: a menu does not mind
+
+    assert call(room, "setMyCommands", commands=MENU, scope=scope) is True
+
+    kept = [{"command": "scan", "description": "Rank the market"}]
+    told = call(room, "getMyCommands", scope={"type": "chat", "chat_id": str(VIEWER_ID)})
+    assert list(told) == kept
+    for other in ({"type": "default"}, {"type": "all_group_chats"}):
+        assert list(call(room, "getMyCommands", scope=other)) == []
+    assert call(room, "deleteMyCommands", scope=scope) is True
+    assert list(call(room, "getMyCommands", scope=scope)) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        (
+            {"type": "chat_member", "chat_id": OWNER_ID, "user_id": OWNER_ID},
+            "can't use specified scope in private chats",
+        ),
+        (
+            {"type": "chat_administrators", "chat_id": OWNER_ID},
+            "can't use specified scope in private chats",
+        ),
+        ({"type": "chat", "chat_id": -1}, "chat not found"),
+        ({"type": "chat"}, "chat not found"),
+        ({"type": "planet"}, "can't parse BotCommandScope: Unsupported type specified"),
+    ],
+)
+def test_a_scope_that_cannot_be_is_refused(scope: dict[str, object], expected: str) -> None:
+    with pytest.raises(Refused) as caught:
+        call(Chat(), "setMyCommands", commands=MENU, scope=scope)
 
     assert caught.value.description == f"Bad Request: {expected}"
 

@@ -18,6 +18,8 @@ ATTACKS = {
 PATHS = (
     ("POST", "/chat/messages"),
     ("POST", "/chat/taps"),
+    ("POST", "/chat/faults"),
+    ("GET", "/chat/faults"),
     ("GET", "/chat/messages"),
     ("GET", "/chat/events"),
     ("GET", f"/bot{TOKEN}/getMe"),

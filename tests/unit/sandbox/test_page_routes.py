@@ -134,6 +134,28 @@ async def test_a_tap_nobody_answers_ends(monkeypatch: pytest.MonkeyPatch) -> Non
     assert answer == {"answer": "", "alert": False, "answered": False}
 
 
+async def test_a_group_can_be_joined_and_left() -> None:
+    async with served() as site:
+        _, joined = await site.post("/chat/groups", {"title": "Pumps & <b>", "user": "stranger"})
+        (update,) = site.room.updates.take(0)
+        change = update["my_chat_member"]
+        assert isinstance(change, dict)
+        chat = {"id": joined["chat_id"], "type": "group", "title": "Pumps & <b>"}
+        assert change["chat"] == chat
+        assert change["from"]["username"] == "sandbox_stranger"
+        statuses = [change[f"{which}_chat_member"]["status"] for which in ("old", "new")]
+        assert statuses == ["left", "member"]
+
+        answer = await site.bot("leaveChat", chat_id=joined["chat_id"])
+        again = await site.bot("leaveChat", chat_id=str(joined["chat_id"]))
+        _, told = await site.get("/chat/groups")
+
+    assert answer == (200, {"ok": True, "result": True})
+    assert again[0] == 403
+    assert again[1]["description"] == "Forbidden: bot is not a member of the group chat"
+    assert told == {"groups": [{**joined, "title": "Pumps & <b>", "has_bot": False}]}
+
+
 async def test_files_need_no_token_and_cannot_be_pages() -> None:
     async with served() as site:
         photo = site.room.shelf.put_photo(Upload("x.svg", "image/svg+xml", PIXEL))

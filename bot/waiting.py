@@ -1,0 +1,98 @@
+"""The messages that wait: bounded, in order of urgency, and none in the way of an answer.
+
+It exists so that what leaves next, and what is given up when too many wait, is decided in one
+place. It must never drop an answer, money or safety, and never send.
+"""
+
+from collections import Counter
+from collections.abc import Container, Iterator
+
+from bot.notices import Urgency
+from bot.pacing import Pacer
+from bot.post import Post
+
+MOST = 1000  # beyond that the oldest of the least important are dropped
+LOOK_S = 1.0  # how often held conditions are looked at
+
+
+class Waiting:
+    """Posts in the order they came."""
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
+        self._posts: list[Post] = []
+        self._last: Urgency | None = None  # of the message that left last
+        self.in_flight: Post | None = None
+        self.dropped = 0
+        self.untold: Counter[int] = Counter()  # by chat: dropped, and not yet admitted
+
+    def __len__(self) -> int:
+        return len(self._posts)
+
+    def __iter__(self) -> Iterator[Post]:
+        """Those that can still be changed."""
+        return (post for post in self._posts if post is not self.in_flight)
+
+    def has_alarm(self, chat_id: int, name: str) -> bool:
+        """Whether a message of that alarm is still to be sent there."""
+        mine = (p.notice for p in self._posts if p.chat_id == chat_id)
+        return any(notice is not None and notice.alarm == name for notice in mine)
+
+    @property
+    def born_s(self) -> float | None:
+        """When the oldest came to be."""
+        return min((p.born_s - p.lag_s for p in self._posts), default=None)
+
+    def put(self, post: Post) -> Post | None:
+        """Take it in; the one that was dropped for it, if any."""
+        self._posts.append(post)
+        return self._drop() if len(self._posts) > MOST else None
+
+    def remove(self, post: Post) -> None:
+        """Over and done with; one that is gone already is no harm."""
+        if post in self._posts:
+            self._posts.remove(post)
+            self._last = post.urgency if post is self.in_flight else self._last
+
+    def same(self, chat_id: int, key: str) -> Post | None:
+        """The message that a newer one of this key replaces."""
+        mine = (p for p in self if p.notice and p.chat_id == chat_id and p.edit_id is None)
+        return next((p for p in mine if key and p.notice and p.notice.key == key), None)
+
+    def edit_of(self, chat_id: int, message_id: int) -> Post | None:
+        """The change of a message that is on its way, or still waits."""
+        return next((p for p in self._posts if p.is_edit_of(chat_id, message_id)), None)
+
+    def _drop(self) -> Post | None:
+        least = max(self, key=lambda p: p.urgency)  # the first of them is the oldest
+        if least.urgency < Urgency.NEWS:
+            return None
+        self._posts.remove(least)
+        self.dropped += 1
+        self.untold[least.chat_id] += 1
+        return least
+
+    def admits(self, chat_id: int) -> int:
+        """How many were dropped there, to be said once now that there is room again."""
+        return self.untold.pop(chat_id, 0) if len(self._posts) < MOST // 2 else 0
+
+    def pick(self, now: float, shut: Container[int]) -> tuple[Post | None, float]:
+        """The message to send now, or how long to wait for one; nothing goes to shut chats."""
+        shortest = LOOK_S
+        paced: dict[tuple[int, bool], float] = {}  # the same for all of a chat
+        for post in sorted(self._posts, key=self._rank):
+            if post.chat_id in shut:
+                continue
+            chat_id, is_urgent = post.chat_id, post.urgency <= Urgency.ANSWER
+            if (chat_id, is_urgent) not in paced:
+                paced[chat_id, is_urgent] = self._pacer.wait_s(chat_id, is_urgent=is_urgent)
+            wait_s = max(paced[chat_id, is_urgent], post.not_before_s - now)
+            if wait_s <= 0:
+                return post, 0.0
+            shortest = min(shortest, wait_s)
+        return None, shortest
+
+    def _rank(self, post: Post) -> int:
+        """By urgency; but after each alarm an answer has its turn, or a storm would mute us."""
+        is_answer, after_alarm = post.urgency is Urgency.ANSWER, self._last is Urgency.SAFETY
+        return -1 if is_answer and after_alarm else post.urgency
