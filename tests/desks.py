@@ -327,8 +327,7 @@ class FakeDesk:
 
     async def command(self, command: Command) -> tuple[Record, ...]:
         self.commands.append(command)
-        verb = type(command).__name__.lower()
-        key, by = command.command_id, command.by
+        verb, key, by = type(command).__name__.lower(), command.command_id, command.by
         if self.refusal:
             return (self.tell(CommandRefused(key, by, verb, self.refusal)),)
         done = self.tell(CommandDone(key, by, verb, f"{verb} is done"))
@@ -355,8 +354,7 @@ class FakeDesk:
     @property
     def told(self) -> list[tuple[int, int, int]]:
         """What was reported delivered: record, chat, message."""
-        facts = [r.fact for r in self.journal]
-        sent = [f for f in facts if isinstance(f, NoticeSent)]
+        sent = [r.fact for r in self.journal if isinstance(r.fact, NoticeSent)]
         return [(f.of_seq, f.chat_id, f.message_id) for f in sent]
 
 

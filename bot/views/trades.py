@@ -44,7 +44,7 @@ from engine.core.values import OrderSide, Purpose
 from engine.core.view import TradeView, View
 
 ROWS = 8
-EVENTS_MAX = 40  # of a life: a message holds no more times than 100
+EVENTS_MAX = 28  # of a life: a message has room for no more
 _ENDS = {  # each fits a column of five
     "INITIAL": "stop",
     "BREAKEVEN": "even",
@@ -172,7 +172,7 @@ def _story(story: Sequence[Record], digits: int) -> str:
             (told[half][0], f"{len(told) - EVENTS_MAX + 1} more"),
             *told[1 - half :],
         ]
-    return "\n".join(f"{when(at_ms)} {short(said, 80)}" for at_ms, said in told)
+    return "\n".join(f"{when(at_ms)} {short(said, 60)}" for at_ms, said in told)
 
 
 def _said(record: Record, digits: int) -> str:

@@ -335,14 +335,19 @@ def _notices(bad: Bad, done: Trade) -> list[Callable[[], Text]]:
 
 def check(bad: Bad) -> None:
     for text, limit in views(bad):
-        formatted = written(text.html, "HTML")  # raises what Telegram would refuse
-        assert layout.units(formatted.text) <= limit, text.html
-        assert len(formatted.entities) <= 90
-        assert all(len(line) <= layout.WIDTH and line.isascii() for line in _shown(text))
-        for line in text.buttons:
-            assert 1 <= len(line) <= layout.ROW_MAX
-            assert all(1 <= len(b.data.encode()) <= layout.DATA_MAX for b in line)
-            assert all(b.label.strip() for b in line)
+        fits(text, limit)
+
+
+def fits(text: Text, limit: int) -> None:
+    """Telegram takes the message, and a phone shows it."""
+    formatted = written(text.html, "HTML")  # raises what Telegram would refuse
+    assert layout.units(formatted.text) <= limit, text.html
+    assert len(formatted.entities) <= 90
+    assert all(len(line) <= layout.WIDTH and line.isascii() for line in _shown(text))
+    for line in text.buttons:
+        assert 1 <= len(line) <= layout.ROW_MAX
+        assert all(1 <= len(b.data.encode()) <= layout.DATA_MAX for b in line)
+        assert all(b.label.strip() for b in line)
 
 
 def _shown(text: Text) -> list[str]:

@@ -160,7 +160,7 @@ def test_a_long_life_is_cut_in_the_middle() -> None:
     card = listing.life(Trade(taken(17), 1), closed, T0, desk.journal)
     lines = card.html.partition("<blockquote expandable>")[2].split("\n")
     assert len(lines) == listing.EVENTS_MAX
-    assert "72 more" in lines[20]
+    assert "84 more" in lines[14]
     assert "Entry           -" in plain(card.html)
 
 
