@@ -266,8 +266,7 @@ class FakeDesk:
         self.chosen = Settings()  # in force
         self.configured: dict[str, Settings] = {}  # by preset; others are the settings in force
         self.misconfigured = ""  # what is wrong with every preset
-        self.modes = FakeModes()
-        self.now_health = HEALTH
+        self.modes, self.now_health = FakeModes(), HEALTH
         self.rounds: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {}
         self._listeners: list[Callable[[Record], None]] = []
 
@@ -309,9 +308,7 @@ class FakeDesk:
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
-    @property
-    def listening(self) -> int:
-        return len(self._listeners)
+    listening = property(lambda self: len(self._listeners))
 
     def records(self, after_seq: int) -> Iterable[Record]:
         return [r for r in self.journal if r.seq > after_seq]
