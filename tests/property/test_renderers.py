@@ -20,9 +20,9 @@ from desks import (
     view,
 )
 from hypothesis import given
-from mode_doors import PROSPECT
 from hypothesis import settings as effort
 from hypothesis import strategies as st
+from mode_doors import PROSPECT
 
 from bot import preferences, texts, texts_help, texts_notices
 from bot.complaints import Complaint
