@@ -164,14 +164,20 @@ class Tour:
     # One step each
 
     async def ask(self, words: str, name: str = "") -> Message | None:
-        """Say it; the answer, which is a reply to it, has its picture taken."""
+        """Say it; the answer, which is a reply to it, has its picture taken.
+
+        A bare thumb is an answer, too: then the picture is of what got it, and None is returned.
+        """
         asked = await self._person.say(words)
-        answer = await self._heard(lambda m: m["from"] == "bot" and m["reply_to"] == asked)
-        if answer is None:
+        done = await self._heard(lambda m: m["reply_to"] == asked or _is_settled(m, asked))
+        if done is not None and done["message_id"] == asked:
+            replies = [m for m in await self._person.all() if m["reply_to"] == asked]
+            done = replies[0] if replies else done
+        if done is None:
             self.unanswered.append(words)
-        else:
-            await self._album.add(name or words, answer)
-        return answer
+            return None
+        await self._album.add(name or words, done)
+        return done if done["from"] == "bot" else None
 
     async def tap(self, message: Message, label: str, name: str) -> Message | None:
         """Tap the first button with this label; what changed or came has its picture taken."""
@@ -238,3 +244,9 @@ class Tour:
                         continue
         except TimeoutError:
             return None
+
+
+def _is_settled(message: Message, asked: int) -> bool:
+    """Whether the bot marked what was asked as dealt with; eyes only say that it was seen."""
+    marks = set(message["reactions"]) - {"\N{EYES}"}
+    return bool(message["message_id"] == asked and marks)
