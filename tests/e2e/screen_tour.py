@@ -85,7 +85,7 @@ class Tour:
         self._patience_s = patience_s
         self._person = person
         self._album = album
-        self._symbol, self._number = "SOL", "1"
+        self._symbol, self._number, self._has_traded = "SOL", "1", False
         self.unanswered: list[str] = []
         self.untapped: list[str] = []
 
@@ -113,7 +113,7 @@ class Tour:
             return
         found = re.search(r"(\w+)USDT .*?#(\d+)", filled["text"], re.DOTALL)
         assert found, filled["text"]
-        self._symbol, self._number = found[1], found[2]
+        self._symbol, self._number, self._has_traded = found[1], found[2], True
 
     async def _position(self) -> Message | None:
         """Its card, half of it closed, and a question that nobody answers."""
@@ -152,7 +152,10 @@ class Tour:
             await self._confirm(question, "resumed", lambda _: True)
 
     async def _notices(self) -> None:
-        """What the bot said unasked."""
+        """What the bot said unasked; its answers had the right of way until now."""
+        ended = re.compile(rf"{self._symbol}USDT (LONG|SHORT) closed [+-]")
+        if self._has_traded and await self._heard(lambda m: bool(ended.search(m["text"]))) is None:
+            self.untapped.append("the end of the trade was not told")
         rows = await self._person.all()
         mine = {m["message_id"] for m in rows if m["from"] == "user"}
         unasked = [m for m in rows if m["from"] == "bot" and m["reply_to"] not in mine]
