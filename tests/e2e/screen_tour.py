@@ -85,7 +85,7 @@ class Tour:
         self._patience_s = patience_s
         self._person = person
         self._album = album
-        self._symbol, self._number = "SOL", "1"
+        self._symbol, self._number, self._has_traded = "SOL", "1", False
         self.unanswered: list[str] = []
         self.untapped: list[str] = []
 
@@ -113,7 +113,7 @@ class Tour:
             return
         found = re.search(r"(\w+)USDT .*?#(\d+)", filled["text"], re.DOTALL)
         assert found, filled["text"]
-        self._symbol, self._number = found[1], found[2]
+        self._symbol, self._number, self._has_traded = found[1], found[2], True
 
     async def _position(self) -> Message | None:
         """Its card, half of it closed, and a question that nobody answers."""
@@ -152,7 +152,10 @@ class Tour:
             await self._confirm(question, "resumed", lambda _: True)
 
     async def _notices(self) -> None:
-        """What the bot said unasked."""
+        """What the bot said unasked; its answers had the right of way until now."""
+        ended = re.compile(rf"{self._symbol}USDT (LONG|SHORT) closed [+-]")
+        if self._has_traded and await self._heard(lambda m: bool(ended.search(m["text"]))) is None:
+            self.untapped.append("the end of the trade was not told")
         rows = await self._person.all()
         mine = {m["message_id"] for m in rows if m["from"] == "user"}
         unasked = [m for m in rows if m["from"] == "bot" and m["reply_to"] not in mine]
@@ -164,14 +167,20 @@ class Tour:
     # One step each
 
     async def ask(self, words: str, name: str = "") -> Message | None:
-        """Say it; the answer, which is a reply to it, has its picture taken."""
+        """Say it; the answer, which is a reply to it, has its picture taken.
+
+        A bare thumb is an answer, too: then the picture is of what got it, and None is returned.
+        """
         asked = await self._person.say(words)
-        answer = await self._heard(lambda m: m["from"] == "bot" and m["reply_to"] == asked)
-        if answer is None:
+        done = await self._heard(lambda m: m["reply_to"] == asked or _is_settled(m, asked))
+        if done is not None and done["message_id"] == asked:
+            replies = [m for m in await self._person.all() if m["reply_to"] == asked]
+            done = replies[0] if replies else done
+        if done is None:
             self.unanswered.append(words)
-        else:
-            await self._album.add(name or words, answer)
-        return answer
+            return None
+        await self._album.add(name or words, done)
+        return done if done["from"] == "bot" else None
 
     async def tap(self, message: Message, label: str, name: str) -> Message | None:
         """Tap the first button with this label; what changed or came has its picture taken."""
@@ -238,3 +247,9 @@ class Tour:
                         continue
         except TimeoutError:
             return None
+
+
+def _is_settled(message: Message, asked: int) -> bool:
+    """Whether the bot marked what was asked as dealt with; eyes only say that it was seen."""
+    marks = set(message["reactions"]) - {"\N{EYES}"}
+    return bool(message["message_id"] == asked and marks)

@@ -24,7 +24,7 @@ KEYBOARD = {"inline_keyboard": [[{"text": LABEL, "callback_data": "x"}]]}
 
 
 async def answering(site: Site) -> None:
-    """A bot that answers once, then edits its answer for a tap, and falls silent."""
+    """A bot that answers, edits its answer for a tap, gives a thumb, and falls silent."""
     await site.until(lambda: len(site.room.updates) == 1)
     (said,) = site.room.updates.take(0)
     reply = {"message_id": said["message"]["message_id"]}  # type: ignore[index]
@@ -33,8 +33,17 @@ async def answering(site: Site) -> None:
     await site.until(lambda: len(site.room.updates) == 2)
     query = site.room.updates.take(0)[1]["callback_query"]
     api.answer(site.room, ask("answerCallbackQuery", callback_query_id=query["id"]))  # type: ignore[index]
+    reaction = [{"type": "emoji", "emoji": "\N{EYES}"}]
+    seen = {"message_id": reply["message_id"], "reaction": reaction}
+    api.answer(site.room, ask("setMessageReaction", None, **seen))
     edit = {"message_id": card["message_id"], "text": "turned"}  # type: ignore[index]
     api.answer(site.room, ask("editMessageText", None, **edit))
+    await site.until(lambda: len(site.room.updates) == 3)
+    pin = site.room.updates.take(0)[2]["message"]["message_id"]  # type: ignore[index]
+    for emoji in "\N{EYES}\N{OK HAND SIGN}":
+        reaction = [{"type": "emoji", "emoji": emoji}]
+        mark = {"message_id": pin, "reaction": reaction}
+        api.answer(site.room, ask("setMessageReaction", None, **mark))
 
 
 def drawn(folder: Path) -> list[str]:
@@ -53,14 +62,16 @@ async def test_each_answer_is_drawn_and_silence_is_told(tmp_path: Path) -> None:
         assert card is not None
         assert await tour.tap(card, "no phone", "Status: turned!") is not None
         assert await tour.tap(card, "missing", "nothing") is None
+        assert await tour.ask("/status pin") is None
         assert await tour.ask("/panic now") is None
         await bot
         await album.close()
         shown = await page.locator(".message:visible").count()
-    assert shown == 3  # after the pictures everything is there again
+    assert shown == 4  # after the pictures everything is there again
     assert drawn(tmp_path) == [
         "001-status.png",
         "002-status-turned.png",
+        "003-status-pin.png",
         "conversation.png",
         "sheet.png",
     ]
