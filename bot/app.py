@@ -113,6 +113,7 @@ async def _next_world(plan: Plan) -> bool:
 
 async def _joined(plan: Plan, memory: Memory) -> bool:
     """A venue and a chat that are not ours."""
+    plan.modes.check_pace(memory.settings)
     account = _account(plan)
     try:
         world = await _world(plan, memory)

@@ -1,8 +1,8 @@
 """Which mode this process runs in, what the other one lacks, and the way from one to the other.
 
-It exists so that the rules of going live stand in one place: permission, key, settings, a venue on
-this machine, directories of their own. It must never arm by itself, except the sandbox when its own
-command line asked.
+It exists so that the rules of going live stand in one place: permission, key, settings, venue and
+chat, directories of their own. It must never arm by itself, except the sandbox when its own command
+line asked.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from bot import memory, worlds
 from bot.desk import Prospect
@@ -26,6 +27,11 @@ from engine.log import Log
 _log = Log(__name__)
 SANDBOX, SANDBOX_LIVE = "sandbox", "sandbox-live"
 SANDBOX_ARM = Arm("the command line", SANDBOX, 1)
+REAL_TIME = "expected 1 for a venue that is not on this machine: its time is not ours to scale"
+OPEN_CHAT = (
+    "TELEGRAM_API_URL: expected none, or https, where the venue is not on this machine: "
+    "whoever reaches a chat without a lock could trade"
+)
 
 
 class Asked(NamedTuple):
@@ -111,10 +117,25 @@ class Modes:
             "--state-dir: expected none, one such directory holds one account": (
                 asked.state_dir is not None
             ),
-            worlds.ONLY_LOOPBACK: not worlds.is_local(settings),
+            worlds.OTHER_STREAM: not worlds.is_one_venue(settings),
+            f"--speed: {REAL_TIME}": self._is_scaled_afar(settings),
+            OPEN_CHAT: not worlds.is_local(settings) and self._has_open_chat,
         }
         missing = tuple(words for words, is_true in lacking.items() if is_true)
         return (*missing, *live_problems(settings))
+
+    def check_pace(self, settings: Settings) -> None:
+        """Raises `ConfigError` for a pace that the venue does not keep."""
+        if self._is_scaled_afar(settings):
+            raise ConfigError("--speed", [f"{REAL_TIME}; found {self._asked.speed:g}"])
+
+    def _is_scaled_afar(self, settings: Settings) -> bool:
+        return self._asked.speed != 1 and not worlds.is_local(settings)
+
+    @property
+    def _has_open_chat(self) -> bool:
+        """An embedded chat speaks plain http and asks nobody who they are."""
+        return urlsplit(self._environment.telegram_api_url or "").scheme == "http"
 
     async def prospect(self, load: memory.Load) -> Prospect:
         """Look at the live account and its directory; raises `EngineError`."""

@@ -29,6 +29,7 @@ from telegram.ext import (
 )
 from telegram.request import BaseRequest, HTTPXRequest
 
+from bot.bookmark import Bookmark
 from bot.cards import StatusCards
 from bot.commands import VERBS
 from bot.conversation import Room
@@ -99,7 +100,7 @@ class TelegramChat:
         self._trouble = ""
         self._admitted: dict[int, Admitted] = {}
         self.gate = _gate(account, desk)
-        self._moves = Moves(desk, self.gate)
+        self._moves, self._bookmark = Moves(desk, self.gate), Bookmark(desk)
         self._sender = Sender(self._app.bot, self._moves.note)
         self.outbox = Outbox(desk, self._sender, self.gate.places, settings.bot.name)
         self._watchdog = Watchdog(self._ear, desk.now_real)
@@ -162,12 +163,16 @@ class TelegramChat:
         if await self._warden.admit_owner(update):
             await self._set_menus()
         admitted = self.gate.admit(update)
-        if admitted is None:
+        if admitted is None or self._bookmark.is_past(admitted.update_id, admitted.sent_s):
             raise ApplicationHandlerStop
+        self._bookmark.begin(update.update_id)
         self._admitted[update.update_id] = admitted
 
     async def _handle(self, update: Update, _context: AnyContext) -> None:
-        await self._dispatch.handle(self._admitted.pop(update.update_id))
+        try:
+            await self._dispatch.handle(self._admitted.pop(update.update_id))
+        finally:
+            self._bookmark.end(update.update_id)
 
     async def _settle_in(self, change: ChatMemberUpdated) -> None:
         """Somebody added, blocked or removed the bot: it stays only where it is listed."""
@@ -184,12 +189,14 @@ class TelegramChat:
         await self.outbox.recovered.wait()
         self.gate.mark_handled(self.outbox.book.handled)
         self._moves.recall(self._sender)
+        self._bookmark.recall()
         await self._connect()
         self._dispatch.name = self._app.bot.username or ""
         self.outbox.connected()
         self._warden.offer_pairing(self._dispatch.name, self._account.say)
         self._warden.keep_heir(self._account.heir)
         await self._app.start()
+        await self._warden.look_for_webhook(self._app.bot)
         await self._poll()
         await self._set_menus()
         await self._watch()
@@ -245,6 +252,7 @@ class TelegramChat:
         while True:
             await asyncio.sleep(TIDY_S)
             await self._dispatch.tidy()
+            await self._bookmark.tidy()
 
     async def _report(self) -> None:
         await self._desk.every("reports", EVERY_S, self._reports.look)
@@ -260,6 +268,7 @@ class TelegramChat:
 
     async def _close(self) -> None:
         """Within two seconds: last words out, polling confirmed, connections closed."""
+        await _within(STOP_S / 8, self._bookmark.keep())
         await _within(STOP_S, self.outbox.flush(STOP_S / 3))
         await self._stop_polling(STOP_S / 3)
         if self._app.running:

@@ -52,6 +52,16 @@ def over(kind: Alarm, lasted_s: float, *, is_paused: bool) -> Text:
     return Text(f"✅ <b>{_OVER[kind]}</b> after {span(lasted_s)}.{more}", keyboard(buttons))
 
 
+def hooked(host: str) -> Text:
+    """A webhook was there when this process began."""
+    words = (
+        f"It leads to {short(host, 60)} and may have taken commands since I was last here. "
+        "I remove it. If it is not yours, revoke the token in BotFather."
+    )
+    head = "❗ <b>A webhook was set while I was away</b>"
+    return Text(f"{head}\n{words}", keyboard((read("Health", "health"),)))
+
+
 def knocked(knock: Knock, count: int) -> Text:
     """Somebody who is on no list wrote; they got no answer."""
     name, place = short(knock.name, 40), esc(knock.place)

@@ -6,8 +6,10 @@ entries only where the settings say so.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from urllib.parse import urlsplit
 
-from telegram import Chat, ChatMember, ChatMemberUpdated, Update
+from telegram import Bot, Chat, ChatMember, ChatMemberUpdated, Update
+from telegram.error import TelegramError
 
 from bot import pairing, texts_guard
 from bot.conversation import put
@@ -23,6 +25,7 @@ from engine.log import Log
 
 _log = Log(__name__)
 LOOK_S = 1.0
+ASK_S = 5.0
 BY = "watchdog"
 _GONE = (ChatMember.LEFT, ChatMember.BANNED)
 
@@ -93,6 +96,18 @@ class Warden:
         self._saying.add(task)
         task.add_done_callback(self._saying.discard)
 
+    async def look_for_webhook(self, bot: Bot) -> None:
+        """Before polling, which removes one without a word: tell of it. It never waits for long."""
+        try:
+            info = await bot.get_webhook_info(read_timeout=ASK_S, connect_timeout=ASK_S)
+        except TelegramError as error:
+            _log.warning("chat.webhook_unknown", reason=type(error).__name__)
+            return
+        if info.url:
+            host = _host(info.url)
+            _log.warning("chat.webhook_found", host=host)
+            self._say(texts_guard.hooked(host))
+
     # The first owner
 
     def offer_pairing(self, bot_name: str, say: Callable[[str], object]) -> None:
@@ -153,3 +168,11 @@ class Warden:
         _log.warning("chat.blocked" if is_blocked else "chat.unblocked", user=user_id)
         if not is_blocked:
             self._outbox.revive(user_id)
+
+
+def _host(url: str) -> str:
+    """Where it leads, and no more: its path may hold what opens something."""
+    try:
+        return urlsplit(url).hostname or "nowhere"
+    except ValueError:
+        return "nowhere"

@@ -30,14 +30,15 @@ from engine.live.station import Ports, Start
 from engine.live.store import FileStore
 from engine.live.stream import PublicStream
 from engine.live.trader import BybitExchange, TradeTerms
-from engine.live.wire import Keys
+from engine.live.wire import HOSTS, Keys
 from engine.sim.matching import Holding, Matching
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SANDBOX_KEYS = Keys("sandbox", "sandbox")  # of the one account of the embedded exchange
-ONLY_LOOPBACK = (
-    "live trading on a real venue is not released yet; only a venue on this machine "
-    "(exchange.rest_url and exchange.ws_public_url on 127.0.0.1) can be traded live"
+STREAMS = frozenset(host.replace("api", "stream", 1) for host in HOSTS)
+OTHER_STREAM = (
+    "exchange.ws_public_url: expected the stream of exchange.rest_url's own exchange, by wss: "
+    "real orders are not decided by the prices of another one"
 )
 FIRST_TRIES = 5  # of a new account's first look
 FIRST_PAUSE_S = 2.0
@@ -65,6 +66,16 @@ def is_local(settings: Settings) -> bool:
     """Whether the venue is on this machine."""
     urls = settings.exchange.rest_url, settings.exchange.ws_public_url
     return all(urlsplit(url).hostname in LOOPBACK for url in urls)
+
+
+def is_one_venue(settings: Settings) -> bool:
+    """Whether prices and orders are of one place: this machine, the testnet, or the exchange."""
+    if is_local(settings):
+        return True
+    rest, stream = urlsplit(settings.exchange.rest_url), urlsplit(settings.exchange.ws_public_url)
+    pair = rest.hostname or "", stream.hostname or ""
+    is_known = pair[0] in HOSTS and pair[1] in STREAMS and stream.scheme == "wss"
+    return is_known and len({"testnet" in host for host in pair}) == 1
 
 
 def paper(settings: Settings, store: FileStore, ledger: Ledger, speed: float) -> World:

@@ -59,6 +59,7 @@ class Wire(BaseRequest):
         self.answering = asyncio.Event()  # cleared: messages arrive, their answers wait
         self.answering.set()
         self.uploads: list[list[object]] = []  # bytes of the files of each message that had some
+        self.webhook = ""  # where somebody had updates sent
         self.menus: dict[tuple[object, object], list[dict[str, str]]] = {}  # by chat and user
         self._ids = itertools.count(1000)
 
@@ -113,6 +114,9 @@ class Wire(BaseRequest):
         result: object = True
         if name == "getMe":
             result = {"id": 1000001, "is_bot": True, "first_name": "b", "username": "break_bot"}
+        elif name == "getWebhookInfo":
+            counts = {"has_custom_certificate": False, "pending_update_count": 0}
+            result = {"url": self.webhook, **counts}
         elif name == "getMyCommands":
             scope = json.loads(said["scope"])
             result = self.menus.get((scope.get("chat_id"), scope.get("user_id")), [])

@@ -127,16 +127,18 @@ async def test_the_whole_way_there_a_restart_and_back(tmp_path: Path) -> None:
     assert (tmp_path / "live" / "kind").read_text() == "live\n"
 
 
-async def test_a_stored_live_mode_starts_nowhere_but_on_this_machine(tmp_path: Path) -> None:
+async def test_real_money_waits_for_real_time_and_a_chat_with_a_lock(tmp_path: Path) -> None:
+    """Both are refused before anybody is asked: nothing here reaches out."""
     real = "https://api.bybit.com"
     stored = {"mode": "live", "by": "@ann (1)", "at_ms": 1, "venue": real}
     (tmp_path / "mode.json").write_text(json.dumps(stored), encoding="utf-8")
     where = Place("http://127.0.0.1:9", "http://127.0.0.1:9", tmp_path)
-    sets = (*where.sets, "--set", f"exchange.rest_url={real}")
-    async with running("bot", *sets, **{**where.env, **KEYS}) as bot:
-        assert await bot.ended() == 2, bot.lines
-        assert any("not released yet" in line for line in bot.lines), bot.lines
-        assert not any("Traceback" in line for line in bot.lines)
+    sets = ("--set", f"exchange.rest_url={real}", *where.sets[4:])
+    for pace, words in ((SPEED, "--speed"), ((), "TELEGRAM_API_URL: expected none, or https")):
+        async with running("bot", *sets, *pace, **{**where.env, **KEYS}) as bot:
+            assert await bot.ended() == 2, bot.lines
+            assert any(words in line for line in bot.lines), bot.lines
+            assert not any("Traceback" in line for line in bot.lines)
 
 
 async def test_a_key_the_venue_does_not_know_is_told_before_the_end(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bot import worlds
 from bot.memory import NOTHING
-from bot.modes import SANDBOX_ARM, Asked, Door, Modes
+from bot.modes import OPEN_CHAT, REAL_TIME, SANDBOX_ARM, Asked, Door, Modes
 from builders import T0, D
 from engine.core import facts as f
 from engine.core.ledger import Ledger
@@ -24,6 +24,7 @@ VENUE = "http://127.0.0.1:8091"
 SETTINGS = Settings(
     exchange=Exchange(rest_url=VENUE, ws_public_url="ws://127.0.0.1:8091/v5/public/linear")
 )
+REAL = Settings(checks=SETTINGS.checks)  # the exchange itself: nothing here may connect
 STORED = {"mode": "live", "by": "@ann (11)", "at_ms": 5, "venue": VENUE}
 ARM = Arm("@ann (11)", VENUE, 5)
 
@@ -40,9 +41,13 @@ def environment(root: Path, **changes: object) -> Environment:
 
 
 def asked(
-    mode: str | None = None, state_dir: Path | None = None, *, is_sandbox: bool = False
+    mode: str | None = None,
+    state_dir: Path | None = None,
+    *,
+    is_sandbox: bool = False,
+    speed: float = 1,
 ) -> Asked:
-    return Asked(mode, state_dir, is_sandbox, speed=1)
+    return Asked(mode, state_dir, is_sandbox, speed)
 
 
 def stored(root: Path, **changes: object) -> Modes:
@@ -95,11 +100,11 @@ def test_the_command_line_changes_no_stored_mode(tmp_path: Path) -> None:
             SETTINGS,
             "EXCHANGE_API_KEY and EXCHANGE_API_SECRET: expected both in the environment",
         ),
-        ({}, Settings(), worlds.ONLY_LOOPBACK),
+        ({"telegram_api_url": "http://127.0.0.1:8090"}, REAL, OPEN_CHAT),
         (
             {},
             msgspec.structs.replace(SETTINGS, exchange=Exchange(rest_url=VENUE)),
-            worlds.ONLY_LOOPBACK,
+            worlds.OTHER_STREAM,
         ),
         (
             {},
@@ -140,6 +145,30 @@ async def test_the_owner_a_code_named_is_found_in_the_other_directory(tmp_path: 
 
 def test_a_ready_machine_lacks_nothing(tmp_path: Path) -> None:
     assert Modes(environment(tmp_path), asked()).problems(SETTINGS) == ()
+
+
+@pytest.mark.parametrize("api_url", [None, "https://telegram.example.com"])
+def test_the_exchange_itself_may_be_traded(tmp_path: Path, api_url: str | None) -> None:
+    modes = Modes(environment(tmp_path, telegram_api_url=api_url), asked())
+    assert modes.problems(REAL) == ()
+    modes.check_pace(REAL)
+    modes.chosen = Chosen("live", "@ann (11)", 5, REAL.exchange.rest_url)
+    assert modes.right(REAL, Ledger()).is_paused
+
+
+def test_real_time_is_not_scaled(tmp_path: Path) -> None:
+    fast = Modes(environment(tmp_path), asked(speed=60))
+    assert fast.problems(REAL) == (f"--speed: {REAL_TIME}",)
+    with pytest.raises(ConfigError, match="not ours to scale; found 60"):
+        fast.check_pace(REAL)
+    assert fast.problems(SETTINGS) == ()
+    fast.check_pace(SETTINGS)
+
+
+@pytest.mark.parametrize("api_url", ["http://127.0.0.1:8090", "https://telegram.example.com"])
+def test_a_venue_on_this_machine_takes_any_chat(tmp_path: Path, api_url: str) -> None:
+    modes = Modes(environment(tmp_path, telegram_api_url=api_url), asked())
+    assert modes.problems(SETTINGS) == ()
 
 
 def test_the_right_of_a_stored_mode(tmp_path: Path) -> None:

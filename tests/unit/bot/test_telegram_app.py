@@ -223,6 +223,38 @@ async def test_commands_handled_before_a_restart_are_dead() -> None:
     assert all(isinstance(c, e.Note) for c in desk.commands)
 
 
+async def test_a_read_answered_before_a_restart_is_not_answered_again() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.updates = [message("/status")]
+    async with running(desk, wire):
+        await until(wire, "sendMessage")
+        await settle()
+    (kept,) = [c for c in desk.commands if isinstance(c, e.Note) and c.key == "update"]
+    assert kept.value.startswith(f"{wire.updates[0]['update_id']}@")
+
+    again = Wire()
+    again.updates = [*wire.updates, message("/help")]  # the first one was not confirmed
+    chat = chat_of(desk, again)
+    desk.show(notes={**desk.shown.notes, kept.key: kept.value})
+    task = asyncio.create_task(chat.run())
+    await until(again, "sendMessage")
+    await settle()
+    task.cancel()
+    await asyncio.wait([task])
+    assert ["Equity" in said["text"] for said in again.sent] == [False]
+
+
+async def test_a_webhook_of_meanwhile_is_told_before_polling_removes_it() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.webhook = "https://thief.example/x"
+    async with running(desk, wire):
+        await until(wire, "sendMessage")
+        await until(wire, "getUpdates")
+    names = [name for name, _ in wire.calls]
+    assert names.index("getWebhookInfo") < names.index("deleteWebhook")
+    assert "thief.example" in wire.sent[0]["text"]
+
+
 async def test_a_broken_task_of_the_chat_is_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     desk, wire = FakeDesk(), Wire()
     calls = 0

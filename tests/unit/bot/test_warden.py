@@ -11,7 +11,20 @@ from desks import FakeDesk, gate, settle
 from talk import outbox
 from talk import running as sending
 from telegram import ChatMemberUpdated
-from telegram_wire import GROUP, OWNER, STRANGER, T_S, VIEWER, Wire, buttons, message, update, user
+from telegram_wire import (
+    GROUP,
+    OWNER,
+    STRANGER,
+    T_S,
+    VIEWER,
+    Wire,
+    bot,
+    buttons,
+    message,
+    no_network,
+    update,
+    user,
+)
 
 from bot.ear import Ear
 from bot.gate import Gate, Role
@@ -126,6 +139,36 @@ async def test_a_pause_that_is_refused_is_logged(caplog: pytest.LogCaptureFixtur
         house.desk.refusal = "no"
         await house.look(LOST_S + 1)
     assert "chat.pause_failed" in [r.getMessage() for r in caplog.records]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://thief.example/secret/path", "thief.example"),
+        ("https://[", "nowhere"),
+        ("<b>", "nowhere"),
+    ],
+)
+async def test_a_webhook_set_meanwhile_is_told_by_its_host(url: str, host: str) -> None:
+    async with housed() as house:
+        house.wire.webhook = url
+        await house.warden.look_for_webhook(bot(house.wire))
+        await settle()
+        (said,) = house.wire.sent
+        assert "A webhook was set while I was away" in said["text"]
+        assert f"It leads to {host} and" in said["text"]
+        assert not said.get("disable_notification")
+
+
+async def test_no_webhook_and_no_answer_are_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    async with housed() as house:
+        await house.warden.look_for_webhook(bot(house.wire))
+        house.wire.faults["getWebhookInfo"] = [no_network]
+        house.wire.webhook = "https://thief.example"
+        await house.warden.look_for_webhook(bot(house.wire))
+        await settle()
+        assert house.wire.sent == []
+    assert "chat.webhook_unknown" in [r.getMessage() for r in caplog.records]
 
 
 # Strangers

@@ -195,6 +195,32 @@ def test_what_is_on_this_machine(rest: str, stream: str, *, is_local: bool) -> N
     assert worlds.is_local(msgspec.structs.replace(Settings(), exchange=exchange)) is is_local
 
 
+TESTNET = "wss://stream-testnet.bybit.com/v5/public/linear"
+MAIN = "wss://stream.bybit.com/v5/public/linear"
+
+
+@pytest.mark.parametrize(
+    ("rest", "stream", "is_one"),
+    [
+        ("https://api.bybit.com", MAIN, True),
+        ("https://api-demo.bybit.com", MAIN, True),  # it has no public stream of its own
+        ("https://api.bybit.nl", "wss://stream.bybit.nl/v5/public/linear", True),
+        ("https://api-testnet.bybit.com", TESTNET, True),
+        ("https://api.bybit.com", TESTNET, False),
+        ("https://api-testnet.bybit.com", MAIN, False),
+        ("https://api.bybit.com", MAIN.replace("wss", "ws"), False),
+        ("https://api.bybit.com", "wss://stream.bybit.com.evil.example", False),
+        ("https://api.bybit.com.evil.example", MAIN, False),
+        (GONE, MAIN, False),
+        ("https://api.bybit.com", "ws://127.0.0.1:1", False),
+        (GONE, "ws://127.0.0.1:1", True),
+    ],
+)
+def test_prices_and_orders_are_of_one_place(rest: str, stream: str, *, is_one: bool) -> None:
+    exchange = Exchange(rest_url=rest, ws_public_url=stream)
+    assert worlds.is_one_venue(msgspec.structs.replace(Settings(), exchange=exchange)) is is_one
+
+
 async def test_waiting_counts_on_the_market_clock() -> None:
     real, fast = worlds._timing(1), worlds._timing(1000)
     assert (real.is_flowing, fast.is_flowing) == (True, False)

@@ -41,6 +41,12 @@ async def opened(world: LiveWorld) -> None:
     await world.settle()
 
 
+def stops(world: LiveWorld) -> list[dict[str, object]]:
+    """Every stop that ever was at the exchange."""
+    rows = world.venue._account.desk.truth()["orders"]
+    return [row for row in rows if row["stopOrderType"]]
+
+
 # -- placing ---------------------------------------------------------------------------------------
 
 
@@ -148,6 +154,18 @@ async def test_a_stop_without_an_answer_is_unknown_and_stands_at_most_once(
     assert shown == (D(99) if kind == "lose_response" else D(98))
     again = await world.exchange.set_stop(1, SYMBOL, Side.LONG, D(99))
     assert isinstance(again, StopSet)
+
+
+async def test_a_stop_moved_often_is_amended_and_stands_at_every_request(world: LiveWorld) -> None:
+    """FT45: canceled and created anew it would be another order, and for a moment none."""
+    await opened(world)
+    (first,) = stops(world)
+    for number, kind in enumerate(("lose_response", "lose_request", "late_apply", "cut"), 1):
+        world.fault(Fault(STOP, kind, times=1))
+        await world.exchange.set_stop(1, SYMBOL, Side.LONG, D(98) + D(number) / 4)
+        (stop,) = stops(world)
+        assert (stop["orderId"], stop["orderStatus"]) == (first["orderId"], "Untriggered")
+    assert (await world.exchange.account()).positions[0].stop == D(99)
 
 
 async def test_a_cancel_without_an_answer_is_looked_up(world: LiveWorld) -> None:
