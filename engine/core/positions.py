@@ -82,11 +82,6 @@ class Rung(msgspec.Struct):
     is_taken: bool = False  # a person takes it early: the rest of it goes at market
 
     @property
-    def name(self) -> str:
-        """What every order of it says as its reason."""
-        return f"target at {self.target.r:g}R"
-
-    @property
     def left_qty(self) -> Decimal:
         """What it still has to sell."""
         return self.target.qty - self.filled_qty - self.cut_qty
@@ -240,7 +235,7 @@ class Position(msgspec.Struct):
         """A target order sold this much of its rung, even after another took its place."""
         for rung in self.rungs:
             is_its = rung.order_id == order.id or rung.target.price == order.price
-            is_its = is_its or rung.name == order.reason
+            is_its = is_its or rung.target.name == order.reason
             if order.purpose is Purpose.TARGET and is_its:
                 rung.filled_qty += qty
                 return

@@ -160,6 +160,6 @@ def _target_order(turn: Turn, position: Position, rung: Rung) -> Order:
         kind=OrderKind.MARKET if rung.is_taken else OrderKind.LIMIT,
         qty=min(rung.left_qty, position.qty),
         reduce_only=True,
-        reason=rung.name,
+        reason=rung.target.name,
         price=None if rung.is_taken else rung.target.price,
     )

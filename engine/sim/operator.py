@@ -18,7 +18,6 @@ from engine.sim.faults import Faults, Kind, happens
 Wish = Callable[[], e.Command]
 
 NAMES = ("@ann", "@bob")
-GAIN_R = 0.2
 SHARES = ("0.3", "0.5", "0.9", "1")
 
 
@@ -57,7 +56,7 @@ class Operator:
         if position is None or position.entry is None or happens(dice, 0.5):
             share = Decimal(dice.choice(SHARES))
             return e.Close(**told, position_id=position_id, share=share)
-        if position.rungs and happens(dice, 0.8 if _is_gain(position) else 0.3):
+        if position.rungs and happens(dice, 0.7):
             rank = dice.randint(1, len(position.rungs))
             return we.TakeTarget(**told, position_id=position_id, rank=rank)
         step = position.dist0 * Decimal(dice.choice(("0.2", "0.5", "-0.3", "3"))) / 10
@@ -69,12 +68,6 @@ class Operator:
         step = Decimal(1).scaleb(int(position.asked_stop.as_tuple().exponent))
         legal = (price / step).to_integral_value() * step
         return legal if happens(self._faults.dice, 0.9) else legal + step / 3
-
-
-def _is_gain(position: Position) -> bool:
-    """Whether it was well ahead at one of its closes: people take a target then."""
-    best = None if position.best is None else position.move_r(position.best)
-    return best is not None and best > GAIN_R
 
 
 def _wishes(dice: Random, now_ms: Ms, told: dict[str, str]) -> tuple[Wish, ...]:
