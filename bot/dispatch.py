@@ -7,6 +7,7 @@ person's slow chart hold up another's panic.
 
 import asyncio
 import secrets
+from functools import partial
 
 from bot import texts, texts_guard
 from bot.acks import Ack, Acks
@@ -17,6 +18,7 @@ from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
 from bot.ear import Dial
 from bot.gate import STALE_S, Admitted, Caller, Role
 from bot.parsing import Unclear, split
+from bot.post import URGENT
 from bot.stage import Stage
 from bot.stale import run_stale, starting
 from bot.verbs import Stale, Verb, allowed, answer, spelled
@@ -85,7 +87,7 @@ class Dispatch:
             chat_id, number = admitted.caller.chat_id, admitted.message_id
             with self._acks.under(chat_id, number, ask.update_id) as ack:
                 answer = await self._run(name, ask, age_s, ack)
-        await self._reply(answer, admitted.caller, admitted.message_id)
+        await self._reply(answer, admitted, is_urgent=_is_urgent(verb, admitted))
 
     async def _hear_text(self, admitted: Admitted, waiting: Open | None) -> None:
         caller = admitted.caller
@@ -93,7 +95,7 @@ class Dispatch:
         if waiting is not None and waiting.question.on_text is not None:
             tap = Tap(caller, admitted.update_id)
             answer = await waiting.question.on_text(tap, admitted.words[:300])
-        await self._reply(answer, caller, admitted.message_id)
+        await self._reply(answer, admitted)
 
     async def _run(self, name: str, ask: Ask, age_s: float, ack: Ack | None = None) -> Answer:
         verb = VERBS.find(name)
@@ -148,7 +150,7 @@ class Dispatch:
             message = admitted.caller.chat_id, admitted.message_id
             self._room.outbox.edit(*message, answer, is_photo=admitted.is_photo)
         else:
-            await self._reply(answer, admitted.caller, admitted.message_id)
+            await self._reply(answer, admitted, is_urgent=_is_urgent(verb, admitted))
 
     async def _choose(self, admitted: Admitted, nonce: str, query_id: str) -> None:
         """A tap on a question: used up before anything happens, then answered, then acted on."""
@@ -162,7 +164,7 @@ class Dispatch:
         answering = asyncio.create_task(self._room.outbox.answer(query_id))
         answer = await taken.act(Tap(admitted.caller, admitted.update_id))
         await answering
-        await self._replace(answer, admitted.caller, admitted.message_id)
+        await self._replace(answer, admitted)
 
     async def _expire(self, admitted: Admitted, query_id: str) -> None:
         await self._room.outbox.answer(query_id, Miss.EXPIRED.value)
@@ -170,19 +172,20 @@ class Dispatch:
 
     # Answers
 
-    async def _reply(self, answer: Answer, caller: Caller, to: int) -> None:
-        outbox, chat_id = self._room.outbox, caller.chat_id
+    async def _reply(self, answer: Answer, admitted: Admitted, *, is_urgent: bool = False) -> None:
+        caller, to = admitted.caller, admitted.message_id
+        say = partial(self._room.outbox.say, caller.chat_id, reply_to=to, is_urgent=is_urgent)
         match answer:
             case None:
                 return
             case Text() | Photo() | File():
-                await outbox.say(chat_id, answer, reply_to=to)
+                await say(answer)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
-                self._dialogs.shown(opened, await outbox.say(chat_id, text, reply_to=to))
+                self._dialogs.shown(opened, await say(text))
             case Followed():
                 try:
-                    message_id = await outbox.say(chat_id, answer.text, reply_to=to)
+                    message_id = await say(answer.text)
                     if message_id is not None:
                         await answer.follow(self._stage(caller, message_id))
                 finally:
@@ -191,22 +194,28 @@ class Dispatch:
     def _stage(self, caller: Caller, message_id: int) -> Stage:
         return Stage(self._room.outbox, self._dialogs, caller, message_id)
 
-    async def _replace(self, answer: Answer, caller: Caller, message_id: int) -> None:
-        """The answer to a choice takes the place of its question."""
-        outbox, chat_id = self._room.outbox, caller.chat_id
+    async def _replace(self, answer: Answer, admitted: Admitted) -> None:
+        """The answer to a choice takes the place of its question; a choice changes something."""
+        caller, message_id = admitted.caller, admitted.message_id
+        edit = partial(self._room.outbox.edit, caller.chat_id, message_id, terms=URGENT)
         match answer:
             case Text():
-                outbox.edit(chat_id, message_id, answer)
+                edit(answer)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
                 self._dialogs.shown(opened, message_id)
-                outbox.edit(chat_id, message_id, text)
+                edit(text)
             case Followed():
-                outbox.edit(chat_id, message_id, answer.text)
+                edit(answer.text)
                 try:
                     await answer.follow(self._stage(caller, message_id))
                 finally:
                     answer.close()
             case _:
-                outbox.edit(chat_id, message_id, None)
-                await self._reply(answer, caller, message_id)
+                edit(None)
+                await self._reply(answer, admitted, is_urgent=True)
+
+
+def _is_urgent(verb: Verb | None, admitted: Admitted) -> bool:
+    """Whether the answer goes first; nobody gets ahead by what they may not do."""
+    return verb is not None and verb.is_urgent and allowed(verb, admitted.caller)
