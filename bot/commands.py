@@ -184,6 +184,7 @@ TABLE: tuple[Verb, ...] = (
         ("/pause 4h", "/pause until 08:00"),
         stale=Stale.RUN,
         group="Steer",
+        is_urgent=True,
     ),
     Verb(
         "resume",
@@ -206,6 +207,7 @@ TABLE: tuple[Verb, ...] = (
         stale=Stale.ASK,
         in_menu=False,
         group="Steer",
+        is_urgent=True,
     ),
     Verb(
         "stop",
@@ -217,6 +219,7 @@ TABLE: tuple[Verb, ...] = (
         stale=Stale.ASK,
         in_menu=False,
         group="Steer",
+        is_urgent=True,
     ),
     Verb(
         "preset",
@@ -374,6 +377,7 @@ TABLE: tuple[Verb, ...] = (
         ("/panic", "/panic now"),
         stale=Stale.ASK,
         group="Emergency",
+        is_urgent=True,
     ),
 )
 VERBS = Verbs(TABLE)

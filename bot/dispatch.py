@@ -7,6 +7,7 @@ person's slow chart hold up another's panic.
 
 import asyncio
 import secrets
+from functools import partial
 
 from bot import texts, texts_guard
 from bot.acks import Ack, Acks
@@ -17,6 +18,7 @@ from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
 from bot.ear import Dial
 from bot.gate import STALE_S, Admitted, Caller, Role
 from bot.parsing import Unclear, split
+from bot.post import URGENT
 from bot.stage import Stage
 from bot.stale import run_stale, starting
 from bot.verbs import Stale, Verb, allowed, answer, spelled
@@ -85,11 +87,13 @@ class Dispatch:
         age_s = self._room.desk.now_real() + self._dial.ahead_s - admitted.sent_s
         chat_id, number = admitted.caller.chat_id, admitted.message_id
         if verb is None or verb.role < Role.TRADER:
-            await self._reply(await self._run(name, ask, age_s), admitted.caller, number)
+            answer = await self._run(name, ask, age_s)
+            await self._reply(answer, admitted, is_urgent=_is_urgent(verb, admitted))
             return
         with self._acks.under(chat_id, number, ask.update_id) as ack:
             answer = await self._run(name, ask, age_s, ack)
-        await self._reply(answer, admitted.caller, number, command_id=number)
+        is_urgent = _is_urgent(verb, admitted)
+        await self._reply(answer, admitted, is_urgent=is_urgent, command_id=number)
 
     async def _hear_text(self, admitted: Admitted, waiting: Open | None) -> None:
         caller, command_id = admitted.caller, None if waiting is None else waiting.command_id
@@ -99,7 +103,7 @@ class Dispatch:
             with self._acks.after(caller.chat_id, command_id, tap.update_id) as ack:
                 answer = await waiting.question.on_text(tap, admitted.words[:300])
                 ack.is_open = isinstance(answer, Question)
-        await self._reply(answer, caller, admitted.message_id, command_id)
+        await self._reply(answer, admitted, command_id=command_id)
 
     async def _run(self, name: str, ask: Ask, age_s: float, ack: Ack | None = None) -> Answer:
         verb = VERBS.find(name)
@@ -154,7 +158,7 @@ class Dispatch:
             message = admitted.caller.chat_id, admitted.message_id
             self._room.outbox.edit(*message, answer, is_photo=admitted.is_photo)
         else:
-            await self._reply(answer, admitted.caller, admitted.message_id)
+            await self._reply(answer, admitted, is_urgent=_is_urgent(verb, admitted))
 
     async def _choose(self, admitted: Admitted, nonce: str, query_id: str) -> None:
         """A tap on a question: used up before anything happens, then answered, then acted on."""
@@ -171,7 +175,7 @@ class Dispatch:
             answer = await taken.act(Tap(admitted.caller, admitted.update_id))
             ack.is_open = isinstance(answer, Question)
         await answering
-        await self._replace(answer, admitted.caller, admitted.message_id, command_id)
+        await self._replace(answer, admitted, command_id)
 
     async def _expire(self, admitted: Admitted, query_id: str) -> None:
         await self._room.outbox.answer(query_id, Miss.EXPIRED.value)
@@ -180,21 +184,27 @@ class Dispatch:
     # Answers
 
     async def _reply(
-        self, answer: Answer, caller: Caller, to: int, command_id: int | None = None
+        self,
+        answer: Answer,
+        admitted: Admitted,
+        *,
+        is_urgent: bool = False,
+        command_id: int | None = None,
     ) -> None:
-        outbox, chat_id = self._room.outbox, caller.chat_id
+        caller, to = admitted.caller, admitted.message_id
+        say = partial(self._room.outbox.say, caller.chat_id, reply_to=to, is_urgent=is_urgent)
         match answer:
             case None:
                 return
             case Text() | Photo() | File():
-                await outbox.say(chat_id, answer, reply_to=to)
+                await say(answer)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
                 opened.command_id = command_id
-                self._dialogs.shown(opened, await outbox.say(chat_id, text, reply_to=to))
+                self._dialogs.shown(opened, await say(text))
             case Followed():
                 try:
-                    message_id = await outbox.say(chat_id, answer.text, reply_to=to)
+                    message_id = await say(answer.text)
                     if message_id is not None:
                         await answer.follow(self._stage(caller, message_id))
                 finally:
@@ -203,25 +213,29 @@ class Dispatch:
     def _stage(self, caller: Caller, message_id: int) -> Stage:
         return Stage(self._room.outbox, self._dialogs, caller, message_id)
 
-    async def _replace(
-        self, answer: Answer, caller: Caller, message_id: int, command_id: int | None
-    ) -> None:
-        """The answer to a choice takes the place of its question."""
-        outbox, chat_id = self._room.outbox, caller.chat_id
+    async def _replace(self, answer: Answer, admitted: Admitted, command_id: int | None) -> None:
+        """The answer to a choice takes the place of its question; a choice changes something."""
+        caller, message_id = admitted.caller, admitted.message_id
+        edit = partial(self._room.outbox.edit, caller.chat_id, message_id, terms=URGENT)
         match answer:
             case Text():
-                outbox.edit(chat_id, message_id, answer)
+                edit(answer)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
                 opened.command_id = command_id
                 self._dialogs.shown(opened, message_id)
-                outbox.edit(chat_id, message_id, text)
+                edit(text)
             case Followed():
-                outbox.edit(chat_id, message_id, answer.text)
+                edit(answer.text)
                 try:
                     await answer.follow(self._stage(caller, message_id))
                 finally:
                     answer.close()
             case _:
-                outbox.edit(chat_id, message_id, None)
-                await self._reply(answer, caller, message_id)
+                edit(None)
+                await self._reply(answer, admitted, is_urgent=True)
+
+
+def _is_urgent(verb: Verb | None, admitted: Admitted) -> bool:
+    """Whether the answer goes first; nobody gets ahead by what they may not do."""
+    return verb is not None and verb.is_urgent and allowed(verb, admitted.caller)

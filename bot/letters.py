@@ -1,35 +1,30 @@
-"""From a post to a letter: which message it answers, its picture, and the marks of its age.
+"""From a post to a letter: which message it answers, and the marks of its age.
 
-It exists so that the outbox only decides when. It must never hold a message back because a chart
-cannot be drawn.
+It exists so that the outbox only decides when. It must never wait for anything.
 """
 
-from bot.content import File, Photo, words_of
+from bot.content import File, words_of
 from bot.desk import Desk
 from bot.post import Post
 from bot.sender import Letter
 from bot.texts_notices import REPEATED, again, late, told_late
-from bot.views.chart import BARS_KEPT, signal_chart
 from bot.views.layout import Text
-from engine.log import Log
 
-_log = Log(__name__)
 LATE_S = 60.0
 
 
 class Writer:
-    """Writes each post anew for each attempt: age and chart are those of the moment."""
+    """Writes each post anew for each attempt: its age is that of the moment."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def write(self, post: Post) -> Letter:
-        """The letter of one attempt."""
+    def write(self, post: Post, photo: bytes | None) -> Letter:
+        """The letter of one attempt, with the picture that was drawn for it."""
         notice, content = post.notice, post.content
         reply_to = post.reply_to
         if notice is not None and notice.trade is not None and not notice.has_chart:
             reply_to = notice.trade.roots.get(post.chat_id)
-        photo = await self._photo(post)
         return Letter(
             chat_id=post.chat_id,
             text=self._tagged(post),
@@ -54,17 +49,3 @@ class Writer:
             mark = told_late(age_s) if age_s > LATE_S else ""
             post.notice.trade.marks[post.chat_id] = mark + repeat
         return Text(text.html + tags, text.buttons)
-
-    async def _photo(self, post: Post) -> bytes | None:
-        """The chart, drawn off the loop; a chart that fails never holds a message back."""
-        picture = post.content.picture if isinstance(post.content, Photo) else None
-        try:
-            if post.notice is not None and post.notice.has_chart and post.notice.trade is not None:
-                trade = post.notice.trade
-                candles = self._desk.candles(trade.symbol, BARS_KEPT)
-                mode, rules = self._desk.view().mode, self._desk.settings().levels
-                picture = None if candles is None else signal_chart(candles, mode, trade, rules)
-            return None if picture is None else await self._desk.chart(picture)
-        except Exception:  # noqa: BLE001 -- whatever drawing raises, the words must go out
-            _log.error("outbox.chart_failed", exc_info=True)
-            return None

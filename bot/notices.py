@@ -60,11 +60,12 @@ _USER = re.compile(r"\((\d+)\)$")
 class Urgency(IntEnum):
     """Delivery order; only news and cards are ever dropped."""
 
-    SAFETY = 0
-    ANSWER = 1  # somebody is waiting for it
-    MONEY = 2
-    NEWS = 3
-    CARD = 4  # a report, or what keeps a standing message up to date
+    NOW = 0  # the answer to a command that protects money
+    SAFETY = 1
+    ANSWER = 2  # somebody is waiting for it
+    MONEY = 3
+    NEWS = 4
+    CARD = 5  # a report, or what keeps a standing message up to date
 
 
 URGENCY: Mapping[Kind, Urgency] = MappingProxyType(

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from bot.content import Content
 from bot.desk import Desk
+from bot.easel import Easel
 from bot.editor import Editor
 from bot.letters import Writer
 from bot.notices import Notice, Teller, Urgency
@@ -27,7 +28,7 @@ from engine.log import Log
 
 _log = Log(__name__)
 BACKOFF_MAX_S = 60.0
-DOUBTS_MAX = 1  # repeats of a message whose answer got lost, and only of what must arrive
+DOUBTS_MAX = 3  # repeats of a message whose answer got lost, and only of what must arrive
 ANSWER_TRIES = 3
 WHOLE_S = 1.0  # for the answer to a message under way, when everything ends
 
@@ -49,6 +50,7 @@ class Outbox:
         self.shown = self._tray.shown
         self._editor = Editor(desk, self._tray, places)
         self._writer = Writer(desk)
+        self._easel = Easel(desk, self._tray.wake.set)
         self._offered: deque[Record] = deque()
         self._seq = 0
         self._gone: set[int] = set()
@@ -87,10 +89,15 @@ class Outbox:
         *,
         reply_to: int | None = None,
         is_silent: bool = False,
+        is_urgent: bool = False,
     ) -> int | None:
-        """Send an answer; its message id, or None when it could not be delivered."""
+        """Send an answer; its message id, or None when it could not be delivered.
+
+        One that is urgent leaves before all that waits.
+        """
         done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        post = Post(chat_id, content, Urgency.ANSWER, self._desk.now_real(), reply_to=reply_to)
+        urgency = Urgency.NOW if is_urgent else Urgency.ANSWER
+        post = Post(chat_id, content, urgency, self._desk.now_real(), reply_to=reply_to)
         post.is_silent = is_silent
         post.done = done
         self._tray.put(post)
@@ -162,10 +169,11 @@ class Outbox:
         """Begin to send what may leave now, for so long; for the last words before a stop."""
         self._fold_offered()
         ends = asyncio.get_running_loop().time() + seconds
-        post, _ = self._next()
-        while post is not None and asyncio.get_running_loop().time() < ends:
+        while asyncio.get_running_loop().time() < ends:
+            post, _ = self._next(is_last=True)
+            if post is None:
+                return
             await self._send_safely(post)
-            post, _ = self._next()
 
     async def _send_whole(self, post: Post) -> None:
         """A cancelation does not tear a message under way: nobody would know if it arrived."""
@@ -197,11 +205,12 @@ class Outbox:
             self._editor.tell(self._teller.due(self._desk.view().at_ms))
         self._editor.on_time()
 
-    def _next(self) -> tuple[Post | None, float]:
-        """The message to send now, or how long to wait for one."""
+    def _next(self, *, is_last: bool = False) -> tuple[Post | None, float]:
+        """The message to send now, or how long to wait for one; at the last, without pictures."""
         if not self.is_connected:
             return None, LOOK_S
-        return self._tray.waiting.pick(self._desk.now_real(), self._gone)
+        is_ready = (lambda _: True) if is_last else self._easel.is_ready
+        return self._tray.waiting.pick(self._desk.now_real(), self._gone, is_ready)
 
     async def _send_safely(self, post: Post) -> None:
         self._tray.waiting.in_flight = post
@@ -215,12 +224,13 @@ class Outbox:
             self._tray.waiting.in_flight = None
 
     async def _send(self, post: Post) -> None:
-        if self._is_doubtful and not await self._sender.is_reachable():
-            self._tray.pacer.freeze(self._backoff(post))
-            post.tries += 1
-            return
-        self._is_doubtful = False
-        letter = await self._writer.write(post)
+        if self._is_doubtful:
+            self._is_doubtful = not await self._sender.is_reachable()
+            if self._is_doubtful:
+                self._tray.pacer.freeze(self._backoff(post))
+                post.tries += 1
+            return  # something may have changed meanwhile
+        letter = self._writer.write(post, self._easel.take(post))
         self._tray.pacer.spend(post.chat_id)
         sent = post.content
         self._settle(post, await self._sender.deliver(letter), sent)

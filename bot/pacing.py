@@ -8,11 +8,14 @@ from collections.abc import Callable
 
 import msgspec
 
+from bot.notices import Urgency
+
 OVERALL_PER_S = 25.0  # Telegram's whole-bot limit is about 30
 PRIVATE_PER_S, PRIVATE_BURST = 1.0, 3
 ALMOST = 1e-3  # of a token: less than epoch seconds can tell apart
 GROUP_PER_S, GROUP_BURST = 18 / 60, 3  # 20 a minute is the limit
 RESERVE = 1  # messages of a burst that are kept for answers and alarms
+DEBT = 2  # messages beyond a burst for answers that protect money; paid back by what comes later
 
 
 class Bucket(msgspec.Struct):
@@ -46,10 +49,10 @@ class Pacer:
         self._chats: dict[int, Bucket] = {}
         self._frozen_until = 0.0
 
-    def wait_s(self, chat_id: int, *, is_urgent: bool = True) -> float:
+    def wait_s(self, chat_id: int, urgency: Urgency = Urgency.ANSWER) -> float:
         """Seconds until this chat may get a message; 0 = now. What can wait leaves a reserve."""
         now = self._now()
-        reserve = 0 if is_urgent else RESERVE
+        reserve = -DEBT if urgency is Urgency.NOW else RESERVE * (urgency > Urgency.ANSWER)
         frozen = max(0.0, self._frozen_until - now)
         return max(frozen, self._all.wait_s(now), self._bucket(chat_id).wait_s(now, reserve))
 

@@ -28,6 +28,17 @@ class EditTerms(msgspec.Struct, frozen=True):
         return EDIT_GAP_S if self.urgency > Urgency.ANSWER else ANSWER_GAP_S
 
 
+class Drawing(msgspec.Struct, eq=False):
+    """A picture on its way."""
+
+    of: object  # what it shows: a change of it is another picture
+    begun_s: float
+    task: asyncio.Task[bytes | None]
+
+
+URGENT = EditTerms(Urgency.NOW)
+
+
 class Post(msgspec.Struct, eq=False):
     """A message waiting to be delivered to one chat, or a change of one that stands there."""
 
@@ -46,7 +57,14 @@ class Post(msgspec.Struct, eq=False):
     lag_s: float = 0.0  # age it already had when it was found in the journal
     tries: int = 0
     doubts: int = 0
+    drawing: Drawing | None = None  # its picture, on its way
     done: asyncio.Future[int | None] | None = None
+
+    @property
+    def thread(self) -> tuple[int, int] | None:
+        """The chain of replies it belongs to, where order matters."""
+        trade = None if self.notice is None else self.notice.trade
+        return None if trade is None else (self.chat_id, id(trade))
 
     def is_edit_of(self, chat_id: int, message_id: int) -> bool:
         """Whether it changes that message."""

@@ -45,6 +45,7 @@ class Verb(msgspec.Struct, frozen=True):
     stale: Stale = Stale.SKIP
     in_menu: bool = True
     group: str = "Look"
+    is_urgent: bool = False  # it protects money: its answer leaves before all that waits
     has_prices: bool = False  # its answer says so where prices are old
 
 

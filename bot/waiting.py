@@ -5,7 +5,7 @@ place. It must never drop an answer, money or safety, and never send.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from bot.notices import Urgency
 from bot.pacing import Pacer
@@ -76,23 +76,33 @@ class Waiting:
         """How many were dropped there, to be said once now that there is room again."""
         return self.untold.pop(chat_id, 0) if len(self._posts) < MOST // 2 else 0
 
-    def pick(self, now: float, shut: Container[int]) -> tuple[Post | None, float]:
-        """The message to send now, or how long to wait for one; nothing goes to shut chats."""
+    def pick(
+        self, now: float, shut: Container[int], is_ready: Callable[[Post], bool]
+    ) -> tuple[Post | None, float]:
+        """The message to send now, or how long to wait for one; nothing goes to shut chats.
+
+        What is not ready is passed over, and with it only the later notices of its trade: they
+        answer it.
+        """
         shortest = LOOK_S
-        paced: dict[tuple[int, bool], float] = {}  # the same for all of a chat
+        paced: dict[tuple[int, Urgency], float] = {}  # the same for all of a chat
+        held: set[tuple[int, int] | None] = set()
         for post in sorted(self._posts, key=self._rank):
             if post.chat_id in shut:
                 continue
-            chat_id, is_urgent = post.chat_id, post.urgency <= Urgency.ANSWER
-            if (chat_id, is_urgent) not in paced:
-                paced[chat_id, is_urgent] = self._pacer.wait_s(chat_id, is_urgent=is_urgent)
-            wait_s = max(paced[chat_id, is_urgent], post.not_before_s - now)
-            if wait_s <= 0:
-                return post, 0.0
-            shortest = min(shortest, wait_s)
+            key = post.chat_id, post.urgency
+            if key not in paced:
+                paced[key] = self._pacer.wait_s(*key)
+            wait_s = max(paced[key], post.not_before_s - now)
+            if wait_s > 0:
+                shortest = min(shortest, wait_s)
+            elif post.thread is None or post.thread not in held:
+                if is_ready(post):
+                    return post, 0.0
+                held.add(post.thread)
         return None, shortest
 
-    def _rank(self, post: Post) -> int:
+    def _rank(self, post: Post) -> float:
         """By urgency; but after each alarm an answer has its turn, or a storm would mute us."""
         is_answer, after_alarm = post.urgency is Urgency.ANSWER, self._last is Urgency.SAFETY
-        return -1 if is_answer and after_alarm else post.urgency
+        return Urgency.SAFETY - 0.5 if is_answer and after_alarm else post.urgency

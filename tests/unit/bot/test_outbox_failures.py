@@ -66,13 +66,23 @@ async def test_a_wait_is_obeyed_to_the_second() -> None:
 
 async def test_a_lost_answer_is_repeated_only_when_telegram_is_there_and_not_for_ever() -> None:
     desk, wire = FakeDesk(), Wire()
-    wire.faults["sendMessage"] = [lost_answer] * 2
+    wire.faults["sendMessage"] = [lost_answer] * 4
     wire.faults["getMe"] = [no_network, no_network]
     async with running(outbox(desk, wire)):
         desk.tell(INCIDENT)
         await settle()
-    assert len(wire.sent) == 2
+    assert len(wire.sent) == 4
+    assert [said.endswith("<i>(again) event 1</i>") for said in texts(wire)] == [False, *[True] * 3]
     assert desk.told == [(1, OWNER, 0)]
+
+
+async def test_a_third_repeat_that_is_confirmed_is_known() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendMessage"] = [lost_answer] * 3
+    async with running(outbox(desk, wire)):
+        desk.tell(STOP_MISSING)
+        await settle()
+    assert desk.told == [(1, OWNER, wire.sent[-1]["id"])]
 
 
 async def test_news_with_a_lost_answer_are_not_repeated() -> None:
