@@ -4,8 +4,11 @@ It exists so that what leaves next, and what is given up when too many wait, is 
 place. It must never drop an answer, money or safety, and never send.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
+from functools import partial
+from types import MappingProxyType
 
 from bot.notices import Urgency
 from bot.pacing import Pacer
@@ -13,6 +16,8 @@ from bot.post import Post
 
 MOST = 1000  # beyond that the oldest of the least important are dropped
 LOOK_S = 1.0  # how often held conditions are looked at
+# After so many seconds a message takes turns with answers: somebody may ask without end.
+OVERDUE_S = MappingProxyType({Urgency.MONEY: 3.0, Urgency.NEWS: 15.0, Urgency.CARD: 15.0})
 
 
 class Waiting:
@@ -87,10 +92,10 @@ class Waiting:
         shortest = LOOK_S
         paced: dict[tuple[int, Urgency], float] = {}  # the same for all of a chat
         held: set[tuple[int, int] | None] = set()
-        for post in sorted(self._posts, key=self._rank):
+        for post in sorted(self._posts, key=partial(self._rank, now)):
             if post.chat_id in shut:
                 continue
-            key = post.chat_id, post.urgency
+            key = post.chat_id, self._urgency(now, post)
             if key not in paced:
                 paced[key] = self._pacer.wait_s(*key)
             wait_s = max(paced[key], post.not_before_s - now)
@@ -102,7 +107,22 @@ class Waiting:
                 held.add(post.thread)
         return None, shortest
 
-    def _rank(self, post: Post) -> float:
-        """By urgency; but after each alarm an answer has its turn, or a storm would mute us."""
+    def _rank(self, now: float, post: Post) -> float:
+        """By urgency; but after each alarm an answer has its turn, or a storm would mute us.
+
+        After an answer it is the turn of what waits too long.
+        """
         is_answer, after_alarm = post.urgency is Urgency.ANSWER, self._last is Urgency.SAFETY
-        return Urgency.SAFETY - 0.5 if is_answer and after_alarm else post.urgency
+        if is_answer and after_alarm:
+            return Urgency.SAFETY - 0.5
+        is_turn = self._last is Urgency.ANSWER and _is_overdue(now, post)
+        return Urgency.ANSWER - 1 / (1 + post.urgency) if is_turn else post.urgency
+
+    def _urgency(self, now: float, post: Post) -> Urgency:
+        """As the pacer sees it: what waits too long needs no reserve."""
+        is_turn = self._last is Urgency.ANSWER and _is_overdue(now, post)
+        return Urgency.ANSWER if is_turn else post.urgency
+
+
+def _is_overdue(now: float, post: Post) -> bool:
+    return now - post.born_s >= OVERDUE_S.get(post.urgency, math.inf)
