@@ -6,7 +6,7 @@ from the same budget. They must never hold up an answer.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 
 from bot.desk import Desk
@@ -25,6 +25,7 @@ class Ack:
     def __init__(self, update_id: int) -> None:
         self._origin = f"tg:{update_id}"
         self.emoji = ""  # "" = a question is open, or nobody knows
+        self.is_open = False  # another question took the place of the answered one
 
     def refuse(self) -> None:
         """It was not even tried."""
@@ -51,18 +52,41 @@ class Acks:
     def under(self, chat_id: int, message_id: int, update_id: int) -> Iterator[Ack]:
         """Seen now; at the end of the block done, refused, or left as it is."""
         ack, over = Ack(update_id), asyncio.Event()
-        if len(self._tasks) >= MOST:
+        if not self._begin(self._react(chat_id, message_id, (ack, over))):
             yield ack
             return
-        task = asyncio.create_task(self._react(chat_id, message_id, (ack, over)))
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
         stop = self._desk.listen(ack.hear)
         try:
             yield ack
         finally:
             stop()
             over.set()
+
+    @contextmanager
+    def after(self, chat_id: int, message_id: int | None, update_id: int) -> Iterator[Ack]:
+        """Its question is being answered: at the end done, refused, or nothing where nothing is."""
+        ack = Ack(update_id)
+        stop = self._desk.listen(ack.hear)
+        try:
+            yield ack
+        finally:
+            stop()
+            if message_id is not None and not ack.is_open:
+                self.put(chat_id, message_id, ack.emoji)
+
+    def put(self, chat_id: int, message_id: int, emoji: str = "") -> None:
+        """Put one reaction in place of the one before, or take that away."""
+        self._begin(self._outbox.react(chat_id, message_id, emoji))
+
+    def _begin(self, reacting: Coroutine[None, None, None]) -> bool:
+        """Beside everything else, unless too many wait."""
+        if len(self._tasks) >= MOST:
+            reacting.close()
+            return False
+        task = asyncio.create_task(reacting)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return True
 
     async def _react(self, chat_id: int, message_id: int, end: tuple[Ack, asyncio.Event]) -> None:
         ack, over = end

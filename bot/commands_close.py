@@ -15,10 +15,19 @@ from bot.parsing import find_position, share
 from bot.views import money
 from bot.views.layout import Text, coin, in_r, row
 from bot.views.layout import money as amount
-from engine.core.events import Close, Pause
-from engine.core.facts import OrderEnded, OrderFilled, OrderPlaced, PositionClosed
-from engine.core.values import Fill, Purpose
+from engine.core.events import Close, Command, Pause
+from engine.core.facts import (
+    AnyFact,
+    CancelAsked,
+    OrderEnded,
+    OrderFilled,
+    OrderPlaced,
+    PositionClosed,
+)
+from engine.core.targets import TAKEN
+from engine.core.values import Fill, Order, OrderKind, OrderState, Purpose
 from engine.core.view import PositionView
+from engine.core.wish_events import TakeTarget
 
 FILL_S = 10.0  # how long an answer waits for the fills of a close
 MOVED_MAX = 0.01  # price or size that differ by more are quoted again
@@ -69,18 +78,21 @@ async def _close_one(room: Room, tap: Tap, cut: money.Cut) -> Answer:
         return texts.not_done(f"TP{cut.rung} was sold meanwhile")
     if _has_moved(cut, now):
         return _ask_one(room, position, now, texts.MOVED)
-    command = Close(
-        command_id=command_id(tap),
-        by=tap.caller.by,
-        position_id=cut.position_id,
-        share=now.share,
-    )
+    command = _command(command_id(tap), tap.caller.by, now)
     with Watch(room.desk) as watch:
         result = await put(room.desk, command)
         if not result.is_done:
             return failed(result.words, is_known=result.is_done is False)
         told = await _outcome(room, watch, cut, tap.caller.by)
     return told or texts.close_sent(result.words)
+
+
+def _command(key: str, by: str, cut: money.Cut) -> Command:
+    """A target is taken by its rank: its resting order must end before it is sold at market."""
+    number = cut.position_id
+    if cut.rung:
+        return TakeTarget(command_id=key, by=by, position_id=number, rank=cut.rung)
+    return Close(command_id=key, by=by, position_id=number, share=cut.share)
 
 
 def _again(room: Room, position: PositionView, cut: money.Cut) -> money.Cut | None:
@@ -101,28 +113,51 @@ def _has_moved(then: money.Cut, now: money.Cut) -> bool:
 
 async def _outcome(room: Room, watch: Watch, cut: money.Cut, by: str) -> Text | None:
     """The result in facts, when it comes soon enough."""
-    asked: dict[str, Decimal] = {}  # quantity of each exit order on its way
-    fills: list[Fill] = []
+    sale = _Sale(cut)
     until = room.desk.now_real() + FILL_S
     while record := await watch.next(max(0.0, until - room.desk.now_real())):
         fact = record.fact
+        if isinstance(fact, PositionClosed) and fact.position_id == cut.position_id:
+            return texts.ended(fact, record.at_ms, by)
+        # a close of the whole is told by its result, which follows the last fill
+        if sale.hear(fact) and cut.share < WHOLE:
+            trade = room.book.trades.get(cut.position_id)
+            return texts.sold(sale.fills, trade, (by, record.at_ms))
+    return None
+
+
+class _Sale:
+    """The orders that carry out one close, and what they sold."""
+
+    def __init__(self, cut: money.Cut) -> None:
+        self.fills: list[Fill] = []
+        self._cut = cut
+        self._asked: dict[str, Decimal] = {}  # what each order on its way has left
+
+    def hear(self, fact: AnyFact) -> bool:
+        """Take in a fact; whether something was sold and nothing more is coming."""
         match fact:
-            case PositionClosed(position_id=cut.position_id):
-                return texts.ended(fact, record.at_ms, by)
-            case OrderPlaced(order=order) if order.position_id == cut.position_id:
-                asked |= {order.id: order.qty} if order.purpose is Purpose.EXIT else {}
-            case OrderFilled(fill=fill) if fill.order_id in asked:
-                fills.append(fill)
-                asked[fill.order_id] -= fill.qty
-            case OrderEnded(order_id=order_id) if order_id in asked:
-                asked[order_id] = Decimal(0)  # what is not filled yet never will be
+            case OrderPlaced(order=order) if self._is_its(order):
+                self._asked[order.id] = order.qty
+            case CancelAsked(order_id=order_id, reason=reason) if reason == TAKEN:
+                self._asked[order_id] = Decimal("Infinity")  # it may be filled before it ends
+            case OrderFilled(fill=fill) if fill.order_id in self._asked:
+                self.fills.append(fill)
+                self._asked[fill.order_id] -= fill.qty
+            case OrderEnded(order_id=order_id, state=state) if order_id in self._asked:
+                is_resting = self._asked[order_id].is_infinite()
+                self._asked[order_id] = Decimal(0)  # what is not filled yet never will be
+                if is_resting and state is OrderState.CANCELED:
+                    return False  # the rest follows at market, in an order of its own
             case _:
                 pass
-        # a close of the whole is told by its result, which follows the last fill
-        if fills and cut.share < WHOLE and not any(asked.values()):
-            trade = room.book.trades.get(cut.position_id)
-            return texts.sold(fills, trade, (by, record.at_ms))
-    return None
+        return bool(self.fills) and not any(self._asked.values())
+
+    def _is_its(self, order: Order) -> bool:
+        """An exit of the position, or the order that takes a target early."""
+        wanted = Purpose.TARGET if self._cut.rung else Purpose.EXIT
+        is_now = not self._cut.rung or order.kind is OrderKind.MARKET
+        return order.position_id == self._cut.position_id and order.purpose is wanted and is_now
 
 
 def _ask_all(room: Room, part: Decimal, prefix: str = "") -> Answer:

@@ -87,6 +87,7 @@ class Open(msgspec.Struct, eq=False):
     expires_s: float
     choices: dict[str, Choice]
     message_id: int | None = None
+    command_id: int | None = None  # the message whose command asked it, and was seen to be heard
 
     @property
     def text(self) -> Text:
@@ -138,6 +139,10 @@ class Dialogs:
         """It stands in the chat under this id: from now on its time runs; None: it never will."""
         opened.message_id = message_id
         opened.expires_s = self._now() + (0.0 if message_id is None else opened.question.ttl_s)
+
+    def command_of(self, nonce: str) -> int | None:
+        """The message whose command asked the question of this nonce."""
+        return next((o.command_id for o in self._open if nonce in o.choices), None)
 
     def take(self, nonce: str, caller: Caller, message_id: int) -> Choice | Miss:
         """Use a nonce up; the whole question is gone with it."""

@@ -57,6 +57,8 @@ class Dispatch:
         for opened in self._dialogs.sweep():
             if opened.message_id is not None:
                 self._room.outbox.edit(opened.chat_id, opened.message_id, opened.closing)
+            if opened.command_id is not None:
+                self._acks.put(opened.chat_id, opened.command_id)
         now = self._room.desk.now_real()
         for chat_id, (count, at_s) in list(self._skipped.items()):
             if now - at_s >= BURST_S:
@@ -72,6 +74,8 @@ class Dispatch:
         waiting = self._dialogs.take_text(admitted.caller)
         if waiting is not None and waiting.message_id is not None:
             self._room.outbox.edit(waiting.chat_id, waiting.message_id, None)
+            if name and waiting.command_id is not None:
+                self._acks.put(waiting.chat_id, waiting.command_id)
         if not name:
             await self._hear_text(admitted, waiting)
             return
@@ -79,21 +83,23 @@ class Dispatch:
         verb = VERBS.find(name)
         # Telegram dated the message: its clock says how old it is, ours may be wrong.
         age_s = self._room.desk.now_real() + self._dial.ahead_s - admitted.sent_s
+        chat_id, number = admitted.caller.chat_id, admitted.message_id
         if verb is None or verb.role < Role.TRADER:
-            answer = await self._run(name, ask, age_s)
-        else:
-            chat_id, number = admitted.caller.chat_id, admitted.message_id
-            with self._acks.under(chat_id, number, ask.update_id) as ack:
-                answer = await self._run(name, ask, age_s, ack)
-        await self._reply(answer, admitted.caller, admitted.message_id)
+            await self._reply(await self._run(name, ask, age_s), admitted.caller, number)
+            return
+        with self._acks.under(chat_id, number, ask.update_id) as ack:
+            answer = await self._run(name, ask, age_s, ack)
+        await self._reply(answer, admitted.caller, number, command_id=number)
 
     async def _hear_text(self, admitted: Admitted, waiting: Open | None) -> None:
-        caller = admitted.caller
+        caller, command_id = admitted.caller, None if waiting is None else waiting.command_id
         answer: Answer = texts.HINT if caller.is_private else None
         if waiting is not None and waiting.question.on_text is not None:
             tap = Tap(caller, admitted.update_id)
-            answer = await waiting.question.on_text(tap, admitted.words[:300])
-        await self._reply(answer, caller, admitted.message_id)
+            with self._acks.after(caller.chat_id, command_id, tap.update_id) as ack:
+                answer = await waiting.question.on_text(tap, admitted.words[:300])
+                ack.is_open = isinstance(answer, Question)
+        await self._reply(answer, caller, admitted.message_id, command_id)
 
     async def _run(self, name: str, ask: Ask, age_s: float, ack: Ack | None = None) -> Answer:
         verb = VERBS.find(name)
@@ -152,6 +158,7 @@ class Dispatch:
 
     async def _choose(self, admitted: Admitted, nonce: str, query_id: str) -> None:
         """A tap on a question: used up before anything happens, then answered, then acted on."""
+        command_id = self._dialogs.command_of(nonce)
         taken = self._dialogs.take(nonce, admitted.caller, admitted.message_id)
         if taken is Miss.FOREIGN:
             await self._room.outbox.answer(query_id, taken.value, is_alert=True)
@@ -160,9 +167,11 @@ class Dispatch:
             await self._expire(admitted, query_id)
             return
         answering = asyncio.create_task(self._room.outbox.answer(query_id))
-        answer = await taken.act(Tap(admitted.caller, admitted.update_id))
+        with self._acks.after(admitted.caller.chat_id, command_id, admitted.update_id) as ack:
+            answer = await taken.act(Tap(admitted.caller, admitted.update_id))
+            ack.is_open = isinstance(answer, Question)
         await answering
-        await self._replace(answer, admitted.caller, admitted.message_id)
+        await self._replace(answer, admitted.caller, admitted.message_id, command_id)
 
     async def _expire(self, admitted: Admitted, query_id: str) -> None:
         await self._room.outbox.answer(query_id, Miss.EXPIRED.value)
@@ -170,7 +179,9 @@ class Dispatch:
 
     # Answers
 
-    async def _reply(self, answer: Answer, caller: Caller, to: int) -> None:
+    async def _reply(
+        self, answer: Answer, caller: Caller, to: int, command_id: int | None = None
+    ) -> None:
         outbox, chat_id = self._room.outbox, caller.chat_id
         match answer:
             case None:
@@ -179,6 +190,7 @@ class Dispatch:
                 await outbox.say(chat_id, answer, reply_to=to)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
+                opened.command_id = command_id
                 self._dialogs.shown(opened, await outbox.say(chat_id, text, reply_to=to))
             case Followed():
                 try:
@@ -191,7 +203,9 @@ class Dispatch:
     def _stage(self, caller: Caller, message_id: int) -> Stage:
         return Stage(self._room.outbox, self._dialogs, caller, message_id)
 
-    async def _replace(self, answer: Answer, caller: Caller, message_id: int) -> None:
+    async def _replace(
+        self, answer: Answer, caller: Caller, message_id: int, command_id: int | None
+    ) -> None:
         """The answer to a choice takes the place of its question."""
         outbox, chat_id = self._room.outbox, caller.chat_id
         match answer:
@@ -199,6 +213,7 @@ class Dispatch:
                 outbox.edit(chat_id, message_id, answer)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
+                opened.command_id = command_id
                 self._dialogs.shown(opened, message_id)
                 outbox.edit(chat_id, message_id, text)
             case Followed():

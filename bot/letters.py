@@ -8,7 +8,7 @@ from bot.content import File, Photo, words_of
 from bot.desk import Desk
 from bot.post import Post
 from bot.sender import Letter
-from bot.texts_notices import REPEATED, again, late
+from bot.texts_notices import REPEATED, again, late, told_late
 from bot.views.chart import BARS_KEPT, signal_chart
 from bot.views.layout import Text
 from engine.log import Log
@@ -48,7 +48,11 @@ class Writer:
         age_s = self._desk.now_real() - post.born_s + post.lag_s
         tags = late(age_s) if age_s > LATE_S else ""
         tags += REPEATED if post.notice.is_repeat else ""
-        tags += again(next(iter(post.covers), None)) if post.doubts else ""
+        repeat = again(next(iter(post.covers), None)) if post.doubts else ""
+        tags += repeat
+        if post.notice.has_chart and post.notice.trade is not None:
+            mark = told_late(age_s) if age_s > LATE_S else ""
+            post.notice.trade.marks[post.chat_id] = mark + repeat
         return Text(text.html + tags, text.buttons)
 
     async def _photo(self, post: Post) -> bytes | None:

@@ -127,9 +127,9 @@ class Sender:
             _log.info("chat.answer_lost", reason=_words(error))
 
     async def react(self, chat_id: int, message_id: int, emoji: str) -> None:
-        """One reaction under a message; a lost one is no harm."""
+        """One reaction under a message, or none (""); a lost one is no harm."""
         try:
-            await self._bot.set_message_reaction(self._here(chat_id), message_id, emoji)
+            await self._bot.set_message_reaction(self._here(chat_id), message_id, emoji or None)
         except TelegramError as error:
             _log.info("chat.reaction_lost", reason=_words(error))
 

@@ -288,6 +288,11 @@ def late(age_s: float) -> str:
     return f"\n<i>{span(age_s)} late</i>"
 
 
+def told_late(age_s: float) -> str:
+    """The same, where the message lives on: it is not what it tells now that is late."""
+    return f"\n<i>told {span(age_s)} late</i>"
+
+
 def again(seq: int | None) -> str:
     """The mark of a message that may have come before: the number tells which it is."""
     return "\n<i>(again)</i>" if seq is None else f"\n<i>(again) event {seq}</i>"

@@ -67,17 +67,17 @@ class TradeCards:
     def _follow(self, number: int, trade: Trade, held: PositionView | None) -> None:
         """Edit its messages where there is something new to say."""
         now, here = self._desk.now_real(), stage(trade, held)
-        text: Text | None = None
         for chat_id, root in list(trade.roots.items()):
             message_id = trade.roots[chat_id] = self._outbox.shown.here(chat_id, root)
             shown = self._shown.get((number, chat_id))
             if shown is not None and here == shown.stage and now < shown.at_s + LIVE_S:
                 continue
-            text = text or self._text(trade, held)
+            text = self._text(trade, held, trade.marks.get(chat_id, ""))
             if shown is None or text.html != shown.html:
                 self._outbox.edit(chat_id, message_id, text, is_photo=True, terms=CARD)
             self._shown[number, chat_id] = _Shown(here, text.html, now)
 
-    def _text(self, trade: Trade, held: PositionView | None) -> Text:
+    def _text(self, trade: Trade, held: PositionView | None, mark: str) -> Text:
+        """Its words now; that it was told late stays true."""
         view = self._desk.view()
-        return signal_taken(trade, view.mode, life(trade, held, view.at_ms))
+        return signal_taken(trade, view.mode, life(trade, held, view.at_ms) + mark)

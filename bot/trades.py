@@ -41,6 +41,7 @@ class Trade(msgspec.Struct):
     fills: list[Fill] = msgspec.field(default_factory=list)
     orders: dict[str, Order] = msgspec.field(default_factory=dict)  # live ones, and filled ones
     roots: dict[int, int] = msgspec.field(default_factory=dict)  # chat -> message of the signal
+    marks: dict[int, str] = msgspec.field(default_factory=dict)  # chat -> that it came late
     entry_id: str = ""
     opened: PositionOpened | None = None
     stop_kind: StopKind = StopKind.INITIAL  # of the stop that stands
@@ -117,10 +118,11 @@ class Trade(msgspec.Struct):
     def rung(self, order_id: str) -> tuple[int, int] | None:
         """Which target an order works for, and of how many; None when that is not known."""
         order = self.orders.get(order_id)
-        prices = [] if self.opened is None else [t.price for t in self.opened.targets]
-        if order is None or order.price not in prices:
-            return None
-        return prices.index(order.price) + 1, len(prices)
+        targets = () if self.opened is None else self.opened.targets
+        for rank, target in enumerate(targets, 1):
+            if order is not None and (order.price == target.price or order.reason == target.name):
+                return rank, len(targets)
+        return None
 
     def move_r(self, price: Decimal) -> float | None:
         """A price as multiples of the initial stop distance; None before that is fixed."""
@@ -204,6 +206,7 @@ class TradeBook:
         if given_up is not None:
             taken = msgspec.structs.replace(given_up.taken, position_id=fact.position_id)
             again = Trade(taken, given_up.taken_seq, roots=given_up.roots, entry_id=fact.order_id)
+            again.marks = given_up.marks
             self._remember(again)
 
     def of_entry(self, order_id: str) -> Trade | None:

@@ -188,7 +188,7 @@ def _position_lines(position: PositionView) -> list[Line]:
         lines.append(Line(float(position.entry), "entry", "entry"))
     if position.stop is not None:
         lines.append(Line(float(position.stop), "stop", "stop"))
-    working = [t for t in position.targets if t.state != "filled"]
+    working = [t for t in position.targets if t.state not in ("filled", "taken", "cut")]
     return lines + [Line(float(t.price), f"{t.r:g}R", "target") for t in working]
 
 

@@ -69,7 +69,8 @@ def signal_taken(trade: Trade, mode: str, life: str = "") -> Text:
 def _trade_buttons(trade: Trade) -> tuple[tuple[Button, ...], ...]:
     """To look at it always, to close it only while there is something to close."""
     at = f"#{trade.taken.position_id}"
-    looks = read("📊 Chart", "chart", trade.symbol), read("❓ Why", "why", at)
+    hour = read("📊 1h", "chart", at, "1h")
+    looks = read("📊 Chart", "chart", trade.symbol), hour, read("❓ Why", "why", at)
     closes = read("✂ 50%", "close", at, "50"), read("✖ Close", "close", at)
     return keyboard(looks if trade.is_over else (*looks, *closes))
 

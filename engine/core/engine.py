@@ -30,6 +30,7 @@ from engine.core.results import snapshot, take_signal
 from engine.core.risk import Review, review
 from engine.core.scan import Batch, Scanner, completed, levels_of
 from engine.core.settings import Settings
+from engine.core.targets import work as work_targets
 from engine.core.turn import Look, Turn
 from engine.core.values import LIVE, Bar, GateName, Ms, Purpose, Signal, Verdict
 from engine.core.view import CandlesView, FlowView, View
@@ -101,6 +102,7 @@ class Engine:
         for position in turn.ledger.positions:
             if not is_noted or position.exposed_ms is not None:
                 guard.look_after(turn, position)
+                work_targets(turn, position)
         for open_ms, symbols in self._watch.ready(turn):
             self._decide(turn, open_ms, symbols)
         return turn.outcome()

@@ -23,7 +23,15 @@ from engine.core.values import (
     StopKind,
     Target,
 )
-from engine.core.wish_facts import AlertRaised, LimitHeld, SymbolBarred, SymbolWatched, Tuned
+from engine.core.wish_facts import (
+    AlertRaised,
+    LimitHeld,
+    SymbolBarred,
+    SymbolWatched,
+    TargetCut,
+    TargetTaken,
+    Tuned,
+)
 
 Fact = fact.Fact
 
@@ -345,6 +353,8 @@ AnyFact = (
     | SymbolBarred
     | SymbolWatched
     | AlertRaised
+    | TargetTaken
+    | TargetCut
     | CommandDone
     | CommandRefused
 )

@@ -13,7 +13,7 @@ from engine.core import facts as f
 from engine.core.orders import ENDINGS, OrderInput, Progress
 from engine.core.positions import Position, PositionInput
 from engine.core.state import Answer, Gate, State, Stray, orders_of
-from engine.core.values import GateName, Ms, OrderState, PositionState, Purpose
+from engine.core.values import GateName, Ms, OrderKind, OrderState, PositionState, Purpose
 from engine.core.view import SkippedView, TradeView
 
 T = TypeVar("T")
@@ -109,8 +109,9 @@ def _order_placed(fact: f.OrderPlaced, state: State, record: f.Record) -> None:
     if order.purpose is Purpose.EXIT and position.state is PositionState.EXITING:
         position.last_exit_ms = record.at_ms
     if order.purpose is Purpose.TARGET:
-        rung = next(r for r in position.rungs if r.order_id is None and not r.is_filled)
-        rung.order_id = order.id
+        free = (r for r in position.rungs if r.order_id is None and not r.is_done)
+        is_taken = order.kind is OrderKind.MARKET
+        next(r for r in free if r.is_taken is is_taken).order_id = order.id
 
 
 def _forget_attempts(state: State, position: Position) -> None:
@@ -157,7 +158,7 @@ def _order_ended(fact: f.OrderEnded, state: State, record: f.Record) -> None:
         position.feed(PositionInput.NEVER_FILLED)
         _forget(state, position)
     for rung in position.rungs:
-        if rung.order_id == fact.order_id and not rung.is_filled:
+        if rung.order_id == fact.order_id and not rung.is_done:
             rung.order_id = None
 
 

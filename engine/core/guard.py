@@ -5,6 +5,7 @@ sees what is missing and asks for it. It must never loosen a stop, never place a
 reduce-only, and never wait for an entry.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from engine.core import facts as f
@@ -12,7 +13,7 @@ from engine.core.exits import Protection, protect
 from engine.core.gates import ENGINE
 from engine.core.intents import CancelOrder, FindOrder, PlaceOrder, SetStop
 from engine.core.orders import Progress
-from engine.core.positions import Position, Rung
+from engine.core.positions import Position
 from engine.core.results import close_trade, open_trade, snapshot
 from engine.core.turn import Look, Turn
 from engine.core.values import (
@@ -32,7 +33,7 @@ ANSWER_MS: Ms = 15_000  # beyond any deadline of the shell: the answer to an ord
 ABSENT_MS: Ms = 15_000  # beyond what the exchange still accepts: a request that old never arrives
 ABSENT_MISSES = 2
 HUNG_MS: Ms = 5000  # an order that cannot rest has long ended by then
-PATIENCE_MS = {Purpose.EXIT: 10_000, Purpose.TARGET: 60_000}  # longest wait between two tries
+PATIENCE_MS: Ms = 10_000  # longest wait between two tries of an exit
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 LETTERS = {
     Purpose.ENTRY: "E",
@@ -61,7 +62,6 @@ def look_after(turn: Turn, position: Position) -> None:
         return
     if position.entry is not None:
         _tighten(turn, position)
-        _work_targets(turn, position)
 
 
 def look_up_unknown(turn: Turn) -> None:
@@ -277,18 +277,18 @@ def _ask_stop(turn: Turn, position: Position) -> None:
 
 def _exit(turn: Turn, position: Position) -> None:
     """One working reduce-only order for the whole rest, until flat."""
-    wait_ms = _patience(turn, position, Purpose.EXIT)
+    tries = [o for o in turn.ledger.orders_of(position.id) if o.order.purpose is Purpose.EXIT]
+    wait_ms = patience(tries, PATIENCE_MS)
     waited = turn.at_ms - position.last_exit_ms >= wait_ms or not position.last_exit_ms
     if waited and not _is_leaving(turn, position):
         rule = position.exit_rule or "operator"
         place(turn, _exit_order(turn, position, rule, position.qty))
 
 
-def _patience(turn: Turn, position: Position, purpose: Purpose) -> Ms:
+def patience(tries: Iterable[Progress], most_ms: Ms) -> Ms:
     """How long to wait before the next try: longer with each that was refused."""
-    orders = turn.ledger.orders_of(position.id)
-    refused = [o for o in orders if o.order.purpose is purpose and o.state is OrderState.REFUSED]
-    return min(RETRY_MS << max(0, min(len(refused), 6) - 1), PATIENCE_MS[purpose])
+    refused = [o for o in tries if o.state is OrderState.REFUSED]
+    return min(RETRY_MS << max(0, min(len(refused), 6) - 1), most_ms)
 
 
 def _is_leaving(turn: Turn, position: Position) -> bool:
@@ -359,37 +359,3 @@ def move_stop(turn: Turn, position: Position, wanted: Protection) -> None:
     """Decide where the stop shall stand, and ask for it."""
     turn.tell(f.StopAsked(position.id, wanted.stop, wanted.kind))
     turn.ask(SetStop(position.id, position.symbol, position.side, wanted.stop))
-
-
-def _work_targets(turn: Turn, position: Position) -> None:
-    """Each open rung has one resting reduce-only limit."""
-    for rung in position.rungs:
-        progress = turn.ledger.state.orders.get(rung.order_id or "")
-        if progress is not None and progress.left_qty > rung.left_qty:
-            cancel(turn, progress, "more than its rung has left")
-    tried = max((o.placed_ms for o in _targets(turn, position)), default=0)
-    if tried and turn.at_ms - tried < _patience(turn, position, Purpose.TARGET):
-        return
-    for rung in position.rungs:
-        if rung.order_id is None and not rung.is_filled:
-            place(turn, _target_order(turn, position, rung))
-
-
-def _targets(turn: Turn, position: Position) -> list[Progress]:
-    orders = turn.ledger.orders_of(position.id)
-    return [o for o in orders if o.order.purpose is Purpose.TARGET]
-
-
-def _target_order(turn: Turn, position: Position, rung: Rung) -> Order:
-    return Order(
-        id=new_order_id(turn, Purpose.TARGET),
-        position_id=position.id,
-        symbol=position.symbol,
-        purpose=Purpose.TARGET,
-        side=position.side.exit,
-        kind=OrderKind.LIMIT,
-        qty=min(rung.left_qty, position.qty),
-        reduce_only=True,
-        reason=f"target at {rung.target.r:g}R",
-        price=rung.target.price,
-    )

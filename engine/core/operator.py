@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from engine.core import events as e
 from engine.core import facts as f
-from engine.core import gates, guard, wishes
+from engine.core import gates, guard, targets, wishes
 from engine.core import wish_events as we
 from engine.core.exits import Protection
 from engine.core.exposure import equity_now, mark_of
@@ -58,6 +58,8 @@ def _do(turn: Turn, command: e.Command) -> Answer:
             answer = _close(turn, command)
         case e.MoveStop():
             answer = _move_stop(turn, command)
+        case we.TakeTarget():
+            answer = targets.take(turn, command.position_id, command.rank, command.by)
         case e.Panic():
             answer = _panic(turn, command)
         case _:
@@ -157,6 +159,8 @@ def _close_part(turn: Turn, command: e.Close) -> Answer:
         return False, f"the trading rules of {position.symbol} are not loaded yet"
     if guard.is_exiting(turn, position):
         return False, f"an exit of #{position.id} is under way: ask again when it has ended"
+    if targets.is_taking(position):
+        return False, f"a target of #{position.id} is being taken: ask again when it is sold"
     qty = instrument.qty(position.qty * command.share)
     if qty < instrument.qty_min:
         return False, f"{qty} is below the exchange's least {instrument.qty_min}"

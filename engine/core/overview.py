@@ -183,9 +183,12 @@ def _extreme(position: Position, price: float | None) -> float | None:
 
 
 def _target(rung: Rung) -> TargetView:
-    state = "filled" if rung.is_filled else "working" if rung.order_id else "waiting"
+    if rung.is_done:
+        state = "cut" if not rung.is_filled else "taken" if rung.is_taken else "filled"
+    else:
+        state = "taking" if rung.is_taken else "working" if rung.order_id else "waiting"
     target = rung.target
-    return TargetView(target.r, target.price, target.qty, state, rung.filled_qty)
+    return TargetView(target.r, target.price, target.qty - rung.cut_qty, state, rung.filled_qty)
 
 
 def _net_if_closed(turn: Turn, position: Position, mark: float) -> Decimal | None:

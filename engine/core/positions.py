@@ -78,16 +78,23 @@ class Rung(msgspec.Struct):
     target: Target
     order_id: str | None = None
     filled_qty: Decimal = Decimal(0)
+    cut_qty: Decimal = Decimal(0)  # what it gave up: it was sold otherwise, or is too little
+    is_taken: bool = False  # a person takes it early: the rest of it goes at market
 
     @property
     def left_qty(self) -> Decimal:
-        """What is not sold yet."""
-        return self.target.qty - self.filled_qty
+        """What it still has to sell."""
+        return self.target.qty - self.filled_qty - self.cut_qty
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has nothing left to sell."""
+        return self.left_qty <= 0
 
     @property
     def is_filled(self) -> bool:
-        """Whether all of it was sold."""
-        return self.left_qty <= 0
+        """Whether it sold what it had to; one that gave up everything did not."""
+        return self.is_done and self.filled_qty > 0
 
 
 class Position(msgspec.Struct):
@@ -228,6 +235,7 @@ class Position(msgspec.Struct):
         """A target order sold this much of its rung, even after another took its place."""
         for rung in self.rungs:
             is_its = rung.order_id == order.id or rung.target.price == order.price
+            is_its = is_its or rung.target.name == order.reason
             if order.purpose is Purpose.TARGET and is_its:
                 rung.filled_qty += qty
                 return

@@ -16,7 +16,7 @@ from engine.core.intents import CancelOrder
 from engine.core.positions import Position
 from engine.core.risk import STRAY_MS
 from engine.core.turn import Turn
-from engine.core.values import Fill, GateName, Ms, OrderState, Purpose, settled
+from engine.core.values import Fill, GateName, Ms, OrderKind, OrderState, settled
 
 AGAIN_MS: Ms = 5000  # while ledger and account may disagree
 MOVING_MS: Ms = 2000  # while something is on its way into or out of a position
@@ -166,7 +166,7 @@ def _is_recent(turn: Turn, at_ms: Ms | None) -> bool:
 def _is_moving(turn: Turn, position: Position) -> bool:
     """Whether an entry or exit of it is in flight, so that a read may be older than the truth."""
     orders = turn.ledger.orders_of(position.id)
-    moving = [o for o in orders if o.is_live and o.order.purpose is not Purpose.TARGET]
+    moving = [o for o in orders if o.is_live and o.order.kind is not OrderKind.LIMIT]
     return any(_is_recent(turn, o.placed_ms) for o in moving)
 
 

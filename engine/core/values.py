@@ -329,6 +329,11 @@ class Target(msgspec.Struct, frozen=True):
     price: Decimal
     qty: Decimal
 
+    @property
+    def name(self) -> str:
+        """What every order of it says as its reason."""
+        return f"target at {self.r:g}R"
+
 
 class Plan(msgspec.Struct, frozen=True):
     """A claim about money: every number is legal on the exchange."""

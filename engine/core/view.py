@@ -38,11 +38,14 @@ class GateView(msgspec.Struct, frozen=True):
 
 
 class TargetView(msgspec.Struct, frozen=True):
-    """One rung of an open position; `state` is working, filled or waiting."""
+    """One rung of an open position.
+
+    `state` is waiting, working, filled, taking or taken (early, by hand), or cut (nothing is left).
+    """
 
     r: float
     price: Decimal
-    qty: Decimal
+    qty: Decimal  # without what it gave up
     state: str
     filled_qty: Decimal = Decimal(0)
 

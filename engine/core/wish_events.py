@@ -36,3 +36,10 @@ class WatchSymbol(Command, frozen=True, kw_only=True):
     symbol: str
     price: Decimal | None = None
     is_on: bool = True
+
+
+class TakeTarget(Command, frozen=True, kw_only=True):
+    """Sell at market now what this rung of the ladder (from 1, the nearest first) is to sell."""
+
+    position_id: int
+    rank: int

@@ -52,3 +52,19 @@ class AlertRaised(Fact, frozen=True, tag=True):
     price: float  # of the level, or the one that was given
     last: float
     asked: Decimal | None = None  # the price that was given
+
+
+class TargetTaken(Fact, frozen=True, tag=True):
+    """A person takes this rung of the ladder early: its order ends, the rest goes at market."""
+
+    position_id: int
+    rank: int  # from 1, the nearest first
+    by: str
+
+
+class TargetCut(Fact, frozen=True, tag=True):
+    """A rung gave up this much: it was sold by hand, or the exchange does not take so little."""
+
+    position_id: int
+    rank: int
+    qty: Decimal

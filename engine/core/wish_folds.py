@@ -60,3 +60,13 @@ def _alert_raised(fact: w.AlertRaised, state: State, record: Record) -> None:
     watched.told_ms = record.at_ms
     if fact.asked is not None:
         watched.is_above = exact(fact.last) >= fact.asked
+
+
+@fold.register
+def _target_taken(fact: w.TargetTaken, state: State, _record: Record) -> None:
+    state.positions[fact.position_id].rungs[fact.rank - 1].is_taken = True
+
+
+@fold.register
+def _target_cut(fact: w.TargetCut, state: State, _record: Record) -> None:
+    state.positions[fact.position_id].rungs[fact.rank - 1].cut_qty += fact.qty

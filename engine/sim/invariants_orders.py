@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from engine.core import events as e
 from engine.core import facts as f
+from engine.core import wish_events as we
+from engine.core import wish_facts as w
 from engine.core.intents import PlaceOrder
 from engine.core.values import GateName, Ms, OrderState, Purpose, StopKind
 from engine.sim.scene import Scene, at_end, at_fact, at_step
@@ -48,7 +50,7 @@ def one_order(scene: Scene, fact: f.OrderPlaced, at_ms: Ms) -> str | None:
         left = other.qty - sent.filled
         is_part = left < order.qty and at_ms - sent.placed_ms >= ABSENT_MS
         is_exit = order.purpose is Purpose.EXIT and not is_part
-        is_twin = is_exit or (order.purpose is Purpose.TARGET and other.price == order.price)
+        is_twin = is_exit or (order.purpose is Purpose.TARGET and other.reason == order.reason)
         if sent.ended is None and is_twin:
             return f"{order.id} while {other.id} still works"
     return None
@@ -212,6 +214,12 @@ def stop_has_cause(scene: Scene, fact: f.StopAsked, _: Ms) -> str | None:
     if fact.kind is not StopKind.MANUAL or fact.price == held.asked:
         return None
     return _once(scene, fact, e.MoveStop)
+
+
+@at_fact("I23", w.TargetTaken)
+def taking_has_cause(scene: Scene, fact: w.TargetTaken, _: Ms) -> str | None:
+    """A target is taken early by a person, once."""
+    return _once(scene, fact, we.TakeTarget)
 
 
 @at_fact("I23", f.GateClosed, f.GateOpened)

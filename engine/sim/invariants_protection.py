@@ -7,7 +7,7 @@ ask the core's own guard.
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.intents import SetStop
-from engine.core.values import GateName, Ms, Purpose, StopKind
+from engine.core.values import GateName, Ms, OrderKind, Purpose, StopKind
 from engine.sim.scene import Scene, at_end, at_fact, at_step
 
 ANSWER_MS: Ms = 15_000  # the longest a request of the shell takes
@@ -143,10 +143,22 @@ def ladder_works(scene: Scene) -> str | None:
     """At the end each rung that is not sold has its order at the exchange."""
     live = {(s.order.position_id, s.order.price) for s in scene.shadow.live()}
     for held in scene.shadow.held.values():
-        for target in held.opened.targets if held.opened is not None else ():
-            is_sold = scene.shadow.sold(held.id, target.price) >= target.qty
+        for rank, target in enumerate(held.opened.targets if held.opened is not None else (), 1):
+            sold = scene.shadow.sold(held.id, target) + held.given_up.get(rank, 0)
+            is_sold = sold >= target.qty
             if not is_sold and (held.id, target.price) not in live:
                 return f"#{held.id} has no order at {target.price} for {target.qty}"
+    return None
+
+
+@at_end("I28")
+def ladder_fits(scene: Scene) -> str | None:
+    """At the end the ladder sells no more than is held."""
+    for held in scene.shadow.held.values():
+        live = [s for s in scene.shadow.live() if s.order.position_id == held.id]
+        offered = sum(s.order.qty - s.filled for s in live if s.order.purpose is Purpose.TARGET)
+        if offered > held.qty:
+            return f"#{held.id} offers {offered} of {held.qty}"
     return None
 
 
@@ -157,7 +169,7 @@ def breakeven_stands(scene: Scene) -> str | None:
         if held.opened is None or held.taken is None or held.shown is None:
             continue
         targets = held.opened.targets
-        sold = sum(scene.shadow.sold(held.id, t.price) >= t.qty for t in targets)
+        sold = sum(scene.shadow.sold(held.id, t) >= t.qty for t in targets)
         wanted = held.taken.exits.be_after_targets
         is_even = held.side.sign * (held.shown * held.qty - held.cost) >= 0
         if 0 < wanted <= sold and not is_even:
@@ -190,5 +202,5 @@ def panic_closes_all(scene: Scene) -> str | None:
 def nothing_leaving(scene: Scene) -> str | None:
     """At the end nothing is half closed."""
     left = [h.id for h in scene.shadow.held.values() if h.leaving]
-    works = [s.order.id for s in scene.shadow.live() if s.order.purpose is not Purpose.TARGET]
+    works = [s.order.id for s in scene.shadow.live() if s.order.kind is not OrderKind.LIMIT]
     return f"positions {left} still close, orders {works} still work" if left or works else None

@@ -9,6 +9,7 @@ from decimal import Decimal
 from random import Random
 
 from engine.core import events as e
+from engine.core import wish_events as we
 from engine.core.ledger import Ledger
 from engine.core.positions import Position
 from engine.core.values import Ms
@@ -55,6 +56,9 @@ class Operator:
         if position is None or position.entry is None or happens(dice, 0.5):
             share = Decimal(dice.choice(SHARES))
             return e.Close(**told, position_id=position_id, share=share)
+        if position.rungs and happens(dice, 0.7):
+            rank = dice.randint(1, len(position.rungs))
+            return we.TakeTarget(**told, position_id=position_id, rank=rank)
         step = position.dist0 * Decimal(dice.choice(("0.2", "0.5", "-0.3", "3"))) / 10
         price = position.asked_stop + position.side.sign * step
         return e.MoveStop(**told, position_id=position_id, price=self._snapped(price, position))

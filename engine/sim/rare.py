@@ -7,6 +7,7 @@ run.
 from collections import Counter
 
 from engine.core import facts as f
+from engine.core import wish_facts as w
 from engine.core.values import GateName, OrderState, Purpose, StopKind
 from engine.sim.shadow import Shadow
 
@@ -35,6 +36,8 @@ RARE = (
     "exit filled in parts",
     "add-on filled",
     "ladder of more than two rungs filled",
+    "target taken early",
+    "target cut",
     "closed from outside",
     "funding paid",
     "money transferred",
@@ -85,6 +88,10 @@ class Rare:
                 self._count(f"left by {rule}", f"left by {rule}" in RARE)
             case f.GateClosed() | f.GateOpened():
                 self._gate(fact)
+            case w.TargetTaken():
+                self._count("target taken early")
+            case w.TargetCut():
+                self._count("target cut")
             case f.FundingPaid():
                 self._count("funding paid")
             case f.Transferred():

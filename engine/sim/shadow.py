@@ -9,7 +9,8 @@ from decimal import Decimal
 import msgspec
 
 from engine.core import facts as f
-from engine.core.values import Fill, GateName, Ms, Order, OrderState, Purpose, Side
+from engine.core import wish_facts as w
+from engine.core.values import Fill, GateName, Ms, Order, OrderState, Purpose, Side, Target
 
 LASTING = ("daily_loss", "losing_streak", "kill_switch", "operator")
 
@@ -47,6 +48,7 @@ class Held(msgspec.Struct):
     bare_ms: Ms | None = None  # since when it is known to stand without one
     pleaded_ms: Ms | None = None  # when its stop was first asked for since then
     opened: f.PositionOpened | None = None
+    given_up: dict[int, Decimal] = msgspec.field(default_factory=dict)  # of the ladder, by rank
     leaving: str = ""  # the rule of a whole exit
     leaving_ms: Ms = 0
 
@@ -109,14 +111,15 @@ class Shadow:
         """The position of a symbol that has quantity."""
         return next((h for h in self.held.values() if h.symbol == symbol and h.qty), None)
 
-    def sold(self, position_id: int, price: Decimal) -> Decimal:
-        """What the target orders of a position at this price sold."""
+    def sold(self, position_id: int, target: Target) -> Decimal:
+        """What the orders of a target sold, the resting ones and the one that took it early."""
         return sum(
             (
                 s.filled
                 for s in self.orders.values()
                 if s.order.purpose is Purpose.TARGET
-                and (s.order.position_id, s.order.price) == (position_id, price)
+                and (s.order.position_id, s.order.reason)
+                == (position_id, f"target at {target.r:g}R")
             ),
             Decimal(0),
         )
@@ -146,6 +149,9 @@ class Shadow:
                 self._close(fact, record.at_ms)
             case f.StopAsked() | f.StopMoved() | f.StopMissing() | f.ExitAsked() as fact:
                 self._protect(fact, record.at_ms)
+            case w.TargetCut(number, rank, qty):
+                cut = self.held[number].given_up
+                cut[rank] = cut.get(rank, Decimal(0)) + qty
             case f.GateClosed() as fact:
                 self.gates[fact.gate] = fact
             case f.GateOpened() as fact:

@@ -23,13 +23,14 @@ TRADE_S = 240.0  # for the first position
 SHEET_WIDTH = 1600
 NOTICES_MOST = 20
 
-# What is tapped below an answer, by the words it answers: the first button that holds the label.
+# What is tapped below an answer, by its name: each time the first button that holds the label.
 TAPS = {
     "/pause": ("Undo",),
     "/chart SYM": ("1h", "15m"),
     "/pnl": ("All",),
-    "/trades": ("CSV",),
-    "/notify": ("fill",),
+    "/notify": ("skipped",),
+    "pnl after a trade": ("All", "Chart"),
+    "trades after a trade": ("CSV",),
 }
 # It would end the tour before the rest was seen.
 KEPT_FOR_THE_END = ("panic",)
@@ -54,7 +55,7 @@ class Album:
     async def add(self, name: str, message: Message) -> None:
         """A picture of this message, named and numbered."""
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
-        path = self._folder / f"{len(self._paths) + 1:02d}-{slug}.png"
+        path = self._folder / f"{len(self._paths) + 1:03d}-{slug}.png"
         self.cut += [f"{path.stem}: {words}" for words in await picture(self._page, message, path)]
         self._paths.append(path)
         self.shown.add(int(message["message_id"]))
@@ -80,10 +81,11 @@ class Album:
 class Tour:
     """Everything once; `unanswered` and `untapped` say what nobody saw."""
 
-    def __init__(self, person: Person, album: Album) -> None:
+    def __init__(self, person: Person, album: Album, patience_s: float = ANSWER_S) -> None:
+        self._patience_s = patience_s
         self._person = person
         self._album = album
-        self._symbol, self._number = "SOL", "1"
+        self._symbol, self._number, self._has_traded = "SOL", "1", False
         self.unanswered: list[str] = []
         self.untapped: list[str] = []
 
@@ -98,7 +100,7 @@ class Tour:
             await self._until(waiting, lambda m: "expired" in m["text"], "close expired")
         await self._panic()
         for words in (verb.name for verb in TABLE if verb.name in TOLD_AGAIN):
-            await self.ask(f"/{words}", f"{words} after a trade")
+            await self._look(f"/{words}", f"{words} after a trade")
         await self.ask(f"/trades #{self._number}", "a closed trade")
         await self._notices()
 
@@ -111,7 +113,7 @@ class Tour:
             return
         found = re.search(r"(\w+)USDT .*?#(\d+)", filled["text"], re.DOTALL)
         assert found, filled["text"]
-        self._symbol, self._number = found[1], found[2]
+        self._symbol, self._number, self._has_traded = found[1], found[2], True
 
     async def _position(self) -> Message | None:
         """Its card, half of it closed, and a question that nobody answers."""
@@ -123,10 +125,13 @@ class Tour:
 
     async def _verb(self, verb: Verb) -> None:
         for words in self._forms(verb):
-            answer = await self.ask(words)
-            for label in TAPS.get(words.replace(self._symbol, "SYM"), ()):
-                if answer is not None:
-                    answer = await self.tap(answer, label, f"{words} {label}") or answer
+            await self._look(words, words)
+
+    async def _look(self, words: str, name: str) -> None:
+        answer = await self.ask(words, name)
+        for label in TAPS.get(name.replace(self._symbol, "SYM"), ()):
+            if answer is not None:
+                answer = await self.tap(answer, label, f"{name} {label}") or answer
 
     def _forms(self, verb: Verb) -> list[str]:
         """The command alone and its examples, about what is there."""
@@ -147,7 +152,10 @@ class Tour:
             await self._confirm(question, "resumed", lambda _: True)
 
     async def _notices(self) -> None:
-        """What the bot said unasked."""
+        """What the bot said unasked; its answers had the right of way until now."""
+        ended = re.compile(rf"{self._symbol}USDT (LONG|SHORT) closed [+-]")
+        if self._has_traded and await self._heard(lambda m: bool(ended.search(m["text"]))) is None:
+            self.untapped.append("the end of the trade was not told")
         rows = await self._person.all()
         mine = {m["message_id"] for m in rows if m["from"] == "user"}
         unasked = [m for m in rows if m["from"] == "bot" and m["reply_to"] not in mine]
@@ -159,14 +167,20 @@ class Tour:
     # One step each
 
     async def ask(self, words: str, name: str = "") -> Message | None:
-        """Say it; the answer, which is a reply to it, has its picture taken."""
+        """Say it; the answer, which is a reply to it, has its picture taken.
+
+        A bare thumb is an answer, too: then the picture is of what got it, and None is returned.
+        """
         asked = await self._person.say(words)
-        answer = await self._heard(lambda m: m["from"] == "bot" and m["reply_to"] == asked)
-        if answer is None:
+        done = await self._heard(lambda m: m["reply_to"] == asked or _is_settled(m, asked))
+        if done is not None and done["message_id"] == asked:
+            replies = [m for m in await self._person.all() if m["reply_to"] == asked]
+            done = replies[0] if replies else done
+        if done is None:
             self.unanswered.append(words)
-        else:
-            await self._album.add(name or words, answer)
-        return answer
+            return None
+        await self._album.add(name or words, done)
+        return done if done["from"] == "bot" else None
 
     async def tap(self, message: Message, label: str, name: str) -> Message | None:
         """Tap the first button with this label; what changed or came has its picture taken."""
@@ -214,7 +228,7 @@ class Tour:
         """The same message, once it has become so."""
         this = message["message_id"]
         found = await self._heard(
-            lambda m: m["message_id"] == this and wanted(m), patience_s=2 * ANSWER_S
+            lambda m: m["message_id"] == this and wanted(m), patience_s=2 * self._patience_s
         )
         if found is None:
             self.untapped.append(f"{name}: it never became so")
@@ -222,10 +236,10 @@ class Tour:
             await self._album.add(name, found)
 
     async def _heard(
-        self, wanted: Callable[[Message], bool], patience_s: float = ANSWER_S
+        self, wanted: Callable[[Message], bool], patience_s: float | None = None
     ) -> Message | None:
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(patience_s or self._patience_s):
                 while True:
                     try:
                         return await self._person.until(wanted)
@@ -233,3 +247,9 @@ class Tour:
                         continue
         except TimeoutError:
             return None
+
+
+def _is_settled(message: Message, asked: int) -> bool:
+    """Whether the bot marked what was asked as dealt with; eyes only say that it was seen."""
+    marks = set(message["reactions"]) - {"\N{EYES}"}
+    return bool(message["message_id"] == asked and marks)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 from simulation.planting import Patch, misfold, mutant
 
-from engine.core import answers, engine, exits, folds, guard, reconcile, risk
+from engine.core import answers, engine, exits, folds, guard, reconcile, risk, targets
 from engine.core import events as e
 from engine.core import facts as f
 from engine.core.exits import Leave, Protection, Snapshot
@@ -106,8 +106,8 @@ def a_target_forgets_what_was_sold_meanwhile(patch: Patch) -> None:
     def _target_order(turn: Turn, position: Position, rung: Rung) -> Order:
         return msgspec.structs.replace(right(turn, position, rung), qty=rung.target.qty)
 
-    right = guard._target_order
-    patch.setattr(guard, "_target_order", _target_order)
+    right = targets._target_order
+    patch.setattr(targets, "_target_order", _target_order)
 
 
 @mutant("I05", hint=31)

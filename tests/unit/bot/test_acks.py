@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from desks import FakeDesk, position, settle
-from talk import talking
-from telegram_wire import TRADER, VIEWER, Wire, message, no_network
+from talk import Talk, talking
+from telegram_wire import TRADER, VIEWER, Wire, message, no_network, tap
 
 from bot import acks
 from engine.core import events as e
 from engine.core import facts as f
+from engine.core.values import GateName
+from engine.core.view import GateView, Quote
 
 
 def reactions(wire: Wire) -> list[str]:
@@ -52,13 +55,73 @@ async def test_what_the_engine_refuses_is_refused() -> None:
         assert reactions(talk.wire) == ["seen", "refused"]
 
 
-async def test_taps_get_no_reaction() -> None:
+def under(talk: Talk, raw: dict[str, Any]) -> list[str]:
+    """The reactions this command got, "" for one that was taken away."""
+    number = raw["message"]["message_id"]
+    put = [x for x in talk.wire.named("setMessageReaction") if int(x["message_id"]) == number]
+    said = [json.loads(x.get("reaction") or "[]") for x in put]
+    return [one[0]["emoji"] if one else "" for one in said]
+
+
+@pytest.mark.parametrize(
+    ("button", "refusal", "last"),
+    [("Close", "", acks.DONE), ("Close", "no", acks.REFUSED), ("Cancel", "", "")],
+)
+async def test_the_command_hears_what_became_of_its_question(
+    button: str, refusal: str, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.commands_close.FILL_S", 0.0)
+    desk = FakeDesk()
+    desk.show(positions=(position(),))
+    desk.refusal = refusal
+    async with talking(desk) as talk:
+        raw = message("/close sol", TRADER)
+        [asked] = await talk.hear(raw)
+        assert under(talk, raw) == [acks.SEEN]
+        await talk.tap(asked, button, TRADER)
+        await settle()
+        assert under(talk, raw) == [acks.SEEN, last]
+
+
+async def test_a_question_asked_again_or_left_alone_keeps_its_command_in_mind() -> None:
+    desk = FakeDesk()
+    desk.show(positions=(position(),))
+    async with talking(desk) as talk:
+        raw = message("/close sol", TRADER)
+        [asked] = await talk.hear(raw)
+        desk.quotes["SOLUSDT"] = Quote(180.0, 180.1, 180.0, 0)
+        again = await talk.tap(asked, "Close", TRADER)
+        assert "moved since you asked" in again["text"]
+        assert under(talk, raw) == [acks.SEEN]
+        desk.now_real.now += 31
+        await talk.dispatch.tidy()
+        await settle()
+        assert under(talk, raw) == [acks.SEEN, ""]
+
+
+async def test_a_question_asked_by_a_button_gets_no_reaction() -> None:
     async with talking() as talk:
-        asked = await talk.say("/stop")
-        before = len(talk.wire.named("setMessageReaction"))
+        [asked] = await talk.hear(tap("r|stop", 77))
         await talk.tap(asked, "Keep")
         assert [type(c) for c in talk.desk.commands] == [e.Stop]
-        assert len(talk.wire.named("setMessageReaction")) == before
+        assert talk.wire.named("setMessageReaction") == []
+
+
+async def test_a_question_answered_in_words_or_passed_over_is_over() -> None:
+    desk = FakeDesk()
+    desk.show(gates=(GateView(GateName.KILL_SWITCH, 0, "@u", "panic", None),))
+    async with talking(desk) as talk:
+        first, again = message("/resume"), message("/resume")
+        await talk.hear(first)
+        await talk.hear(again)
+        await settle()
+        assert under(talk, first) == [acks.SEEN, ""]
+        asked = await talk.say("calm again")
+        assert under(talk, again) == [acks.SEEN]
+        await talk.tap(asked, "Resume")
+        await settle()
+        assert under(talk, again) == [acks.SEEN, acks.DONE]
+        assert [getattr(c, "reason", "") for c in desk.commands] == ["calm again"]
 
 
 async def test_a_reaction_that_hangs_or_fails_holds_nothing_up() -> None:

@@ -1,7 +1,5 @@
 """The card's breakeven button: a question that names the price, and a stop that only tightens."""
 
-from decimal import ROUND_FLOOR
-
 import pytest
 from desks import FakeDesk, body_of, position
 from talk import talking
@@ -10,8 +8,10 @@ from telegram_wire import TRADER, VIEWER, buttons
 from builders import D, fill, order
 from engine.core import events as e
 from engine.core import facts as f
-from engine.core.values import OrderState, PositionState, Purpose, Side, StopKind
+from engine.core.targets import TAKEN
+from engine.core.values import OrderKind, OrderState, PositionState, Purpose, Side, StopKind
 from engine.core.view import Quote, TargetView
+from engine.core.wish_events import TakeTarget
 
 BUTTON = "Stop->BE"
 
@@ -121,9 +121,13 @@ RUNGS = (
 async def test_a_target_is_taken_now_after_a_question() -> None:
     desk = held(qty=D("5.2"), targets=RUNGS)
     desk.follow_up = [
-        f.OrderPlaced(order(Purpose.EXIT, id="x1", position_id=17)),
-        f.OrderFilled(17, fill(Purpose.EXIT, order_id="x1", qty=D("2.7"), price=D("184.01"))),
-        f.OrderEnded("x1", OrderState.FILLED, ""),
+        f.CancelAsked("t2", TAKEN),
+        f.OrderFilled(17, fill(Purpose.TARGET, order_id="t2", qty=D("0.5"), price=D("184.01"))),
+        f.OrderEnded("t2", OrderState.CANCELED, ""),
+        f.OrderPlaced(
+            order(Purpose.TARGET, id="x1", position_id=17, kind=OrderKind.MARKET, qty=D("2.2"))
+        ),
+        f.OrderFilled(17, fill(Purpose.TARGET, order_id="x1", qty=D("2.2"), price=D("184.01"))),
     ]
     async with talking(desk) as talk:
         card = await talk.say("/positions sol", TRADER)
@@ -138,8 +142,20 @@ async def test_a_target_is_taken_now_after_a_question() -> None:
         done = await talk.tap(asked, "Take it now", TRADER)
         assert "Sold 2.7 SOL @ 184.01" in done["text"]
         [command] = desk.commands
-        assert isinstance(command, e.Close)
-        assert (D("5.2") * command.share).quantize(D("0.1"), ROUND_FLOOR) == D("2.7")
+        assert isinstance(command, TakeTarget)
+        assert (command.position_id, command.rank, command.by) == (17, 2, "@u22 (22)")
+
+
+async def test_a_target_that_filled_before_its_cancel_is_reported_as_sold() -> None:
+    desk = held(qty=D("5.2"), targets=RUNGS)
+    desk.follow_up = [
+        f.CancelAsked("t2", TAKEN),
+        f.OrderFilled(17, fill(Purpose.TARGET, order_id="t2", qty=D("2.7"), price=D("189.54"))),
+        f.OrderEnded("t2", OrderState.FILLED, ""),
+    ]
+    async with talking(desk) as talk:
+        asked = await talk.say("/positions #17 tp")
+        assert "Sold 2.7 SOL @ 189.54" in (await talk.tap(asked, "Take it now"))["text"]
 
 
 async def test_a_target_that_was_sold_meanwhile_is_not_taken_again() -> None:

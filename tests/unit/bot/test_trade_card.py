@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from desks import FakeDesk, a_trade, position, settle, taken
 from talk import outbox, running
-from telegram_wire import GROUP, OWNER, Wire, buttons, refuse
+from telegram_wire import GROUP, OWNER, Wire, buttons, lost_answer, refuse
 
 from bot.outbox import Outbox
 from bot.trade_card import LIVE_S, LOOK_S, OVER_MS, TradeCards
@@ -99,13 +99,35 @@ async def test_a_trade_is_one_message_from_placed_to_closed() -> None:
             "✅ <b>+1.82R</b> in 5h12, +57.00 USDT net · trailing stop"
         )
         last = wire.named("editMessageCaption")[-1]
-        assert [b["text"] for b in buttons(last)] == ["📊 Chart", "❓ Why"]
+        assert [b["text"] for b in buttons(last)] == ["📊 Chart", "📊 1h", "❓ Why"]
         await here.later(LIVE_S)
         await here.later(LIVE_S)
         assert len(here.captions) == 4
         assert {int(s["message_id"]) for s in wire.named("editMessageCaption")} == {root["id"]}
         replies = wire.sent[1:]
         assert {s["reply_parameters"]["message_id"] for s in replies} == {root["id"]}
+
+
+async def test_what_was_told_late_stays_marked_through_the_edits() -> None:
+    desk, wire = FakeDesk(), Wire()
+    desk.tell(taken(), at_ms=desk.shown.at_ms - 14 * 60_000)
+    desk.tell(f.OrderPlaced(order(id="o1", position_id=17)))
+    async with following(desk, wire) as here:
+        assert wire.sent[0]["caption"].endswith("<i>14m late</i>")
+        for fact in (f.OrderFilled(17, ENTRY), closed()):
+            desk.tell(fact)
+            await here.later(LOOK_S)
+            assert here.captions[-1].endswith("<i>told 14m late</i>")
+
+
+async def test_a_root_that_may_have_come_twice_says_so_for_good() -> None:
+    desk, wire = FakeDesk(), Wire()
+    wire.faults["sendPhoto"] = [lost_answer]
+    async with following(desk, wire) as here:
+        begin(desk)
+        await here.later(LOOK_S)
+        assert "<i>(again) event 1</i>" in wire.sent[-1]["caption"]
+        assert here.captions[-1].endswith("<i>(again) event 1</i>")
 
 
 async def test_every_place_has_its_own_and_a_stop_that_is_missing_is_shown_at_once() -> None:

@@ -216,7 +216,7 @@ def test_people_do_everything_sooner_or_later() -> None:
     operator = Operator(faults)
     seen = [operator.command(hearing.ledger, NOW) for _ in range(200)]
     assert {type(x).__name__ for x in seen} == {
-        "Pause", "Resume", "Stop", "Close", "MoveStop", "Panic",
+        "Pause", "Resume", "Stop", "Close", "MoveStop", "TakeTarget", "Panic",
     }  # fmt: skip
     about = [x for x in seen if isinstance(x, e.Close | e.MoveStop)]
     assert {x.position_id for x in about} == {1, 99, 100, 101, 102}
