@@ -229,6 +229,7 @@ PROOFS: dict[str, tuple[str, ...]] = {
             "unit/bot/test_outbox_faults.py::"
             "test_ft64_an_hour_without_telegram_ends_with_everything_told_once_and_in_order"
         ),
+        "unit/bot/test_deaf_hour.py::test_an_hour_refused_and_deaf_is_told_late_once_and_in_order",
     ),
     "FT65": (
         f"{CHAT}::FT65 unauthorised, of every kind",
@@ -243,6 +244,7 @@ PROOFS: dict[str, tuple[str, ...]] = {
             f"{ENGINE_FAULTS}::"
             "test_a_command_heard_twice_acts_once_and_gets_the_same_answer_even_after_a_restart"
         ),
+        "unit/bot/test_telegram_app.py::test_a_read_answered_before_a_restart_is_not_answered_again",
         "simulation/mutants_orders.py::a_command_told_twice_acts_twice",
     ),
     "FT67": (
@@ -280,6 +282,9 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "unit/bot/test_worlds.py::test_paper_holds_no_client_that_could_order",
         "unit/bot/test_modes.py::test_what_live_trading_lacks",
         "unit/bot/test_modes.py::test_armed_for_another_venue",
+        "unit/bot/test_modes.py::test_real_time_is_not_scaled",
+        "unit/bot/test_worlds.py::test_prices_and_orders_are_of_one_place",
+        f"{LIVE}::test_real_money_waits_for_real_time_and_a_chat_with_a_lock",
         f"{LIVE}::test_the_whole_way_there_a_restart_and_back",
     ),
     "FT88": (

@@ -8,7 +8,7 @@ import msgspec
 from e2e.chat_world import ChatWorld, Json
 from programs import Message
 
-from bot.sandbox.people import OWNER_ID
+from bot.sandbox.people import OWNER_ID, TRADER_ID, VIEWER_ID
 from engine.core import facts as f
 from engine.core.values import GateName
 
@@ -189,8 +189,10 @@ async def pollers(world: ChatWorld) -> str:
 
 
 async def revoked(world: ChatWorld) -> str:
-    """The token is refused in the middle."""
+    """The token is refused in the middle; at the very start it would be the end."""
+    await answered(world)
     await world.inject(fault("*", "reply", status=401))
+    await world.person.say("/health")  # ends the poll that was under way
 
     async def ill() -> str | None:
         return next((x for x in world.beat().failing if "refused" in x), None)
@@ -216,6 +218,28 @@ async def blocked(world: ChatWorld) -> str:
     return "the others are answered, and so is who comes back"
 
 
+async def moved(world: ChatWorld) -> str:
+    """A chat is told to have got another id: what was said goes there, and rights stay."""
+    body = {"parameters": {"migrate_to_chat_id": VIEWER_ID}, "description": "upgraded"}
+    await world.inject(fault("sendDocument", "reply", status=400, times=1, body=body))
+    await world.person.say("/config export", user="trader")
+
+    async def noted() -> str | None:
+        notes = {fact.key: fact.value for fact in world.facts(f.Noted)}
+        return "noted" if notes.get(f"moved.{TRADER_ID}") == str(VIEWER_ID) else None
+
+    await world.until(noted)
+    told = await world.person.all(user="viewer")
+    assert [m["from"] for m in told if m["document"]] == ["bot"]
+    count = world.commands().count("pause")
+    await world.person.say("/pause", user="viewer")
+    await world.person.say("/pause", user="trader")
+    await world.until_done("pause", count + 1)
+    await answered(world)
+    assert world.commands().count("pause") == count + 1
+    return "sent to the new id, noted; who may do what is unchanged"
+
+
 ROWS = (
     Row("FT64 Telegram down, then 5xx", down, "trading goes on, nothing is lost"),
     Row("FT65 unauthorised, of every kind", strangers, "deny by default, silent, counted"),
@@ -229,4 +253,12 @@ ROWS = (
     Row("FT73 second poller, webhook", pollers, "never silently deaf"),
     Row("FT74 token revoked", revoked, "health turns red, trading goes on"),
     Row("FT75 blocked", blocked, "nothing more to that chat until it writes"),
+    Row("FT75 moved", moved, "follows, keeps what was to be said, owner unaffected"),
+)
+# Faults that build on one another share a life; a webhook is removed half a minute after the start
+# at the earliest, so another fault goes before it.
+LIVES = (
+    ("FT64", "FT65", "FT66", "FT67"),
+    ("FT68", "FT69", "FT70", "FT71", "FT72", "FT75"),
+    ("FT74", "FT73"),
 )

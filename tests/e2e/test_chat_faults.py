@@ -1,11 +1,13 @@
-"""Faults of Telegram lived through by the real process, one after another in one life."""
+"""Faults of Telegram lived through by the real process, in three lives side by side."""
 
+import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from e2e.chat_faults import ROWS, Row
+from e2e.chat_faults import LIVES, ROWS, Row
 from e2e.chat_world import ChatWorld, chat_world
 
 pytestmark = pytest.mark.e2e
@@ -26,13 +28,23 @@ async def suffer(world: ChatWorld, row: Row) -> str:
     return line
 
 
-async def test_faults_of_telegram_cost_no_command_no_word_and_no_trade(tmp_path: Path) -> None:
-    async with chat_world(tmp_path) as world:
+async def live(folder: Path, faults: Sequence[str]) -> list[str]:
+    """One process, from its start with a silent Telegram to its end in order."""
+    async with chat_world(folder) as world:
         await world.inject({"target": "*", "kind": "hang", "delay_s": 0.5})
         async with world.living() as program:
             await program.line("market data flows")  # trading starts without Telegram
             await world.inject()
-            lines = [await suffer(world, row) for row in ROWS]
+            lines = [
+                await suffer(world, row) for name in faults for row in ROWS if row.name[:4] == name
+            ]
             assert await program.stop() == 0
-        assert [line for line in lines if "FAILED" in line] == []
         assert not [line for line in program.lines if "CANARY" in line]
+    return lines
+
+
+async def test_faults_of_telegram_cost_no_command_no_word_and_no_trade(tmp_path: Path) -> None:
+    lives = (live(tmp_path / str(n), faults) for n, faults in enumerate(LIVES))
+    lines = [line for told in await asyncio.gather(*lives) for line in told]
+    assert [line for line in lines if "FAILED" in line] == []
+    assert len(lines) == len(ROWS)

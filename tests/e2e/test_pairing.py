@@ -44,8 +44,7 @@ async def pair(program: Program, person: Person) -> None:
     await person.say("/start 2222-22", user="stranger")
     await person.say("/status", user="stranger")
     await person.say(f"/start {code}", forwarded=True)
-    said = await person.answer(f"/start {code.lower()}")
-    assert "you are owner here" in said["text"]
+    await person.answer(f"/start {code.lower()}", "you are owner here")
     await person.say(f"/start {code}", user="stranger")
     await person.answer("/status", "Equity")
     assert [m["from"] for m in await person.all(user="stranger") if m["from"] == "bot"] == []

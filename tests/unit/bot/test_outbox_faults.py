@@ -32,6 +32,7 @@ WORDS = Text("<b>hello</b>")
 BOOT = f.Booted(boot=2, version="0.1.0", mode="paper", was_clean=True)
 MISMATCH = f.Incident("position_mismatch", "XRPUSDT LONG 5 is not ours")
 BAD_GATEWAY = refuse(502, "Bad Gateway")
+REVOKED = refuse(401, "Unauthorized")
 
 
 def texts(wire: Wire) -> list[str]:
@@ -115,7 +116,7 @@ async def test_ft64_the_same_hour_with_a_kill_in_the_middle() -> None:
     assert texts(wire)[1].endswith("1h00 late")
 
 
-@pytest.mark.parametrize("fault", [no_network, BAD_GATEWAY, lost_answer])
+@pytest.mark.parametrize("fault", [no_network, BAD_GATEWAY, lost_answer, REVOKED])
 async def test_ft64_a_storm_ends_and_nothing_was_lost(fault: Fault) -> None:
     desk, wire = FakeDesk(), Wire()
     start = desk.now_real.now
