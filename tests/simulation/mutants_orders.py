@@ -9,6 +9,7 @@ from simulation.planting import Patch, misfold, mutant
 from engine.core import answers, engine, exits, folds, guard, reconcile, risk, targets
 from engine.core import events as e
 from engine.core import facts as f
+from engine.core import wish_facts as w
 from engine.core.exits import Leave, Protection, Snapshot
 from engine.core.ledger import Ledger
 from engine.core.market import Feed, Market
@@ -101,13 +102,30 @@ def an_exit_is_not_reduce_only(patch: Patch) -> None:
     patch.setattr(guard, "_exit_order", _exit_order)
 
 
-@mutant("I04", hint=37)
+@mutant("I04", hint=9)
 def a_target_forgets_what_was_sold_meanwhile(patch: Patch) -> None:
     def _target_order(turn: Turn, position: Position, rung: Rung) -> Order:
         return msgspec.structs.replace(right(turn, position, rung), qty=rung.target.qty)
 
     right = targets._target_order
     patch.setattr(targets, "_target_order", _target_order)
+
+
+@mutant("I04", hint=9)
+def the_ladder_keeps_what_was_sold_by_hand(patch: Patch) -> None:
+    def _cut(turn: Turn, position: Position, instrument: Instrument) -> None:
+        del turn, position, instrument
+
+    patch.setattr(targets, "_cut", _cut)
+
+
+@mutant("I05", hint=0)
+def a_target_is_taken_while_its_order_still_rests(patch: Patch) -> None:
+    def taken(fact: w.TargetTaken, state: State, record: f.Record) -> None:
+        folds.fold(fact, state, record)
+        state.positions[fact.position_id].rungs[fact.rank - 1].order_id = None
+
+    misfold(patch, w.TargetTaken, taken)
 
 
 @mutant("I05", hint=31)
