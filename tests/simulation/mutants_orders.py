@@ -119,7 +119,7 @@ def the_ladder_keeps_what_was_sold_by_hand(patch: Patch) -> None:
     patch.setattr(targets, "_cut", _cut)
 
 
-@mutant("I05", hint=0)
+@mutant("I05", hint=23)
 def a_target_is_taken_while_its_order_still_rests(patch: Patch) -> None:
     def taken(fact: w.TargetTaken, state: State, record: f.Record) -> None:
         folds.fold(fact, state, record)
