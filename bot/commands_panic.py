@@ -15,6 +15,7 @@ from bot.views import status
 from bot.views.layout import Text
 from engine.core.events import Panic
 from engine.core.facts import Record
+from engine.core.values import GateName
 
 PANIC_TTL_S = 60.0
 FOLLOW_S = 1800.0  # how long a checklist is kept up to date
@@ -52,6 +53,22 @@ async def do_panic(room: Room, tap: Tap) -> Answer:
         return failed(result.words, is_known=True)
     chase = _Chase(room, board, watch)
     chase.catch_up(watch.ready())
+    return Followed(chase.checklist(), chase.run, watch.close)
+
+
+def going_on(room: Room) -> Followed | None:
+    """The checklist of a panic that the end of the process cut off; None where there is none.
+
+    The engine goes on closing by itself: here somebody is told, and called while it is not done.
+    """
+    view = room.desk.view()
+    lock = next((g for g in view.gates if g.name is GateName.KILL_SWITCH and g.flatten), None)
+    if lock is None or not view.positions:
+        return None
+    board = Board(view.positions, room.book)
+    board.by, board.locked_ms = lock.by, lock.since_ms
+    watch = Watch(room.desk)
+    chase = _Chase(room, board, watch)
     return Followed(chase.checklist(), chase.run, watch.close)
 
 

@@ -7,11 +7,13 @@ person's slow chart hold up another's panic.
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from functools import partial
 
 from bot import texts, texts_guard
 from bot.acks import Ack, Acks
 from bot.commands import VERBS
+from bot.commands_panic import going_on
 from bot.content import File, Photo
 from bot.conversation import Ask, Room
 from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
@@ -66,6 +68,21 @@ class Dispatch:
             if now - at_s >= BURST_S:
                 del self._skipped[chat_id]
                 await self._room.outbox.say(chat_id, texts.skipped(count))
+
+    async def go_on(self, places: Sequence[int], owner: int | None) -> None:
+        """Follow anew, in every place, a panic that the end of the process cut off."""
+        await self._room.outbox.recovered.wait()
+        async with asyncio.TaskGroup() as group:
+            for place in places:  # its button is the owner's, wherever it is
+                caller = Caller(owner or 0, place, "", Role.OWNER, is_private=place == owner)
+                group.create_task(self._go_on_in(caller))
+
+    async def _go_on_in(self, caller: Caller) -> None:
+        try:
+            nothing_said = Admitted(caller, update_id=0, message_id=0, words="")
+            await self._reply(going_on(self._room), nothing_said, is_urgent=True)
+        except Exception:  # noqa: BLE001 -- the engine closes all the same, the log has the trace
+            _log.error("chat.panic_unfollowed", exc_info=True)
 
     # Words
 

@@ -137,6 +137,8 @@ class TelegramChat:
                 group.create_task(_forever(self.outbox.run), name="chat.outbox")
                 group.create_task(_forever(self._tidy), name="chat.tidy")
                 group.create_task(_forever(self._report), name="chat.reports")
+                panic = self._dispatch.go_on(self.gate.places, self.gate.owner)
+                group.create_task(panic, name="chat.panic")
                 group.create_task(_forever(self._cards.run), name="chat.cards")
                 group.create_task(_forever(self._trade_cards.run), name="chat.trades")
                 group.create_task(_forever(self._warden.run), name="chat.warden")

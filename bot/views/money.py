@@ -41,6 +41,7 @@ from engine.core.view import PositionView, Quote
 
 _UP, _NEAR = Context(prec=28, rounding=ROUND_CEILING), Context(prec=20)
 _REASONS_MAX = 600  # characters under a signal
+_SIZE_ROOM = 27  # columns of quantity and value, without the space between
 _STREAK_FROM = 2  # losses in a row that are worth a word
 
 
@@ -55,7 +56,7 @@ def signal_taken(trade: Trade, mode: str, life: str = "") -> Text:
         row(("Stop", 5), (stop, -10), (_away(fact.stop, signal), -7), ("1.00R", -9)),
         *_target_rows(trade),
         _trail_row(trade),
-        row(("Size", 5), (f"{fact.qty} {coin(signal.symbol)}", -14), (_notional(trade), -13)),
+        _size_row(trade),
         row(("Risk", 5), (f"{money(fact.risk_usd, signed=False)} USDT", -14), (_risk(trade), -13)),
     ]
     name = f"<b>{short(signal.symbol, 30)} {signal.side}</b>"
@@ -100,8 +101,16 @@ def _trail_row(trade: Trade) -> str:
     return row(*cells, (f"{exits.trail_from_r:g}R{share}", -9))
 
 
-def _notional(trade: Trade) -> str:
-    return f"{float(trade.taken.qty) * trade.taken.signal.price:.1f} USDT"
+def _size_row(trade: Trade) -> str:
+    """Quantity and value; the name of a coin gets the room that the value can spare."""
+    qty, name = str(trade.taken.qty), coin(trade.symbol)
+    worth = float(trade.taken.qty) * trade.taken.signal.price
+    value, width = f"{worth:.1f} USDT", max(14, len(f"{qty} {name}"))
+    if width + len(value) > _SIZE_ROOM:
+        value = f"{worth:.0f} USDT"
+        width = min(width, _SIZE_ROOM - len(value))
+    size = f"{qty} {clip(name, max(1, width - len(qty) - 1))}"
+    return row(("Size", 5), (size, -width), (value, width - _SIZE_ROOM))
 
 
 def _risk(trade: Trade) -> str:

@@ -34,6 +34,8 @@ from engine.core.values import GateName
 from engine.core.view import GateView, View
 
 MS_MAX = 1000
+WHOLE_FROM_S, LONG_S = 9.95, 999.5
+FEED_WIDTH = 27
 FAR_MS = 86_400_000  # a clock or feed further off than this is shown as a duration
 _WIDE_R = 10  # from here on decimals do not fit their column
 _WORDS = {
@@ -153,10 +155,9 @@ def _money_rows(view: View, limits: Risk) -> list[str]:
 
 
 def _machine_rows(view: View, health: Health) -> list[str]:
-    feed = f"ws {_brief(health.feed_age_ms)} api {_brief(health.api_latency_ms)}"
     return [
         row(("Scan", 6), (f"{_scan_age(view)} ago", 7), (_markets(view), 19)),
-        row(("Feed", 6), (f"{feed} skew {_brief(health.clock_skew_ms)}", 27)),
+        row(("Feed", 6), (_feed(health), FEED_WIDTH)),
         row(("Up", 6), (span(health.uptime_s), 7), (f"start {view.boot}", 12)),
         *_preset_rows(view),
     ]
@@ -169,11 +170,30 @@ def _preset_rows(view: View) -> list[str]:
     return rows
 
 
-def _brief(value: float | None) -> str:
-    """Milliseconds in at most six characters."""
+def _feed(health: Health) -> str:
+    """Three times in one line; all of them in seconds where it would get too long."""
+    times = health.feed_age_ms, health.api_latency_ms, health.clock_skew_ms
+    line = ""
+    for is_exact in (True, False):
+        said = [_brief(ms, is_exact=is_exact) for ms in times]
+        line = "ws {} api {} skew {}".format(*said)
+        if len(line) <= FEED_WIDTH:
+            break
+    return line
+
+
+def _brief(value: float | None, *, is_exact: bool) -> str:
+    """A time in at most five characters: milliseconds where they are wanted and say more."""
     if value is None:
         return NONE
-    return f"{value:.0f}ms" if abs(value) < MS_MAX else f"{value / 1000:.1f}s"
+    if is_exact and abs(value) < MS_MAX:
+        return f"{value:.0f}ms"
+    seconds = value / 1000
+    if abs(seconds) < WHOLE_FROM_S:
+        return f"{round(seconds, 1) + 0.0:.1f}s"
+    if abs(seconds) < LONG_S:
+        return f"{seconds:.0f}s"
+    return ("-" if seconds < 0 else "") + span(abs(seconds)).partition(" ")[0]
 
 
 def _scan_age(view: View) -> str:

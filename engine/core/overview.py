@@ -139,7 +139,9 @@ def _refused(turn: Turn) -> dict[str, int]:
 
 def _gates(turn: Turn) -> tuple[GateView, ...]:
     gates = turn.ledger.state.gates.items()
-    return tuple(GateView(name, g.since_ms, g.by, g.why, g.until_ms) for name, g in gates)
+    return tuple(
+        GateView(name, g.since_ms, g.by, g.why, g.until_ms, g.flatten) for name, g in gates
+    )
 
 
 def _position(turn: Turn, position: Position) -> PositionView:

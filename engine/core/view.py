@@ -35,6 +35,7 @@ class GateView(msgspec.Struct, frozen=True):
     by: str
     why: str
     until_ms: Ms | None
+    flatten: bool = False  # it also closes every position
 
 
 class TargetView(msgspec.Struct, frozen=True):

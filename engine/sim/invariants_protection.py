@@ -151,14 +151,19 @@ def ladder_works(scene: Scene) -> str | None:
     return None
 
 
-@at_end("I28")
-def ladder_fits(scene: Scene) -> str | None:
-    """At the end the ladder sells no more than is held."""
+@at_step("I04")
+def offers_no_more(scene: Scene) -> str | None:
+    """The ladder does not offer more than is held for long."""
+    limit_ms = notice_ms(scene)
     for held in scene.shadow.held.values():
         live = [s for s in scene.shadow.live() if s.order.position_id == held.id]
         offered = sum(s.order.qty - s.filled for s in live if s.order.purpose is Purpose.TARGET)
-        if offered > held.qty:
-            return f"#{held.id} offers {offered} of {held.qty}"
+        if offered <= held.qty or held.leaving:
+            scene.offering.pop(held.id, None)
+            continue
+        since_ms = scene.offering.setdefault(held.id, scene.now_ms)
+        if scene.now_ms - since_ms > limit_ms and scene.patience(held.symbol) > limit_ms:
+            return f"#{held.id} offers {offered} of {held.qty} since {since_ms}"
     return None
 
 

@@ -50,6 +50,7 @@ class Scene(msgspec.Struct):
     heard: dict[str, Ms] = {}  # symbol -> stamp of the newest sign of life the bot had
     closes: dict[tuple[str, Ms], set[float]] = {}  # (symbol, open time) -> closes the bot was told
     looser: dict[str, Ms] = {}  # symbol -> since when the real stop is looser than asked
+    offering: dict[int, Ms] = {}  # position -> since when its ladder offers more than is held
 
     def mark(self, held: Held) -> Decimal | None:
         """The price at which the bot could close, as far as it was told."""

@@ -53,7 +53,7 @@ def a_short_is_reckoned_like_a_long(patch: Patch) -> None:
     patch.setattr(Position, "gross", property(gross))
 
 
-@mutant("I10", hint=0)
+@mutant("I10", hint=3)
 def a_partial_exit_moves_the_average_cost(patch: Patch) -> None:
     def _shrink(self: Position, fill: Fill, at_ms: int) -> None:
         left = self.cost - fill.price * fill.qty
@@ -64,7 +64,7 @@ def a_partial_exit_moves_the_average_cost(patch: Patch) -> None:
     patch.setattr(Position, "_shrink", _shrink)
 
 
-@mutant("I10", "I15", hint=0)
+@mutant("I10", "I15", hint=11)
 def an_add_on_leaves_the_average_cost_alone(patch: Patch) -> None:
     def _grow(self: Position, fill: Fill, at_ms: int) -> None:
         avg = self.avg if self.qty else fill.price
@@ -136,7 +136,7 @@ def one_slot_more_than_allowed_is_used(patch: Patch) -> None:
     patch.setattr(risk, "_slots", _slots)
 
 
-@mutant("I12", hint=0)
+@mutant("I12", hint=1)
 def pending_entries_are_left_out_of_the_open_risk(patch: Patch) -> None:
     def _growing(ledger: Ledger, position: Position) -> Sequence[Progress]:
         del ledger, position
@@ -145,7 +145,7 @@ def pending_entries_are_left_out_of_the_open_risk(patch: Patch) -> None:
     patch.setattr(exposure, "_growing", _growing)
 
 
-@mutant("I12", hint=0)
+@mutant("I12", hint=1)
 def a_quantity_is_rounded_up_to_the_lot(patch: Patch) -> None:
     def qty(self: Instrument, qty: float | Decimal) -> Decimal:
         lots = (exact(qty) / self.lot).to_integral_value(ROUND_CEILING)
@@ -189,7 +189,7 @@ def the_day_begins_at_midnight_somewhere_else(patch: Patch) -> None:
     patch.setattr(gates, "ZoneInfo", lambda _: ZoneInfo("Pacific/Auckland"))
 
 
-@mutant("I13", hint=15)
+@mutant("I13", hint=41)
 def a_recovery_reopens_what_the_day_had_closed(patch: Patch) -> None:
     def _judge_day(turn: Turn, equity: Decimal) -> None:
         lost = gates.fall_pct(turn.ledger.state.day_start, equity)

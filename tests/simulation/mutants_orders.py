@@ -9,6 +9,7 @@ from simulation.planting import Patch, misfold, mutant
 from engine.core import answers, engine, exits, folds, guard, reconcile, risk, targets
 from engine.core import events as e
 from engine.core import facts as f
+from engine.core import wish_facts as w
 from engine.core.exits import Leave, Protection, Snapshot
 from engine.core.ledger import Ledger
 from engine.core.market import Feed, Market
@@ -101,13 +102,30 @@ def an_exit_is_not_reduce_only(patch: Patch) -> None:
     patch.setattr(guard, "_exit_order", _exit_order)
 
 
-@mutant("I04", hint=37)
+@mutant("I04", hint=9)
 def a_target_forgets_what_was_sold_meanwhile(patch: Patch) -> None:
     def _target_order(turn: Turn, position: Position, rung: Rung) -> Order:
         return msgspec.structs.replace(right(turn, position, rung), qty=rung.target.qty)
 
     right = targets._target_order
     patch.setattr(targets, "_target_order", _target_order)
+
+
+@mutant("I04", hint=9)
+def the_ladder_keeps_what_was_sold_by_hand(patch: Patch) -> None:
+    def _cut(turn: Turn, position: Position, instrument: Instrument) -> None:
+        del turn, position, instrument
+
+    patch.setattr(targets, "_cut", _cut)
+
+
+@mutant("I05", hint=23)
+def a_target_is_taken_while_its_order_still_rests(patch: Patch) -> None:
+    def taken(fact: w.TargetTaken, state: State, record: f.Record) -> None:
+        folds.fold(fact, state, record)
+        state.positions[fact.position_id].rungs[fact.rank - 1].order_id = None
+
+    misfold(patch, w.TargetTaken, taken)
 
 
 @mutant("I05", hint=31)
@@ -119,7 +137,7 @@ def a_second_exit_is_sent_while_the_first_one_works(patch: Patch) -> None:
     patch.setattr(guard, "_is_leaving", is_leaving)
 
 
-@mutant("I05", hint=0)
+@mutant("I05", hint=22)
 def an_add_on_is_repeated_at_every_close(patch: Patch) -> None:
     def placed(fact: f.OrderPlaced, state: State, record: f.Record) -> None:
         folds.fold(fact, state, record)
@@ -152,7 +170,7 @@ def the_stop_is_forgotten_after_a_partial_fill(patch: Patch) -> None:
     patch.setattr(guard, "_protect", _protect)
 
 
-@mutant("I01", hint=23)
+@mutant("I01", hint=20)
 def a_spent_stop_is_believed_to_cover_the_rest(patch: Patch) -> None:
     def _shrink(self: Position, fill: Fill, at_ms: int) -> None:
         spent = fill.purpose is Purpose.STOP
@@ -176,7 +194,7 @@ def what_grew_counts_as_covered_by_the_stop_it_had(patch: Patch) -> None:
     patch.setattr(Position, "_grow", _grow)
 
 
-@mutant("I01", hint=18)
+@mutant("I01", hint=22)
 def the_deadline_of_the_unprotected_is_ignored(patch: Patch) -> None:
     def ask_exit(turn: Turn, position: Position, rule: str, qty: Decimal | None = None) -> None:
         if rule != "unprotected":
@@ -238,7 +256,7 @@ def an_execution_told_twice_is_booked_twice(patch: Patch) -> None:
     patch.setattr(Ledger, "knows_fill", knows_fill)
 
 
-@mutant("I07", "I19", "I20", hint=12)
+@mutant("I07", "I19", "I20", hint=6)
 def a_failed_read_is_taken_for_an_empty_account(patch: Patch) -> None:
     def _route_shell(self: engine.Engine, turn: Turn, event: e.Event) -> None:
         right(self, turn, event)
@@ -323,7 +341,7 @@ def the_last_fact_on_disk_is_lost_at_a_crash(patch: Patch) -> None:
     patch.setattr(World, "crash", crash)
 
 
-@mutant("I08", "I25", hint=8)
+@mutant("I08", "I25", hint=4)
 def the_checkpoint_forgets_which_executions_are_booked(patch: Patch) -> None:
     def dump(self: Ledger) -> dict[str, object]:
         return {**right(self), "fill_ids": {}}
@@ -332,7 +350,7 @@ def the_checkpoint_forgets_which_executions_are_booked(patch: Patch) -> None:
     patch.setattr(Ledger, "dump", dump)
 
 
-@mutant("I23", hint=23)
+@mutant("I23", hint=33)
 def a_command_told_twice_acts_twice(patch: Patch) -> None:
     def forget(fact: f.Fact, state: State, record: f.Record) -> None:
         del fact, state, record

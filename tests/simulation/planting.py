@@ -92,4 +92,4 @@ def misfold(
     def bent(fact: AnyFact, state: State, record: Record) -> None:
         (wrong if isinstance(fact, kind) else fold)(fact, state, record)
 
-    patch.setattr(ledger, "fold", bent)
+    patch.setattr(ledger, "fold_record", bent)

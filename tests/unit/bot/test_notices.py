@@ -66,6 +66,19 @@ def trading() -> Story:
     return story
 
 
+def test_a_target_taken_early_is_told_by_its_rung() -> None:
+    story = trading()
+    now = order(
+        Purpose.TARGET, id="t1", position_id=17, kind=OrderKind.MARKET, qty=D(5), price=None,
+        reason=OPENED.targets[0].name,
+    )  # fmt: skip
+    story.tell(f.OrderPlaced(now))
+    early = sold(Purpose.TARGET, "t1", "5", price=D("104.00"))
+    assert story.says(early) == [
+        "🎯 SOLUSDT LONG target 1 of 2: sold 5 @ 104.00, 5 left · #17 · 🧪"
+    ]
+
+
 def leaving(reason: str, qty: str = "10", order_id: str = "x1") -> f.OrderPlaced:
     placed = order(Purpose.EXIT, id=order_id, position_id=17, qty=D(qty), reason=reason)
     return f.OrderPlaced(placed)

@@ -279,3 +279,39 @@ def test_the_panic_board_tells_only_facts() -> None:
         "exchange flat: waiting",
         "left orders -",
     ]
+
+
+@pytest.mark.parametrize(
+    ("times", "line"),
+    [
+        ((400, 92.0, 3.0), "ws 400ms api 92ms skew 3ms"),
+        ((400, 920.0, 3400.0), "ws 0.4s api 0.9s skew 3.4s"),
+        ((999, 999.0, -1234.0), "ws 1.0s api 1.0s skew -1.2s"),
+        ((12_345, 10_400.0, -99_000.0), "ws 12s api 10s skew -99s"),
+        ((90_000_000, 3.0, -7_200_000.0), "ws 1d api 3ms skew -2h00"),
+        ((400_000, 2000.0, -0.4), "ws 400s api 2.0s skew -0ms"),
+        ((1_000, 1_000.0, -4.0), "ws 1.0s api 1.0s skew -4ms"),
+        ((400, 9_900.0, -4.0), "ws 400ms api 9.9s skew -4ms"),
+    ],
+)
+def test_the_feed_row_is_never_cut(times: tuple[int, float, float], line: str) -> None:
+    feed, api, skew = times
+    busy = msgspec.structs.replace(HEALTH, feed_age_ms=feed, api_latency_ms=api, clock_skew_ms=skew)
+    rows = body(status.status(FULL, busy, LIMITS))
+    assert [r for r in rows if r.startswith("Feed")] == [f"Feed   {line}"]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "qty", "line"),
+    [
+        ("1000PEPEUSDT", "12.5", "Size   12.5 1000PEPE   1287.5 USDT"),
+        ("1000000MOGUSDT", "123.4", "Size  123.4 1000000MOG  12710 USDT"),
+        ("1000000MOGUSDT", "12345.6", "Size  12345.6 10000.. 1271597 USDT"),
+    ],
+)
+def test_a_long_name_of_a_coin_takes_the_room_of_the_value(
+    symbol: str, qty: str, line: str
+) -> None:
+    long = msgspec.structs.replace(signal(), symbol=symbol)
+    rows = body(money.signal_taken(a_trade(signal=long, qty=D(qty)), "paper"))
+    assert [r for r in rows if r.startswith("Size")] == [line]
