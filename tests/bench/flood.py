@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
+from bot.post import pause
+
 BEAT_S = 0.005
 MOST = 400  # of one beat: what was missed is not all made up for at once
 
@@ -45,9 +47,9 @@ class Relay:
 
     async def repeat(self) -> None:
         """Fill up to the rate, until canceled."""
-        began, due, said_s = time.monotonic(), 0.0, 0
+        began, due, said_s, beat = time.monotonic(), 0.0, 0, asyncio.Event()
         while True:
-            await asyncio.sleep(BEAT_S)
+            await pause(beat, BEAT_S)
             now = time.monotonic()
             missing = int(min((now - began) * self._rate - due, MOST))
             due = (now - began) * self._rate
