@@ -15,6 +15,7 @@ from math import inf
 import msgspec
 import numpy as np
 from bench.aging import AGES, costs, start_ms
+from bench.alarm import alarm
 from bench.ingest import ingest
 from bench.memory import memory
 from bench.scans import START_MS, SYMBOLS, WIDE, kernel, verdicts
@@ -143,7 +144,7 @@ def main() -> int:
     print(f"{'':40}{'found':>9}{'must':>9}{'goal':>9}")
     late = 0
     # A child counts our size, too: those that measure memory come first.
-    for measure in (process, memory, ingest, verdicts, kernel, steps, durability, charts):
+    for measure in (process, memory, ingest, verdicts, kernel, steps, durability, charts, alarm):
         for row in measure():
             word = verdict(row, pace)
             late += word == "LATE"
