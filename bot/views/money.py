@@ -14,7 +14,6 @@ from bot.views.layout import (
     CAPTION_MAX,
     Button,
     Text,
-    badge,
     clip,
     coin,
     decimals,
@@ -140,10 +139,10 @@ def closed(fact: PositionClosed, mode: str, at_ms: Ms) -> Text:
     if fact.funding:
         rows.insert(1, row(("Fund", 6), (money(-fact.funding), -10)))
     streak = f", {fact.streak} losses in a row" if fact.streak >= _STREAK_FROM else ""
-    tail = f"{short(words.end(fact.rule), 60)} after {held}{streak} · {badge(mode)}"
+    tail = f"{short(words.end(fact.rule), 60)} after {held}{streak}"
     number = f"<code>#{fact.position_id}</code>"
     buttons = keyboard((read("💰 PnL", "pnl"), read("📊 Chart", "chart", fact.symbol)))
-    return Text(f"{head} {result}\n{tail} {number}\n{pre(rows)}", buttons)
+    return Text(f"{head} {result} · {icon(mode)}\n{tail} · {number}\n{pre(rows)}", buttons)
 
 
 class Cut(msgspec.Struct, frozen=True):

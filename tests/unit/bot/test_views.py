@@ -136,8 +136,8 @@ def test_the_closed_card() -> None:
     )
     text = money.closed(fact, "live", T0)
     assert text.html.split("\n<pre>")[0] == (
-        "✅ <b>SOLUSDT LONG</b> closed <b>+1.82R</b>, +1\u2009240.12 USDT\n"
-        "breakeven stop after 2h30 · 💵 LIVE <code>#17</code>"
+        "✅ <b>SOLUSDT LONG</b> closed <b>+1.82R</b>, +1\u2009240.12 USDT · 💵\n"
+        "breakeven stop after 2h30 · <code>#17</code>"
     )
     assert body(text) == [
         "Gross    +1243.22 fees       -3.10",
@@ -145,7 +145,8 @@ def test_the_closed_card() -> None:
     ]
     lost = msgspec.structs.replace(fact, rule="no_progress", net=D(-20), funding=D("2.5"), streak=3)
     told = money.closed(lost, "paper", T0)
-    assert "no progress in time after 2h30, 3 losses in a row · 🧪 PAPER" in told.html
+    assert "no progress in time after 2h30, 3 losses in a row · <code>" in told.html
+    assert layout.marked(told, "paper").html.count("🧪") == 1
     assert body(told)[1] == "Fund        -2.50"
 
 
