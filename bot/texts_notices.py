@@ -80,9 +80,15 @@ def filled(fact: OrderFilled, trade: Trade | None) -> Text:
     if fill.purpose is Purpose.ADDON:
         held = "" if trade is None else f", {trade.left} held"
         return Text(f"🚀 {head} added: {deal}{held} · {tag}")
-    left = "" if trade is None else f", {trade.left} left"
+    left = "" if trade is None else f"{_worth(fill, trade, average)}, {trade.left} left"
     mark = {Purpose.TARGET: "🎯", Purpose.STOP: "🛑"}.get(fill.purpose, "✖")
     return Text(f"{mark} {head} {_why_sold(fill, trade)}: {deal}{left} · {tag}")
+
+
+def _worth(fill: Fill, trade: Trade, average: Decimal) -> str:
+    """What a target brought, as multiples of the risk of the entry."""
+    result = trade.move_r(average) if fill.purpose is Purpose.TARGET else None
+    return "" if result is None else f" ({in_r(result)})"
 
 
 def _asked(fill: Fill, trade: Trade | None, qty: Decimal) -> str:

@@ -75,7 +75,7 @@ def test_a_target_taken_early_is_told_by_its_rung() -> None:
     story.tell(f.OrderPlaced(now))
     early = sold(Purpose.TARGET, "t1", "5", price=D("104.00"))
     assert story.says(early) == [
-        "🎯 SOLUSDT LONG target 1 of 2: sold 5 @ 104.00, 5 left · #17 · 🧪"
+        "🎯 SOLUSDT LONG target 1 of 2: sold 5 @ 104.00 (+0.66R), 5 left · #17 · 🧪"
     ]
 
 
@@ -104,14 +104,16 @@ def test_a_target_says_its_rung_and_how_much_of_it() -> None:
     story.tell(f.OrderPlaced(aim))
     part = sold(Purpose.TARGET, "t2", "1.5", price=D("107.26"))
     assert story.says(part) == [
-        "🎯 SOLUSDT LONG target 2 of 2: sold 1.5 of 4 @ 107.26, 8.5 left · #17 · 🧪"
+        "🎯 SOLUSDT LONG target 2 of 2: sold 1.5 of 4 @ 107.26 (+2.80R), 8.5 left · #17 · 🧪"
     ]
     rest = sold(Purpose.TARGET, "t2", "2.5", price=D("107.26"))
     assert story.says(rest) == [
-        "🎯 SOLUSDT LONG target 2 of 2: sold 4.0 @ 107.26, 6.0 left · #17 · 🧪"
+        "🎯 SOLUSDT LONG target 2 of 2: sold 4.0 @ 107.26 (+2.80R), 6.0 left · #17 · 🧪"
     ]
     strange = sold(Purpose.TARGET, "t9", "1", price=D("107.26"))
-    assert story.says(strange) == ["🎯 SOLUSDT LONG target: sold 1 @ 107.26, 5.0 left · #17 · 🧪"]
+    assert story.says(strange) == [
+        "🎯 SOLUSDT LONG target: sold 1 @ 107.26 (+2.80R), 5.0 left · #17 · 🧪"
+    ]
 
 
 def test_an_add_on_says_what_is_held_now() -> None:
