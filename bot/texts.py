@@ -147,7 +147,7 @@ PICK_MARKET = "Which market? Open positions first, then the most promising."
 
 def which_symbol(symbols: Sequence[str], verb: str, words: str = WHICH) -> Text:
     """Markets to choose from."""
-    picks = [read(label(s), verb, s) for s in dict.fromkeys(symbols)][:6]
+    picks = [read(label(coin(s)), verb, s) for s in dict.fromkeys(symbols)][:6]
     return Text(words, keyboard(picks[:3], picks[3:], (read("🔎 Scan", "scan"),)))
 
 

@@ -123,19 +123,22 @@ def _buttons(position: PositionView) -> tuple[tuple[Button, ...], ...]:
     at = f"#{position.id}"
     breakeven = [read("🛡 Stop->BE", "positions", at, "be")] if _may_tighten(position) else []
     take = [read("🎯 TP now", "positions", at, "tp")] if next_target(position) else []
+    ways = [
+        *breakeven,
+        *take,
+        read("📊 Chart", "chart", position.symbol),
+        read("❓ Why", "why", at),
+        turn("⟳ Refresh", "positions", at),
+        read("📊 Positions", "positions"),
+    ]
     return keyboard(
         (
             read("✖ Close", "close", at),
             read("✂ 25%", "close", at, "25"),
             read("✂ 50%", "close", at, "50"),
         ),
-        (
-            *breakeven,
-            *take,
-            read("📊 Chart", "chart", position.symbol),
-            read("❓ Why", "why", at),
-        ),
-        (turn("⟳ Refresh", "positions", at), read("📊 Positions", "positions")),
+        ways[:_A_LINE],
+        ways[_A_LINE:],
     )
 
 

@@ -22,6 +22,7 @@ PROBLEMS = 6
 CHOSEN_UNITS, SECTION_UNITS = 1500, 3300
 _VALUE = 60  # characters of one
 _CHOICES = 4
+_HALF = 18  # letters of a label that half a row of a phone shows
 _NEXT_DAY = "from the next day on"
 
 
@@ -69,8 +70,21 @@ def section(name: str, settings: Settings, view: View) -> Text:
     lines = [f"⚙️ <b>{esc(name)}</b> {short(_about(name), 80)}"]
     lines += within([_row(f"{name}.{key}", settings, view) for key in keys], SECTION_UNITS)
     buttons = [read(label(key, 28), "set", f"{name}.{key}") for key in keys]
-    pairs = [buttons[i : i + 2] for i in range(0, len(buttons), 2)]
-    return Text("\n".join([*lines, _LEGEND]), keyboard(*pairs, [turn("All sections", "set")]))
+    return Text(
+        "\n".join([*lines, _LEGEND]), keyboard(*_paired(buttons), [turn("All sections", "set")])
+    )
+
+
+def _paired(buttons: Sequence[Button]) -> list[list[Button]]:
+    """Two a row, where both labels can be read on a phone."""
+    lines: list[list[Button]] = []
+    for button in buttons:
+        last = lines[-1] if lines else []
+        if len(last) == 1 and all(len(b.label) <= _HALF for b in (*last, button)):
+            last.append(button)
+        else:
+            lines.append([button])
+    return lines
 
 
 _LEGEND = "<i>* differs from the preset · ✎ changed in the chat</i>"

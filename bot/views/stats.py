@@ -49,7 +49,7 @@ def stats(view: View, by: str = "") -> Text:
 def _tabs() -> list[list[Button]]:
     splits = [turn(by.capitalize(), "stats", by) for by in SPLITS]
     ways = [turn("All", "stats"), read("📊 Histogram", "stats", HISTOGRAM)]
-    return [splits, [*ways, read("📒 Trades", "trades"), read("💰 PnL", "pnl")]]
+    return [splits, ways, [read("📒 Trades", "trades"), read("💰 PnL", "pnl")]]
 
 
 def _card(sums: Performance) -> list[str]:

@@ -253,6 +253,7 @@ async def test_an_ambiguous_market_becomes_buttons() -> None:
     desk.show(universe=("ARBUSDT", "ARKUSDT"), verdicts={})
     async with talking(desk) as talk:
         said = await talk.say("/why ar")
+        assert [b["text"] for b in buttons(said)][:2] == ["ARB", "ARK"]
         assert [b["callback_data"] for b in buttons(said)][:2] == ["r|why ARBUSDT", "r|why ARKUSDT"]
 
 

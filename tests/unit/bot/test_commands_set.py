@@ -40,6 +40,11 @@ async def test_sections_keys_and_one_key() -> None:
         said = await talk.say("/set risk")
         assert "\nmax_open_positions = 3 count\n" in said["text"]
         assert "r|set risk.day_zone" in [b["callback_data"] for b in buttons(said)]
+        rows = said["reply_markup"]["inline_keyboard"]
+        labels = [[b["text"] for b in row] for row in rows]
+        assert ["correlated_share_max_frac"] in labels
+        assert max(len(row) for row in labels) == 2
+        assert all(len(b) <= 18 for row in labels if len(row) == 2 for b in row)
         said = await talk.say("/set MAX_open_positions")
         assert "slots, open plus pending\nTakes a whole number 1..10 count" in said["text"]
         assert "Now <b>3</b> count\nDefault 3 · breakout_v1 3" in said["text"]

@@ -29,8 +29,8 @@ def test_the_position_card() -> None:
     ]
     assert [[button.label for button in line] for line in text.buttons] == [
         ["✖ Close", "✂ 25%", "✂ 50%"],
-        ["🛡 Stop->BE", "🎯 TP now", "📊 Chart", "❓ Why"],
-        ["⟳ Refresh", "📊 Positions"],
+        ["🛡 Stop->BE", "🎯 TP now", "📊 Chart"],
+        ["❓ Why", "⟳ Refresh", "📊 Positions"],
     ]
 
 

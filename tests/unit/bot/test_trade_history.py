@@ -203,6 +203,8 @@ def test_groups_are_named_as_the_chat_names_them() -> None:
     crowd = tuple(trade(n, "5", T0, symbol=f"C{n}USDT") for n in range(30))
     assert body(stats.stats(view(trades=crowd), "symbol"))[-1] == "and 10 more"
     assert "No trade closed yet" in stats.stats(view()).html
+    ways = [[b.label for b in line] for line in stats.stats(shown).buttons[1:]]
+    assert ways == [["All", "📊 Histogram"], ["📒 Trades", "💰 PnL"]]
 
 
 # Documents
