@@ -169,12 +169,13 @@ def _ask_all(room: Room, part: Decimal, prefix: str = "") -> Answer:
     async def act(tap: Tap) -> Answer:
         return await _close_all(room, tap, cuts)
 
+    head = row(("sym", 10), ("side", 5), ("R", -7), ("net", -9))
     rows = [
         row((coin(p.symbol), 10), (p.side, 5), (in_r(p.move_r), -7), (amount(p.net_if_closed), -9))
         for p in held
     ]
     seconds = room.settings.bot.confirm_s
-    words = prefix + texts.close_all_question(rows, part) + texts.expires(seconds)
+    words = prefix + texts.close_all_question([head, *rows], part) + texts.expires(seconds)
     return Question(words, ((Choice(texts.close_label(part), act, "danger"), cancel()),), seconds)
 
 

@@ -37,6 +37,7 @@ KEPT = 500  # closed trades the engine remembers
 TITLES = {"today": "today", "7d": "last 7 days", "30d": "last 30 days", "all": "all trades kept"}
 _BARS = "▁▂▃▄▅▆▇█"
 _POINTS = 24  # of the line
+_GLUED = "\u00a0·\u00a0"  # the icon wraps with the word before it, never alone
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -55,7 +56,7 @@ def pnl(view: View, asked: Span, zone: str) -> Text:
     count = len(view.trades)
     none = f"No trade closed in this period, {count} before." if count else "No trade closed yet."
     body = pre(_table(trades, asked.step, ZoneInfo(zone))) + course(trades) if trades else none
-    card = f"{head} · {icon(view.mode)}\n{body}{_open_line(view)}"
+    card = f"{head}{_GLUED}{icon(view.mode)}\n{body}{_open_line(view)}"
     tabs = [turn(step.capitalize(), "pnl", step) for step in STEPS]
     tabs += [turn("All", "pnl", "all")]
     ways = (
@@ -111,12 +112,12 @@ def _table(trades: Sequence[TradeView], asked: str, zone: ZoneInfo) -> list[str]
         "month",
     )
     parts = _cut(trades, step, zone)
-    rows = [row((step, 6), ("net", -9), ("R", -6), ("tr", -4), ("win", -5))]
+    rows = [row((step, 6), ("net", -9), ("R", -7), ("tr", -4), ("win", -4))]
     rows += [_sum_row(_name(d, step), performance(t)) for d, t in list(parts.items())[:ROWS]]
     if len(parts) > ROWS:
         rows.append("...")
     sums = performance(trades)
-    costs = ("fees", 6), (amount(-sums.fees, 9), -9), ("fund", -6), (amount(-sums.funding, 9), -9)
+    costs = ("fees", 6), (amount(-sums.fees, 9), -9), ("fund", -5), (amount(-sums.funding, 9), -9)
     gross = row(("gross", 6), (amount(sums.gross, 9), -9))
     return [*rows, _sum_row("sum", sums), gross, row(*costs)]
 
@@ -141,8 +142,8 @@ def _name(day: date, step: str) -> str:
 
 def _sum_row(name: str, sums: Performance) -> str:
     won = NONE if sums.win_rate is None else f"{sums.win_rate:.0%}"
-    cells = (name, 6), (amount(sums.net, 9), -9), (f"{sums.total_r:+.1f}", -6)
-    return row(*cells, (sums.trades, -4), (won, -5))
+    cells = (name, 6), (amount(sums.net, 9), -9), (amount(sums.total_r, 7), -7)
+    return row(*cells, (sums.trades, -4), (won, -4))
 
 
 def course(trades: Iterable[TradeView]) -> str:

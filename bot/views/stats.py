@@ -36,7 +36,7 @@ BACK = keyboard((read("📐 Stats", "stats"), read("💰 PnL", "pnl")))
 def stats(view: View, by: str = "") -> Text:
     """All closed trades that are kept, or split by one of `SPLITS`."""
     closed = view.trades
-    what = f"by {by}" if by else f"{len(closed)} trades"
+    what = f"by {by}" if by else f"{len(closed)} trade{'' if len(closed) == 1 else 's'}"
     head = f"📐 <b>Statistics</b> · {what} · {icon(view.mode)}"
     if not closed:
         return Text(f"{head}\nNo trade closed yet.", keyboard(*_tabs()))
@@ -60,7 +60,7 @@ def _card(sums: Performance) -> list[str]:
         ("Win rate", share(sums.win_rate), f"flat {sums.scratches}"),
         ("Expectancy", in_r(sums.expectancy_r), amount(sums.expectancy_usd, 12)),
         ("Avg win", in_r(sums.average_win_r), f"loss {in_r(sums.average_loss_r)}"),
-        ("Payoff", ratio(sums.payoff), f"factor {ratio(sums.profit_factor)}"),
+        ("Payoff", ratio(sums.payoff), _factor(sums.profit_factor)),
         ("Sum", in_r(sums.total_r), amount(sums.net, 12)),
         ("Max fall", in_r(-sums.drawdown_r), ""),
         ("Sharpe", ratio(sums.sharpe_r), f"SQN {ratio(sums.sqn)}"),
@@ -81,10 +81,14 @@ def share(value: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A number without a unit; a profit factor without losses is `inf`."""
-    if value is None:
-        return NONE
-    return "inf" if math.isinf(value) else fixed(value, 2)
+    """A number without a unit; a profit factor without losses is none."""
+    return NONE if value is None or math.isinf(value) else fixed(value, 2)
+
+
+def _factor(value: float | None) -> str:
+    """Why there is none is said where there is room for it."""
+    has_no_loss = value is not None and math.isinf(value)
+    return "no loss yet" if has_no_loss else f"factor {ratio(value)}"
 
 
 def _groups(closed: Sequence[TradeView], by: str) -> list[str]:

@@ -105,13 +105,15 @@ def trades(pick: Pick, view: View) -> Text:
 
 
 def _turns(pick: Pick, number: int) -> list[Button]:
-    last = pick.pages
+    last, csv = pick.pages, read("CSV", "trades", *pick.asked, "csv")
+    if last == 1:
+        return [csv]
     back, on = (number - 2) % last + 1, number % last + 1  # round and round
     return [
         turn("◀", "trades", *pick.asked, f"p{back}"),
         turn(f"{number}/{last}", "trades", *pick.asked, f"p{number}"),
         turn("▶", "trades", *pick.asked, f"p{on}"),
-        read("CSV", "trades", *pick.asked, "csv"),
+        csv,
     ]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from desks import FakeDesk, position, settle, taken
+from desks import FakeDesk, body_of, position, settle, taken
 from talk import talking
 from telegram_wire import (
     GROUP,
@@ -219,6 +219,7 @@ async def test_close_all_pauses_first_and_closes_what_was_asked() -> None:
     async with talking(desk) as talk:
         asked = await talk.say("/close all")
         assert "Entries are paused first" in asked["text"]
+        assert body_of(asked)[0] == "sym        side        R       net"
         desk.show(positions=(position(), second, position(19, symbol="ARBUSDT")))
         done = await talk.tap(asked, "Close")
         assert "closing 2 positions" in done["text"]

@@ -22,16 +22,16 @@ ALL = pnl.Span("all")
 
 def test_the_pnl_card() -> None:
     text = pnl.pnl(FULL, pnl.Span("7d"), "UTC")
-    head = "💰 <b>Net -9.40</b> USDT · -0.31R · last 7 days · 🧪"
+    head = "💰 <b>Net -9.40</b> USDT · -0.31R · last 7 days\u00a0·\u00a0🧪"
     assert text.html.startswith(head)
     assert text.html.endswith("</pre>\n▄█▁ net by trade\nOpen: 1, net if closed now +16.70 USDT")
     assert body(text) == [
-        "day          net      R   tr   win",
-        "Sat 14    -18.40   -0.6    1    0%",
-        "Thu 12     +9.00   +0.3    1  100%",
-        "sum        -9.40   -0.3    2   50%",
+        "day          net       R   tr  win",
+        "Sat 14    -18.40   -0.61    1   0%",
+        "Thu 12     +9.00   +0.30    1 100%",
+        "sum        -9.40   -0.31    2  50%",
         "gross      -7.40",
-        "fees       -2.00   fund     -1.30",
+        "fees       -2.00  fund     -1.30",
     ]
     labels = [[b.label for b in line] for line in text.buttons]
     assert labels == [["Day", "Week", "Month", "All"], ["📈 Chart", "📒 Trades", "📐 Stats"]]
@@ -47,9 +47,12 @@ def test_pnl_periods_begin_at_midnight_of_the_zone() -> None:
 
 def test_weeks_and_months_are_rows_of_their_own() -> None:
     weeks = body(pnl.pnl(FULL, pnl.Span("all", "week"), "UTC"))
-    assert weeks[:2] == ["week         net      R   tr   win", "Jun 09     -9.40   -0.3    2   50%"]
+    assert weeks[:2] == [
+        "week         net       R   tr  win",
+        "Jun 09     -9.40   -0.31    2  50%",
+    ]
     months = body(pnl.pnl(FULL, pnl.Span("all", "month"), "UTC"))
-    assert months[1] == "Jun 25     -9.40   -0.3    2   50%"
+    assert months[1] == "Jun 25     -9.40   -0.31    2  50%"
 
 
 def test_all_trades_are_cut_as_fits() -> None:
@@ -61,7 +64,7 @@ def test_all_trades_are_cut_as_fits() -> None:
     assert len(rows) == 1 + pnl.ROWS + 1 + 3
     assert "..." in rows
     kept = view(trades=tuple(trade(n, "1", T0) for n in range(pnl.KEPT)))
-    assert "· last 500 trades ·" in pnl.pnl(kept, ALL, "UTC").html
+    assert "· last 500 trades\u00a0·" in pnl.pnl(kept, ALL, "UTC").html
     assert pnl.curve(kept, "all", "UTC") != pnl.curve(kept, "7d", "UTC")
 
 

@@ -56,7 +56,9 @@ async def test_trades_of_a_market_and_the_last_few() -> None:
         said = await talk.say("/trades arb p2")
         assert "of ARBUSDT 9-10 of 10" in said["text"]
         assert buttons(said)[-1]["callback_data"] == "r|trades ARBUSDT csv"
-        assert "1-3 of 3" in (await talk.say("/trades 3"))["text"]
+        said = await talk.say("/trades 3")
+        assert "1-3 of 3" in said["text"]
+        assert [b["text"] for b in buttons(said)] == ["#20", "#19", "#18", "CSV"]
         assert "1-8 of 20" in (await talk.say("/trades p0"))["text"]
         assert "17-20 of 20" in (await talk.say("/trades p99"))["text"]
         assert "No trade closed yet" in (await talk.say("/trades pepe"))["text"]
@@ -199,7 +201,10 @@ def test_groups_are_named_as_the_chat_names_them() -> None:
         "exit": ["stop", "trailing.."],
     }
     assert "UTC" in stats.stats(shown, "hour").html
-    assert "inf" in body(stats.stats(view(trades=trades[:1])))[4]
+    lucky = view(trades=trades[:1])
+    assert body(stats.stats(lucky))[4] == "Payoff            -    no loss yet"
+    assert body(stats.stats(lucky, "side"))[1].split()[-1] == "-"
+    assert "</b> · 1 trade · " in stats.stats(lucky).html
     crowd = tuple(trade(n, "5", T0, symbol=f"C{n}USDT") for n in range(30))
     assert body(stats.stats(view(trades=crowd), "symbol"))[-1] == "and 10 more"
     assert "No trade closed yet" in stats.stats(view()).html
