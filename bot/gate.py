@@ -80,6 +80,11 @@ class Gate:
         owner = self.owner
         return ((owner,) if owner is not None else ()) + tuple(sorted(self._chats))
 
+    @property
+    def hearing(self) -> tuple[int, ...]:
+        """Listed chats in which commands count."""
+        return tuple(sorted(self._chats - self._announce))
+
     def lists(self, chat_id: int) -> bool:
         """Whether the bot belongs into this group or channel."""
         return chat_id in self._chats

@@ -238,7 +238,7 @@ class TelegramChat:
 
     async def _set_menus(self) -> None:
         """Cosmetics: strangers see no commands, each person those of the role."""
-        await self._menus.set(self.gate.users, self.gate.places)
+        await self._menus.set(self.gate.users, self.gate.hearing)
 
     async def _watch(self) -> None:
         """A poll that hangs is started anew."""

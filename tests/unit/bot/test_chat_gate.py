@@ -157,6 +157,7 @@ def test_a_user_without_a_name_is_known_by_number() -> None:
 def test_a_chat_that_is_only_told_things_hears_nobody() -> None:
     quiet = Gate(USERS, [GROUP, -600], announce=[-600])
     assert quiet.places == (OWNER, -600, GROUP)
+    assert quiet.hearing == (GROUP,)
     for raw in (message("/status", OWNER, chat=-600), tap("r|status", 7, OWNER, -600)):
         assert quiet.admit(update(raw)) is None
     quiet.migrate(-600, -700)

@@ -115,6 +115,13 @@ async def test_menus_go_to_each_person_and_to_nobody_else() -> None:
     assert "panic" not in wire.named("setMyCommands")[2]["commands"]
 
 
+async def test_a_group_that_is_only_told_things_gets_no_menu() -> None:
+    desk, wire = FakeDesk(), Wire()
+    account = Account(TOKEN, {OWNER: Role.OWNER}, (GROUP,), announce=(GROUP,))
+    await TelegramChat(account, desk, Settings(), (wire, wire))._set_menus()
+    assert [json.loads(s["scope"])["chat_id"] for s in wire.named("setMyCommands")] == [OWNER]
+
+
 @pytest.mark.parametrize("method", ["getMyCommands", "setMyCommands"])
 async def test_menus_that_fail_change_nothing_else(method: str) -> None:
     desk, wire = FakeDesk(), Wire()
