@@ -66,7 +66,8 @@ def _ask_one(room: Room, position: PositionView, cut: money.Cut, prefix: str = "
     quote = room.desk.quote(position.symbol)
     words = prefix + money.close_question(position, cut, quote, trade) + texts.expires(seconds)
     label = texts.TAKE if cut.rung else texts.close_label(cut.share)
-    return Question(words, ((Choice(label, act, "danger"), cancel()),), seconds)
+    choices = (Choice(label, act, "danger"), cancel())
+    return Question(words, (choices,), seconds, is_urgent=True)
 
 
 async def _close_one(room: Room, tap: Tap, cut: money.Cut) -> Answer:

@@ -76,7 +76,8 @@ def _tighten(room: Room, position: PositionView) -> Answer:
 
     seconds = room.settings.bot.confirm_s
     html = texts.move_question(position, at, seconds)
-    return Question(html, ((Choice(texts.MOVE_STOP, act, "primary"), cancel()),), seconds)
+    row = (Choice(texts.MOVE_STOP, act, "primary"), cancel())
+    return Question(html, (row,), seconds, is_urgent=True)
 
 
 async def _move(room: Room, tap: Tap, position_id: int, price: Decimal) -> Answer:

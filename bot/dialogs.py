@@ -37,6 +37,7 @@ class Question(msgspec.Struct, frozen=True):
     ttl_s: float
     on_text: "TextAct | None" = None  # also takes the next plain message of the asker
     ending: str = EXPIRED  # appended when nobody answered
+    is_urgent: bool = False  # its choices protect money, whichever command asked it
 
 
 class Stage(Protocol):
@@ -87,6 +88,7 @@ class Open(msgspec.Struct, eq=False):
     expires_s: float
     choices: dict[str, Choice]
     message_id: int | None = None
+    is_urgent: bool = True  # what its choices say leaves before all that waits
     command_id: int | None = None  # the message whose command asked it, and was seen to be heard
 
     @property
@@ -143,6 +145,10 @@ class Dialogs:
     def command_of(self, nonce: str) -> int | None:
         """The message whose command asked the question of this nonce."""
         return next((o.command_id for o in self._open if nonce in o.choices), None)
+
+    def hurries(self, nonce: str) -> bool:
+        """Whether the answer to a choice of this nonce goes first."""
+        return any(o.is_urgent for o in self._open if nonce in o.choices)
 
     def take(self, nonce: str, caller: Caller, message_id: int) -> Choice | Miss:
         """Use a nonce up; the whole question is gone with it."""

@@ -20,9 +20,10 @@ from bot.dialogs import Answer, Dialogs, Followed, Miss, Open, Question, Tap
 from bot.ear import Dial
 from bot.gate import STALE_S, Admitted, Caller, Role
 from bot.parsing import Unclear, split
-from bot.post import URGENT
+from bot.post import URGENT, EditTerms
 from bot.stage import Stage
 from bot.stale import run_stale, starting
+from bot.tray import TAPPED
 from bot.verbs import Stale, Verb, allowed, answer, spelled
 from bot.views.layout import Text
 from engine.log import Log
@@ -180,6 +181,7 @@ class Dispatch:
     async def _choose(self, admitted: Admitted, nonce: str, query_id: str) -> None:
         """A tap on a question: used up before anything happens, then answered, then acted on."""
         command_id = self._dialogs.command_of(nonce)
+        terms = URGENT if self._dialogs.hurries(nonce) else TAPPED
         taken = self._dialogs.take(nonce, admitted.caller, admitted.message_id)
         if taken is Miss.FOREIGN:
             await self._room.outbox.answer(query_id, taken.value, is_alert=True)
@@ -192,7 +194,7 @@ class Dispatch:
             answer = await taken.act(Tap(admitted.caller, admitted.update_id))
             ack.is_open = isinstance(answer, Question)
         await answering
-        await self._replace(answer, admitted, command_id)
+        await self._replace(answer, admitted, command_id, terms)
 
     async def _expire(self, admitted: Admitted, query_id: str) -> None:
         await self._room.outbox.answer(query_id, Miss.EXPIRED.value)
@@ -218,6 +220,7 @@ class Dispatch:
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
                 opened.command_id = command_id
+                opened.is_urgent = is_urgent or answer.is_urgent
                 self._dialogs.shown(opened, await say(text))
             case Followed():
                 try:
@@ -230,16 +233,19 @@ class Dispatch:
     def _stage(self, caller: Caller, message_id: int) -> Stage:
         return Stage(self._room.outbox, self._dialogs, caller, message_id)
 
-    async def _replace(self, answer: Answer, admitted: Admitted, command_id: int | None) -> None:
-        """The answer to a choice takes the place of its question; a choice changes something."""
+    async def _replace(
+        self, answer: Answer, admitted: Admitted, command_id: int | None, terms: EditTerms
+    ) -> None:
+        """The answer to a choice takes the place of its question, as urgent as that was."""
         caller, message_id = admitted.caller, admitted.message_id
-        edit = partial(self._room.outbox.edit, caller.chat_id, message_id, terms=URGENT)
+        edit = partial(self._room.outbox.edit, caller.chat_id, message_id, terms=terms)
         match answer:
             case Text():
                 edit(answer)
             case Question():
                 text, opened = self._dialogs.ask(answer, caller)
                 opened.command_id = command_id
+                opened.is_urgent = terms is URGENT or answer.is_urgent
                 self._dialogs.shown(opened, message_id)
                 edit(text)
             case Followed():
@@ -250,7 +256,7 @@ class Dispatch:
                     answer.close()
             case _:
                 edit(None)
-                await self._reply(answer, admitted, is_urgent=True)
+                await self._reply(answer, admitted, is_urgent=terms is URGENT)
 
 
 def _is_urgent(verb: Verb | None, admitted: Admitted) -> bool:

@@ -179,3 +179,24 @@ async def test_a_target_whose_price_moved_is_quoted_again() -> None:
         assert "moved since you asked" in again["text"]
         assert "Take TP1 now of" in again["text"]
         assert desk.commands == []
+
+
+@pytest.mark.parametrize(
+    ("words", "is_first"),
+    [
+        ("/close sol", True),
+        ("/close all", True),
+        ("/panic", True),
+        ("/stop", True),
+        ("/positions #17 tp", True),
+        ("/positions #17 be", True),
+        ("/preset conservative", False),
+    ],
+)
+async def test_only_what_protects_money_is_answered_before_all_else(
+    words: str, *, is_first: bool
+) -> None:
+    async with talking(held()) as talk:
+        asked = await talk.say(words)
+        nonce = buttons(asked)[0]["callback_data"].removeprefix("c|")
+        assert talk.dispatch._dialogs.hurries(nonce) is is_first
