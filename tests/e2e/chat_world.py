@@ -24,7 +24,7 @@ Json = dict[str, Any]
 F = TypeVar("F", bound=f.Fact)
 
 CANARY = "7654321:CANARYcanaryCANARYcanaryCANARYcanary"
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0  # a long poll may be under way, and the library waits up to 30 s after refusals
 CONFIRM_S = 5  # from when a question stands in the chat
 
 

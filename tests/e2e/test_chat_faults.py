@@ -46,5 +46,6 @@ async def live(folder: Path, faults: Sequence[str]) -> list[str]:
 async def test_faults_of_telegram_cost_no_command_no_word_and_no_trade(tmp_path: Path) -> None:
     lives = (live(tmp_path / str(n), faults) for n, faults in enumerate(LIVES))
     lines = [line for told in await asyncio.gather(*lives) for line in told]
-    assert [line for line in lines if "FAILED" in line] == []
+    problems = [line for line in lines if "FAILED" in line]
+    assert not problems, "\n".join(problems)
     assert len(lines) == len(ROWS)
