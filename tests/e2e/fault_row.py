@@ -12,7 +12,7 @@ from e2e.fault_world import LiveWorld, Seen
 Json = dict[str, Any]
 Act = Callable[[LiveWorld], Awaitable[None]]
 
-PATIENCE_S = 300.0  # a busy machine slows the market down
+PATIENCE_S = 90.0  # a busy machine slows the market down
 CREATE = "order/create"
 READS = ("position/list", "order/realtime", "execution/list")
 
