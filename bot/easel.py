@@ -10,6 +10,7 @@ from collections.abc import Callable
 from bot.content import Photo
 from bot.desk import Desk
 from bot.post import Drawing, Post
+from bot.trades import Trade
 from bot.views.chart import BARS_KEPT, signal_chart
 from engine.chart import Picture
 from engine.log import Log
@@ -18,7 +19,7 @@ _log = Log(__name__)
 DRAW_S = 10.0  # then the words go without it
 
 
-def subject(post: Post) -> object:
+def subject(post: Post) -> Trade | Picture | None:
     """What the picture of a message shows; None when it has none."""
     if post.notice is not None and post.notice.has_chart and post.notice.trade is not None:
         return post.notice.trade
@@ -54,16 +55,16 @@ class Easel:
         is_lost = drawing.task.cancelled() or drawing.of is not subject(post)
         return None if is_lost else drawing.task.result()
 
-    def _begin(self, post: Post, shown: object) -> None:
+    def _begin(self, post: Post, shown: Trade | Picture) -> None:
         if post.drawing is not None:
             post.drawing.task.cancel()
-        task = asyncio.get_running_loop().create_task(self._draw(post), name="chat.picture")
+        task = asyncio.get_running_loop().create_task(self._draw(shown), name="chat.picture")
         post.drawing = Drawing(shown, self._desk.now_real(), task)
 
-    async def _draw(self, post: Post) -> bytes | None:
+    async def _draw(self, shown: Trade | Picture) -> bytes | None:
         """The chart, drawn off the loop."""
         try:
-            picture = self._picture(post)
+            picture = self._of(shown) if isinstance(shown, Trade) else shown
             return None if picture is None else await self._desk.chart(picture)
         except Exception:  # noqa: BLE001 -- whatever drawing raises, the words must go out
             _log.error("outbox.chart_failed", exc_info=True)
@@ -71,10 +72,8 @@ class Easel:
         finally:
             self._on_drawn()
 
-    def _picture(self, post: Post) -> Picture | None:
-        if post.notice is not None and post.notice.has_chart and post.notice.trade is not None:
-            trade = post.notice.trade
-            candles = self._desk.candles(trade.symbol, BARS_KEPT)
-            mode, rules = self._desk.view().mode, self._desk.settings().levels
-            return None if candles is None else signal_chart(candles, mode, trade, rules)
-        return post.content.picture if isinstance(post.content, Photo) else None
+    def _of(self, trade: Trade) -> Picture | None:
+        """What decided a trade; None where its candles are not known."""
+        candles = self._desk.candles(trade.symbol, BARS_KEPT)
+        mode, rules = self._desk.view().mode, self._desk.settings().levels
+        return None if candles is None else signal_chart(candles, mode, trade, rules)
